@@ -1,0 +1,1 @@
+//! The chat room that `sockeye serve` runs: rooms, presence, typing, and its page.

@@ -1,0 +1,1 @@
+//! The interop server of Sockeye's tests and benches.

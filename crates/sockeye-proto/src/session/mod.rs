@@ -1,0 +1,1 @@
+//! Machines: values and the time in, values and a deadline out.

@@ -1,0 +1,1 @@
+//! Binary inside JSON: placeholders and attachments, through serde both ways.

@@ -1,0 +1,1 @@
+//! Engine.IO messages: a type digit and a body.

@@ -1,0 +1,8 @@
+//! Bytes to values and back: WebSocket frames, Engine.IO messages, Socket.IO packets.
+
+pub mod attachment;
+pub mod engine;
+pub mod packet;
+pub mod payload;
+pub mod prepared;
+pub mod ws;

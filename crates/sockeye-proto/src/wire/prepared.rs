@@ -1,0 +1,1 @@
+//! One emit, encoded once for all its receivers.

@@ -1,0 +1,1 @@
+//! Machines in virtual time over a faulty link, and real peers as child processes.

@@ -1,0 +1,1 @@
+//! Socket.IO server and client, and raw WebSocket, for tokio.

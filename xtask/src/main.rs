@@ -1,0 +1,3 @@
+//! The chores of the workspace: test, tidy, features, autobahn, bench.
+
+fn main() {}
