@@ -1,1 +1,5 @@
 //! Machines in virtual time over a faulty link, and real peers as child processes.
+
+mod peer;
+
+pub use peer::{Peer, PeerError};
