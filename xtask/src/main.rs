@@ -1,3 +1,44 @@
 //! The chores of the workspace: test, tidy, features, autobahn, bench.
 
-fn main() {}
+// A chore talks to the person who started it; there is no other output.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod failure;
+mod peers;
+mod place;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+use std::env;
+use std::process::ExitCode;
+
+use crate::failure::{Failure, Outcome};
+
+const USAGE: &str = "\
+Usage: cargo xtask CHORE
+
+  test [--quick]   install what the tests need and run them all; --quick runs what needs no peers
+  tidy             check import edges, crate edges, file heads, file lengths and forbidden words";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[&str]) -> Outcome {
+    match arguments {
+        ["test"] => test::all(),
+        ["test", "--quick"] => test::quick(),
+        ["tidy"] => tidy::check(),
+        _ => Err(Failure::new(USAGE)),
+    }
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask test`: everything that proves the workspace, in one run.
+
+use crate::failure::Outcome;
+use crate::run::{command, run};
+use crate::{peers, tools};
+
+/// Tests that launch npm, PyPI or browser peers live in binaries of this name.
+const NEEDS_PEERS: &str = "binary(/^peer_/)";
+
+/// Runs all tests, the peers' included.
+pub(crate) fn all() -> Outcome {
+    tools::nextest()?;
+    tools::for_peers()?;
+    peers::install()?;
+    // With this set, a peer test that finds its peer missing fails instead of skipping itself.
+    run(command("cargo", ["nextest", "run", "--workspace"]).env("SOCKEYE_PEERS", "required"))?;
+    doc_tests()
+}
+
+/// Runs what needs no peers.
+pub(crate) fn quick() -> Outcome {
+    tools::nextest()?;
+    let ours = format!("not {NEEDS_PEERS}");
+    run(&mut command("cargo", ["nextest", "run", "--workspace", "-E", &ours]))?;
+    eprintln!("skipped: {NEEDS_PEERS}, they need peers; `cargo xtask test` installs and runs them");
+    doc_tests()
+}
+
+fn doc_tests() -> Outcome {
+    run(&mut command("cargo", ["test", "--quiet", "--workspace", "--doc"]))
+}

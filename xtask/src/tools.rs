@@ -1,0 +1,75 @@
+//! The programs a test run stands on: checked first, installed where that is harmless, named where not.
+
+use crate::failure::{Failure, Outcome};
+use crate::run::{answers, capture, command, run};
+
+/// Oldest Node.js the peers run on.
+const NODE_MAJOR: u32 = 20;
+
+/// Makes sure of the test runner.
+pub(crate) fn nextest() -> Outcome {
+    if answers("cargo", &["nextest", "--version"]) {
+        return Ok(());
+    }
+    run(&mut command("cargo", ["install", "cargo-nextest", "--locked"]))
+}
+
+/// Checks the programs that the peers need.
+pub(crate) fn for_peers() -> Outcome {
+    node()?;
+    if !answers("python3", &["-c", "import venv, ensurepip"]) {
+        return Err(Failure::new(
+            "python3 with its venv module is missing; on Debian: apt-get install python3-venv",
+        ));
+    }
+    chromium()
+}
+
+fn node() -> Outcome {
+    let advice = "install it from https://nodejs.org or your distribution";
+    let version = capture(&mut command("node", ["--version"]))
+        .map_err(|_| Failure::new(format!("Node.js >= {NODE_MAJOR} is missing; {advice}")))?;
+    if major(&version).is_none_or(|major| major < NODE_MAJOR) {
+        let found = version.trim();
+        return Err(Failure::new(format!("Node.js is {found}; need >= {NODE_MAJOR}, {advice}")));
+    }
+    if !answers("npm", &["--version"]) {
+        return Err(Failure::new("npm is missing; it comes with Node.js"));
+    }
+    Ok(())
+}
+
+/// The browser of the page tests. Debian's package is the one thing that is installed system-wide.
+fn chromium() -> Outcome {
+    if answers("chromium", &["--version"]) {
+        return Ok(());
+    }
+    let advice = "chromium is missing; on Debian, as root: apt-get install chromium";
+    if !answers("apt-get", &["--version"]) || !is_root() {
+        return Err(Failure::new(advice));
+    }
+    run(&mut command("apt-get", ["update", "-q"]))?;
+    let install = ["install", "-q", "-y", "--no-install-recommends", "chromium"];
+    run(command("apt-get", install).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn is_root() -> bool {
+    capture(&mut command("id", ["-u"])).is_ok_and(|id| id.trim() == "0")
+}
+
+/// The first number of a version such as `v20.20.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_the_first_number() {
+        assert_eq!(major("v20.20.2\n"), Some(20));
+        assert_eq!(major("9.143"), Some(9));
+        assert_eq!(major("node"), None);
+    }
+}
