@@ -1,0 +1,65 @@
+//! A data message that arrives in pieces: its memory grows with the bytes that came, up to the limit.
+
+use super::{DecodeError, Limits, Opcode, utf8::Utf8Prefix};
+
+/// The pieces of one text or binary message, joined.
+#[derive(Debug)]
+pub(super) struct Assembly {
+    opcode: Opcode,
+    bytes: Vec<u8>,
+    utf8: Utf8Prefix,
+    empty_fragments: u32,
+}
+
+impl Assembly {
+    /// A message begun by a frame with this opcode.
+    pub(super) fn new(opcode: Opcode) -> Self {
+        Self { opcode, bytes: Vec::new(), utf8: Utf8Prefix::default(), empty_fragments: 0 }
+    }
+
+    /// Decides from its header whether a fragment may be added, before any of its bytes are kept.
+    pub(super) fn admit(&mut self, payload_bytes: u64, limits: &Limits) -> Result<(), DecodeError> {
+        if payload_bytes == 0 {
+            self.empty_fragments += 1;
+            if self.empty_fragments > limits.max_empty_fragments {
+                let max_empty_fragments = limits.max_empty_fragments;
+                return Err(DecodeError::TooManyEmptyFragments { max_empty_fragments });
+            }
+        }
+        let room = limits.max_message_bytes.saturating_sub(self.bytes.len());
+        if payload_bytes > room as u64 {
+            let max_message_bytes = limits.max_message_bytes;
+            return Err(DecodeError::MessageTooBig { max_message_bytes });
+        }
+        Ok(())
+    }
+
+    /// Adds unmasked bytes of an admitted fragment.
+    pub(super) fn push(&mut self, piece: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+        grow(&mut self.bytes, piece.len(), limits.max_message_bytes);
+        self.bytes.extend_from_slice(piece);
+        if self.opcode == Opcode::Text {
+            // Now and not at the end, so that a wrong byte ends the connection before the rest is read.
+            self.utf8.extend_over(&self.bytes).map_err(|_| DecodeError::InvalidUtf8)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the message is text or binary.
+    pub(super) fn opcode(&self) -> Opcode {
+        self.opcode
+    }
+
+    /// All bytes so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Makes room for `more` bytes by doubling, without the last doubling going far beyond `max_bytes`.
+pub(super) fn grow(bytes: &mut Vec<u8>, more: usize, max_bytes: usize) {
+    if bytes.capacity() - bytes.len() < more {
+        let doubled = (bytes.capacity() * 2).min(max_bytes);
+        bytes.reserve_exact(doubled.saturating_sub(bytes.len()).max(more));
+    }
+}
