@@ -19,6 +19,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod frame;
+pub mod handshake;
 mod input;
 mod mask;
 mod message;
