@@ -23,6 +23,11 @@ impl<'b> Input<'b> {
         Self { bytes, read: 0 }
     }
 
+    /// Drops all that is left.
+    pub fn discard(&mut self) {
+        self.take_rest();
+    }
+
     /// Whether every byte was decoded or kept by the decoder.
     pub fn is_empty(&self) -> bool {
         self.read == self.bytes.len()

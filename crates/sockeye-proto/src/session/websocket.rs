@@ -1,0 +1,489 @@
+//! One end of an open WebSocket connection: answers pings, closes with a handshake (RFC 6455 §5.5, §7).
+
+use std::time::{Duration, Instant};
+
+use crate::wire::ws::{CloseCode, CloseFrame, DecodeError, Decoder, Input, Limits, Message, Role};
+
+/// What a [`WebSocket`] tolerates from its peer.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sockeye_proto::session::websocket::Config;
+///
+/// let config = Config::default().max_message_bytes(64 * 1024).close_timeout(Duration::from_secs(5));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct Config {
+    limits: Limits,
+    close_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { limits: Limits::default(), close_timeout: Duration::from_secs(10) }
+    }
+}
+
+impl Config {
+    /// Longest message accepted, in bytes after decompression. Default: 1_000_000.
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_message_bytes = bytes;
+        self
+    }
+
+    /// Most fragments without payload accepted in one message. Default: 1_000.
+    pub fn max_empty_fragments(mut self, count: u32) -> Self {
+        self.limits.max_empty_fragments = count;
+        self
+    }
+
+    /// How long the peer may take to answer a close frame, and a server to end the stream after it.
+    /// Default: 10 seconds.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+}
+
+/// One end of an open connection, without I/O, clock or randomness.
+///
+/// Feed it what was read, then drain [`Self::poll_output`]. Data needs no machine to be sent: while
+/// [`Self::is_open`], encode it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use sockeye_proto::session::websocket::{Config, Output, WebSocket};
+/// use sockeye_proto::wire::ws::{Encoder, Input, Message, Role};
+///
+/// let now = Instant::now();
+/// let mut server = WebSocket::new(Role::Server, &Config::default());
+/// let mut bytes = Vec::new();
+/// Encoder::new().encode(Message::Ping(b"?"), Some([7; 4]), &mut bytes);
+///
+/// assert_eq!(server.read(now, &mut Input::new(&mut bytes))?, Some(Message::Ping(b"?")));
+/// let pong = server.poll_output().expect("a ping is answered");
+/// assert_eq!(pong.message(), Some(Message::Pong(b"?")));
+/// # Ok::<_, sockeye_proto::wire::ws::DecodeError>(())
+/// ```
+#[derive(Debug)]
+pub struct WebSocket {
+    decoder: Decoder,
+    // Apart from the decoder, because a message borrows that while this changes.
+    control: Control,
+}
+
+/// What the caller has to do, in this order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// Send a pong with this payload.
+    Pong(Box<[u8]>),
+    /// Send a close frame; no other frame may follow it.
+    Close(Option<Close>),
+    /// End the stream: stop writing, discard what still arrives for a moment, then drop it.
+    ///
+    /// Dropping it at once while bytes are unread makes TCP reset the connection, and the peer may
+    /// lose the close frame that explains why.
+    End,
+}
+
+/// Code and reason of a close frame, owned.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Close {
+    /// Why the connection ends, for machines.
+    pub code: CloseCode,
+    /// Why the connection ends, for people.
+    pub reason: Box<str>,
+}
+
+impl Output {
+    /// The message to encode and send; `None` for [`Output::End`].
+    pub fn message(&self) -> Option<Message<'_>> {
+        match self {
+            Self::Pong(payload) => Some(Message::Pong(payload)),
+            Self::Close(close) => Some(Message::Close(
+                close.as_ref().map(|Close { code, reason }| CloseFrame { code: *code, reason }),
+            )),
+            Self::End => None,
+        }
+    }
+}
+
+impl WebSocket {
+    /// A connection whose handshake is done.
+    pub fn new(role: Role, config: &Config) -> Self {
+        Self {
+            decoder: Decoder::new(role, config.limits),
+            control: Control {
+                role,
+                state: State::Open,
+                close_timeout: config.close_timeout,
+                pong: None,
+                close: None,
+                ended: false,
+            },
+        }
+    }
+
+    /// The next message; `None` when the input is used up.
+    ///
+    /// A ping is already answered and a close already echoed when it is returned: the answers are among
+    /// the outputs. After the peer's close frame whatever still arrives is discarded.
+    ///
+    /// # Errors
+    ///
+    /// Every [`DecodeError`] is the peer's fault. The close frame that says so and the end of the stream
+    /// are among the outputs.
+    pub fn read<'s>(
+        &'s mut self,
+        now: Instant,
+        input: &'s mut Input<'_>,
+    ) -> Result<Option<Message<'s>>, DecodeError> {
+        if matches!(self.control.state, State::Lingering { .. } | State::Closed { .. }) {
+            input.discard();
+            return Ok(None);
+        }
+        match self.decoder.decode(input) {
+            Ok(Some(message)) => {
+                self.control.received(now, message);
+                Ok(Some(message))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => {
+                self.control.failed(error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the close handshake; does nothing once it has begun.
+    ///
+    /// A reason longer than [`CloseFrame::MAX_REASON_BYTES`] is cut between two characters.
+    pub fn close(&mut self, now: Instant, code: CloseCode, reason: &str) {
+        if self.is_open() {
+            let reason = CloseFrame { code, reason }.fitting_reason().into();
+            self.control.close = Some(Some(Box::new(Close { code, reason })));
+            self.control.state = State::Closing { until: now + self.control.close_timeout };
+        }
+    }
+
+    /// The peer ended the stream, or it broke.
+    pub fn handle_eof(&mut self) {
+        let clean =
+            matches!(self.control.state, State::Lingering { .. } | State::Closed { clean: true });
+        self.control.state = State::Closed { clean };
+        // Nobody reads them any more.
+        self.control.pong = None;
+        self.control.close = None;
+    }
+
+    /// Ends the stream if a deadline has passed; harmless at any other time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.control.state = match self.control.state {
+            State::Closing { until } if now >= until => State::Closed { clean: false },
+            State::Lingering { until } if now >= until => State::Closed { clean: true },
+            state => state,
+        };
+    }
+
+    /// Next thing to do; `None` when there is nothing to do before the next input or deadline.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        let control = &mut self.control;
+        if let Some(payload) = control.pong.take() {
+            return Some(Output::Pong(payload));
+        }
+        if let Some(close) = control.close.take() {
+            return Some(Output::Close(close.map(|close| *close)));
+        }
+        if matches!(control.state, State::Closed { .. }) && !control.ended {
+            control.ended = true;
+            return Some(Output::End);
+        }
+        None
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match self.control.state {
+            State::Closing { until } | State::Lingering { until } => Some(until),
+            State::Open | State::Closed { .. } => None,
+        }
+    }
+
+    /// Whether data may still be sent.
+    pub fn is_open(&self) -> bool {
+        matches!(self.control.state, State::Open)
+    }
+
+    /// Whether both sides sent a close frame before the stream ended.
+    pub fn is_clean(&self) -> bool {
+        matches!(self.control.state, State::Lingering { .. } | State::Closed { clean: true })
+    }
+}
+
+/// Everything but the frames.
+#[derive(Debug)]
+struct Control {
+    role: Role,
+    state: State,
+    close_timeout: Duration,
+    pong: Option<Box<[u8]>>,
+    /// A close frame to send; the inner `None` is one without a body.
+    close: Option<Option<Box<Close>>>,
+    ended: bool,
+}
+
+/// ```text
+///         close()              peer's close
+///   Open ─────────▶ Closing ──────────────────┐
+///    │                 │ time                 ▼
+///    │                 ▼          eof,   Lingering (client: the server ends the stream, §7.1.1)
+///    ├── error ────▶ Closed ◀─── time ────────┤
+///    │                 ▲                      │
+///    └── peer's close ─┴── as server ─────────┘
+/// ```
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Open,
+    /// Our close frame is out, the peer's is awaited.
+    Closing {
+        until: Instant,
+    },
+    /// Both close frames are out, the end of the stream is awaited.
+    Lingering {
+        until: Instant,
+    },
+    Closed {
+        clean: bool,
+    },
+}
+
+impl Control {
+    fn received(&mut self, now: Instant, message: Message<'_>) {
+        match (self.state, message) {
+            // Only the latest of several unanswered pings needs a pong (§5.5.3), so a flood of pings
+            // cannot make us hold more than one.
+            (State::Open, Message::Ping(payload)) => self.pong = Some(payload.into()),
+            (State::Open, Message::Close(frame)) => {
+                // The code goes back (§5.5.1); the reason was the peer's own and tells it nothing.
+                let close = frame.map(|frame| Close { code: frame.code, reason: "".into() });
+                self.close = Some(close.map(Box::new));
+                self.state = self.after_both_closed(now);
+            }
+            (State::Closing { .. }, Message::Close(_)) => self.state = self.after_both_closed(now),
+            // Nothing may follow our close frame, not even a pong.
+            (State::Closing { .. } | State::Lingering { .. } | State::Closed { .. }, _)
+            | (State::Open, Message::Text(_) | Message::Binary(_) | Message::Pong(_)) => {}
+        }
+    }
+
+    fn after_both_closed(&self, now: Instant) -> State {
+        match self.role {
+            Role::Client => State::Lingering { until: now + self.close_timeout },
+            Role::Server => State::Closed { clean: true },
+        }
+    }
+
+    fn failed(&mut self, error: DecodeError) {
+        if matches!(self.state, State::Open) {
+            let close = Close { code: error.close_code(), reason: error.to_string().into() };
+            self.close = Some(Some(Box::new(close)));
+        }
+        self.state = State::Closed { clean: false };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ws::Encoder;
+
+    const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    fn websocket(role: Role) -> WebSocket {
+        WebSocket::new(role, &Config::default().max_message_bytes(1_000))
+    }
+
+    /// What the peer of `role` would send.
+    fn frame(role: Role, message: Message<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Encoder::new().encode(message, (role == Role::Server).then_some(KEY), &mut bytes);
+        bytes
+    }
+
+    fn read_all(websocket: &mut WebSocket, now: Instant, bytes: &[u8]) -> Vec<String> {
+        let mut bytes = bytes.to_vec();
+        let mut input = Input::new(&mut bytes);
+        let mut read = Vec::new();
+        loop {
+            match websocket.read(now, &mut input) {
+                Ok(Some(message)) => read.push(format!("{message:?}")),
+                Ok(None) => return read,
+                Err(error) => read.push(error.to_string()),
+            }
+        }
+    }
+
+    fn outputs(websocket: &mut WebSocket) -> Vec<Output> {
+        std::iter::from_fn(|| websocket.poll_output()).collect()
+    }
+
+    fn close(code: CloseCode, reason: &str) -> Output {
+        Output::Close(Some(Close { code, reason: reason.into() }))
+    }
+
+    fn close_message(code: CloseCode) -> Message<'static> {
+        Message::Close(Some(CloseFrame { code, reason: "" }))
+    }
+
+    #[test]
+    fn only_the_latest_ping_of_a_batch_is_answered() {
+        let now = Instant::now();
+        let mut server = websocket(Role::Server);
+        let mut flood = Vec::new();
+        for n in 0..100_000_u32 {
+            flood.extend(frame(Role::Server, Message::Ping(&n.to_be_bytes())));
+        }
+        assert_eq!(read_all(&mut server, now, &flood).len(), 100_000);
+        let latest = 99_999_u32.to_be_bytes();
+        assert_eq!(outputs(&mut server), [Output::Pong(latest.into())]);
+    }
+
+    #[test]
+    fn a_pong_nobody_asked_for_is_harmless() {
+        let mut server = websocket(Role::Server);
+        let pong = frame(Role::Server, Message::Pong(b"!"));
+        assert_eq!(read_all(&mut server, Instant::now(), &pong).len(), 1);
+        assert_eq!(outputs(&mut server), []);
+        assert!(server.is_open());
+    }
+
+    #[test]
+    fn the_peers_close_is_echoed_and_a_server_ends_the_stream() {
+        #[track_caller]
+        fn check(message: Message<'_>, echo: Output) {
+            let now = Instant::now();
+            let mut server = websocket(Role::Server);
+            let mut bytes = frame(Role::Server, message);
+            bytes.extend(frame(Role::Server, Message::Text("after the close")));
+            assert_eq!(read_all(&mut server, now, &bytes).len(), 1, "data after close is dropped");
+            assert_eq!(outputs(&mut server), [echo, Output::End]);
+            assert!(server.is_clean() && !server.is_open());
+            assert_eq!(server.next_deadline(), None);
+            server.handle_eof();
+            assert!(server.is_clean());
+            assert_eq!(outputs(&mut server), []);
+        }
+        check(Message::Close(None), Output::Close(None));
+        check(close_message(CloseCode::GOING_AWAY), close(CloseCode::GOING_AWAY, ""));
+        let said = CloseFrame { code: CloseCode::NORMAL, reason: "bye" };
+        check(Message::Close(Some(said)), close(CloseCode::NORMAL, ""));
+    }
+
+    #[test]
+    fn a_client_lets_the_server_end_the_stream() {
+        let now = Instant::now();
+        for ends_in_time in [true, false] {
+            let mut client = websocket(Role::Client);
+            read_all(&mut client, now, &frame(Role::Client, close_message(CloseCode::NORMAL)));
+            assert_eq!(outputs(&mut client), [close(CloseCode::NORMAL, "")]);
+            assert_eq!(client.next_deadline(), Some(now + TIMEOUT));
+            client.handle_timeout(now + TIMEOUT - Duration::from_nanos(1));
+            assert_eq!(outputs(&mut client), []);
+            if ends_in_time {
+                client.handle_eof();
+            } else {
+                client.handle_timeout(now + TIMEOUT);
+            }
+            assert_eq!(outputs(&mut client), [Output::End]);
+            assert!(client.is_clean());
+        }
+    }
+
+    #[test]
+    fn our_close_waits_for_the_echo_and_sends_nothing_more() {
+        let now = Instant::now();
+        let mut server = websocket(Role::Server);
+        server.close(now, CloseCode::NORMAL, "done");
+        server.close(now, CloseCode::GOING_AWAY, "twice");
+        assert!(!server.is_open());
+        assert_eq!(outputs(&mut server), [close(CloseCode::NORMAL, "done")]);
+
+        let mut late = frame(Role::Server, Message::Ping(b"?"));
+        late.extend(frame(Role::Server, Message::Text("was on its way")));
+        assert_eq!(read_all(&mut server, now, &late).len(), 2);
+        assert_eq!(outputs(&mut server), []);
+
+        read_all(&mut server, now, &frame(Role::Server, close_message(CloseCode::NORMAL)));
+        assert_eq!(outputs(&mut server), [Output::End]);
+        assert!(server.is_clean());
+    }
+
+    #[test]
+    fn a_close_that_is_never_echoed_ends_in_time() {
+        let now = Instant::now();
+        let mut server = websocket(Role::Server);
+        assert_eq!(server.next_deadline(), None);
+        server.close(now, CloseCode::NORMAL, "");
+        assert_eq!(server.next_deadline(), Some(now + TIMEOUT));
+        outputs(&mut server);
+        server.handle_timeout(now + TIMEOUT);
+        assert_eq!(outputs(&mut server), [Output::End]);
+        assert!(!server.is_clean());
+        server.handle_timeout(now + TIMEOUT);
+        assert_eq!(outputs(&mut server), []);
+    }
+
+    #[test]
+    fn an_error_is_told_once_and_ends_the_stream() {
+        #[track_caller]
+        fn check(bytes: &[u8], code: CloseCode) {
+            let now = Instant::now();
+            let mut client = websocket(Role::Client);
+            let mut bytes = bytes.to_vec();
+            let mut input = Input::new(&mut bytes);
+            let error = client.read(now, &mut input).unwrap_err();
+            assert_eq!(outputs(&mut client), [close(code, &error.to_string()), Output::End]);
+            assert!(!client.is_clean());
+            assert_eq!(client.read(now, &mut input), Ok(None));
+            assert!(input.is_empty());
+        }
+        check(b"\x83\x00", CloseCode::PROTOCOL_ERROR);
+        check(b"\x81\x80\0\0\0\0", CloseCode::PROTOCOL_ERROR);
+        check(b"\x81\x01\xff", CloseCode::INVALID_PAYLOAD);
+        check(b"\x82\x7e\x03\xe9", CloseCode::MESSAGE_TOO_BIG);
+        check(b"\x88\x02\x03\xee", CloseCode::PROTOCOL_ERROR); // 1006 on the wire
+    }
+
+    #[test]
+    fn an_error_after_our_close_is_not_told() {
+        let now = Instant::now();
+        let mut client = websocket(Role::Client);
+        client.close(now, CloseCode::NORMAL, "");
+        outputs(&mut client);
+        read_all(&mut client, now, b"\x83\x00");
+        assert_eq!(outputs(&mut client), [Output::End]);
+    }
+
+    #[test]
+    fn a_stream_that_breaks_is_not_clean() {
+        let mut server = websocket(Role::Server);
+        let ping = frame(Role::Server, Message::Ping(b"?"));
+        read_all(&mut server, Instant::now(), &ping);
+        server.handle_eof();
+        assert_eq!(outputs(&mut server), [Output::End]);
+        assert!(!server.is_clean());
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<WebSocket>() <= 128, "{}", size_of::<WebSocket>());
+    }
+}
