@@ -1,1 +1,144 @@
 //! Engine.IO messages: a type digit and a body.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What an Engine.IO packet is for; its digit is the first character of the message.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kind {
+    /// `0`: the server's [`Handshake`].
+    Open,
+    /// `1`: the session ends.
+    Close,
+    /// `2`: asks for a [`Kind::Pong`] with the same body.
+    Ping,
+    /// `3`: answers a [`Kind::Ping`].
+    Pong,
+    /// `4`: carries a Socket.IO packet.
+    Message,
+    /// `5`: the client moves the session to the transport it has just probed.
+    Upgrade,
+    /// `6`: says nothing, but ends a waiting poll.
+    Noop,
+}
+
+impl Kind {
+    /// The kind that an ASCII digit stands for, if it is one of `0` to `6`.
+    #[must_use]
+    pub const fn from_digit(digit: char) -> Option<Self> {
+        Some(match digit {
+            '0' => Self::Open,
+            '1' => Self::Close,
+            '2' => Self::Ping,
+            '3' => Self::Pong,
+            '4' => Self::Message,
+            '5' => Self::Upgrade,
+            '6' => Self::Noop,
+            _ => return None,
+        })
+    }
+
+    /// The ASCII digit that stands for this kind on the wire.
+    #[must_use]
+    pub const fn digit(self) -> u8 {
+        match self {
+            Self::Open => b'0',
+            Self::Close => b'1',
+            Self::Ping => b'2',
+            Self::Pong => b'3',
+            Self::Message => b'4',
+            Self::Upgrade => b'5',
+            Self::Noop => b'6',
+        }
+    }
+}
+
+/// Splits one Engine.IO text message into packet type and body. Allocates nothing.
+///
+/// # Errors
+///
+/// Every [`DecodeError`] is the peer's fault: close the connection, do not retry.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye_proto::wire::engine::{DecodeError, Kind, decode};
+///
+/// assert_eq!(decode("4hello")?, (Kind::Message, "hello"));
+/// # Ok::<_, DecodeError>(())
+/// ```
+pub fn decode(text: &str) -> Result<(Kind, &str), DecodeError> {
+    let digit = text.chars().next().ok_or(DecodeError::Empty)?;
+    let kind = Kind::from_digit(digit).ok_or(DecodeError::UnknownKind { digit })?;
+    Ok((kind, &text[digit.len_utf8()..]))
+}
+
+/// Why a message from the peer could not be read.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum DecodeError {
+    /// The message had no bytes at all.
+    #[error("empty packet; expected a type digit from 0 to 6")]
+    Empty,
+    /// The first character is not a packet type.
+    #[error(
+        "packet type {digit:?} is not in 0..=6; close the connection, the peer is not Engine.IO"
+    )]
+    UnknownKind {
+        /// The character found.
+        digit: char,
+    },
+}
+
+/// The server's first packet: who the session is and how it is kept alive.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use sockeye_proto::wire::engine::Handshake;
+///
+/// let json = r#"{"sid":"a1","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+/// let handshake: Handshake = serde_json::from_str(json)?;
+/// assert_eq!(handshake.ping_interval, Duration::from_secs(25));
+/// assert_eq!(serde_json::to_string(&handshake)?, json);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+// The field order is the order of the keys on the wire.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handshake {
+    /// The session's id: a bearer secret, never the public id of a socket.
+    pub sid: String,
+    /// Names of the transports that this session may move to.
+    pub upgrades: Vec<String>,
+    /// Time between two pings of the server; whole milliseconds on the wire.
+    #[serde(with = "milliseconds")]
+    pub ping_interval: Duration,
+    /// Time that a ping's answer may take; whole milliseconds on the wire.
+    #[serde(with = "milliseconds")]
+    pub ping_timeout: Duration,
+    /// Largest message that the server accepts, in bytes; servers before Engine.IO 6.2 don't say.
+    #[serde(rename = "maxPayload", default, skip_serializing_if = "Option::is_none")]
+    pub max_payload_bytes: Option<u64>,
+}
+
+/// A duration as a JSON number of milliseconds.
+mod milliseconds {
+    use super::{Deserialize, Duration};
+
+    pub(super) fn serialize<S: serde::Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
