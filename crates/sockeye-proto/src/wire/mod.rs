@@ -2,6 +2,7 @@
 
 pub mod attachment;
 pub mod engine;
+mod json;
 pub mod packet;
 pub mod payload;
 pub mod prepared;
