@@ -1,1 +1,0 @@
-//! Binary inside JSON: placeholders and attachments, through serde both ways.

@@ -1,0 +1,44 @@
+//! Why arguments can't be read as, or written from, the types of the application.
+
+use thiserror::Error;
+
+/// Why arguments could not be read as the types that were asked for.
+///
+/// The packet was well formed: application and peer disagree about its arguments. Answer the peer, keep the connection.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ArgsError {
+    /// An argument is of another type, or holds what Rust can't (half of a surrogate pair, a number that is too large).
+    #[error("argument {argument}: {source}")]
+    Mismatch {
+        /// Position of the argument, from 1.
+        argument: usize,
+        /// What was found and what was expected.
+        source: serde_json::Error,
+    },
+    /// An argument is missing and its type has no `null`.
+    #[error("argument {argument} is missing, there are only {given}; send it, or expect an Option")]
+    Missing {
+        /// Position of the argument, from 1.
+        argument: usize,
+        /// Number of arguments that were sent.
+        given: usize,
+    },
+}
+
+/// Why a value can't be sent. The caller's fault.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum EncodeError {
+    /// The value has no JSON form.
+    #[error("the arguments have no JSON form: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The event's name is reserved.
+    #[error(
+        "event name {name:?} is reserved; only the library itself may raise it, choose another"
+    )]
+    ReservedEventName {
+        /// The name given.
+        name: String,
+    },
+}
