@@ -1,0 +1,182 @@
+/** How each action changes the state: pure, so it is tested without a browser or a server. */
+
+import { LOBBY, type Said } from "../chat/contract.ts";
+import type { Action } from "./action.ts";
+import { EMPTY_VIEW, type Entry, type Message, type Notice, type State, type View } from "./state.ts";
+
+/** Entries kept per room; the oldest go first. A tab left open for a week must not grow for a week. */
+export const MAX_ENTRIES = 500;
+
+export function reduce(state: State, action: Action): State {
+  switch (action.do) {
+    case "speak":
+      return { ...state, language: action.language };
+    case "name": {
+      const views = new Map(action.rooms.map((room) => [room, EMPTY_VIEW]));
+      return { ...state, name: action.name, lastName: action.name, refusal: null, views, open: action.open };
+    }
+    case "unname":
+      return { ...state, name: null, refusal: action.refusal, link: { kind: "idle" }, views: new Map(), rooms: [] };
+    case "open":
+      return update({ ...state, open: action.room }, action.room, (view) => ({ ...view, unread: 0 }));
+
+    case "connecting":
+      return { ...state, link: { kind: "connecting", again: state.link.kind !== "idle" } };
+    case "online":
+      return { ...state, link: { kind: "online", selfId: action.selfId, rttMs: null } };
+    case "offline": {
+      // Nobody types while we can't hear them, and the lists are old until the rooms are joined again.
+      const views = mapValues(state.views, (view) => ({ ...view, membership: "asking" as const, typing: [] }));
+      return { ...state, views, link: { kind: "waiting", retryAt: action.retryAt } };
+    }
+    case "rtt":
+      return state.link.kind === "online" ? { ...state, link: { ...state.link, rttMs: action.ms } } : state;
+
+    case "rooms":
+      return { ...state, rooms: action.rooms };
+    case "asking": {
+      const view = state.views.get(action.room) ?? EMPTY_VIEW;
+      const views = new Map(state.views).set(action.room, { ...view, membership: "asking", refusal: null });
+      return { ...state, views };
+    }
+    case "entered":
+      return update(state, action.entrance.room, (view) => {
+        const entered: View = { ...view, membership: "member", refusal: null, people: action.entrance.people };
+        // A log with a hole must say so; an empty log has none.
+        if (action.awayMs === 0 || view.entries.length === 0) return entered;
+        const seconds = Math.max(1, Math.round(action.awayMs / 1000));
+        return append(entered, notice(action.now, { kind: "gap", seconds }));
+      });
+    case "refused":
+      return update(state, action.room, (view) => ({ ...view, membership: "refused", refusal: action.refusal }));
+    case "leave": {
+      const views = new Map(state.views);
+      views.delete(action.room);
+      return { ...state, views, open: state.open === action.room ? LOBBY : state.open };
+    }
+    case "arrived":
+      return update(state, action.room, (view) => {
+        if (view.people.some((person) => person.id === action.person.id)) return view;
+        const arrived = { ...view, people: [...view.people, action.person] };
+        return append(arrived, notice(action.now, { kind: "joined", name: action.person.name }));
+      });
+    case "departed":
+      return update(state, action.room, (view) => {
+        if (!view.people.some((person) => person.id === action.person.id)) return view;
+        const departed = { ...stopTyping(view, action.person.id), people: without(view.people, action.person.id) };
+        return append(departed, notice(action.now, { kind: "left", name: action.person.name }));
+      });
+
+    case "compose": {
+      const id = state.link.kind === "online" ? state.link.selfId : "";
+      const message: Message = {
+        kind: "message",
+        key: action.key,
+        from: { id, name: state.name ?? "" },
+        mine: true,
+        text: action.text,
+        at: action.now,
+        delivery: { kind: "sending" },
+      };
+      return update(state, action.room, (view) => append(view, message));
+    }
+    case "delivered":
+      return edit(state, action.room, action.key, (message) => ({
+        ...message,
+        at: action.receipt.at,
+        delivery: { kind: "delivered" },
+      }));
+    case "failed":
+      return edit(state, action.room, action.key, (message) => ({
+        ...message,
+        delivery: { kind: "failed", refusal: action.refusal },
+      }));
+    case "retry":
+      return edit(state, action.room, action.key, (message) => ({ ...message, delivery: { kind: "sending" } }));
+    case "discard":
+      return update(state, action.room, (view) => ({
+        ...view,
+        entries: view.entries.filter((entry) => entry.key !== action.key),
+      }));
+    case "said":
+      return said(state, action.message, action.visible);
+    case "typing":
+      return update(state, action.room, (view) => ({
+        ...view,
+        typing: [...stopTyping(view, action.person.id).typing, { person: action.person, until: action.until }],
+      }));
+    case "typed":
+      return {
+        ...state,
+        views: mapValues(state.views, (view) =>
+          view.typing.some((typist) => typist.until <= action.now)
+            ? { ...view, typing: view.typing.filter((typist) => typist.until > action.now) }
+            : view,
+        ),
+      };
+  }
+}
+
+function said(state: State, message: Said, visible: boolean): State {
+  return update(state, message.room, (view) => {
+    // The sender repeats a message whose ack it missed; the others may have it already.
+    if (view.entries.some((entry) => entry.key === message.client_id)) return view;
+    const entry: Message = {
+      kind: "message",
+      key: message.client_id,
+      from: message.from,
+      mine: false,
+      text: message.text,
+      at: message.at,
+      delivery: { kind: "delivered" },
+    };
+    const read = visible && state.open === message.room;
+    return { ...append(stopTyping(view, message.from.id), entry), unread: read ? 0 : view.unread + 1 };
+  });
+}
+
+/** Changes one view; a room that was left meanwhile stays left. */
+function update(state: State, room: string, change: (view: View) => View): State {
+  const view = state.views.get(room);
+  return view ? { ...state, views: new Map(state.views).set(room, change(view)) } : state;
+}
+
+function edit(state: State, room: string, key: string, change: (message: Message) => Message): State {
+  return update(state, room, (view) => ({
+    ...view,
+    entries: view.entries.map((entry) => (entry.kind === "message" && entry.key === key ? change(entry) : entry)),
+  }));
+}
+
+function append(view: View, entry: Entry): View {
+  const entries = [...view.entries, entry];
+  // Only delivered lines may go: an unsent message is nowhere else.
+  const surplus = entries.length - MAX_ENTRIES;
+  let dropped = 0;
+  return {
+    ...view,
+    entries: surplus <= 0 ? entries : entries.filter((old) => dropped >= surplus || unsent(old) || ++dropped === 0),
+  };
+}
+
+function unsent(entry: Entry): boolean {
+  return entry.kind === "message" && entry.delivery.kind !== "delivered";
+}
+
+let notices = 0;
+function notice(at: number, what: Notice["what"]): Notice {
+  notices += 1;
+  return { kind: "notice", key: `notice-${notices}`, at, what };
+}
+
+function stopTyping(view: View, id: string): View {
+  return { ...view, typing: view.typing.filter((typist) => typist.person.id !== id) };
+}
+
+function without<T extends { readonly id: string }>(list: readonly T[], id: string): readonly T[] {
+  return list.filter((item) => item.id !== id);
+}
+
+function mapValues<K, V>(map: ReadonlyMap<K, V>, change: (value: V) => V): ReadonlyMap<K, V> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
+}
