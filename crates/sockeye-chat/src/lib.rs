@@ -1,1 +1,3 @@
 //! The chat room that `sockeye serve` runs: rooms, presence, typing, and its page.
+
+pub mod page;

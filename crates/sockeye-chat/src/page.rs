@@ -1,0 +1,155 @@
+//! The files of the chat page, embedded at build time, with the headers they are to be served with.
+
+/// One file of the page, ready to be served.
+///
+/// # Examples
+///
+/// ```
+/// let page = sockeye_chat::page::asset("/").ok_or("every build has a page")?;
+/// assert!(page.headers().contains(&("content-type", "text/html; charset=utf-8")));
+/// # Ok::<_, &str>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Asset {
+    file: &'static File,
+    policy: &'static str,
+}
+
+impl Asset {
+    /// The body.
+    #[must_use]
+    pub const fn bytes(&self) -> &'static [u8] {
+        self.file.bytes
+    }
+
+    /// The strong entity tag, with its quotes: a request whose `If-None-Match` holds it can be answered with 304.
+    #[must_use]
+    pub const fn etag(&self) -> &'static str {
+        self.file.etag
+    }
+
+    /// The media type of the body.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        match self.file.name.rsplit('.').next() {
+            Some("html") => "text/html; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            Some("txt") => "text/plain; charset=utf-8",
+            _ => "application/octet-stream",
+        }
+    }
+
+    /// All response headers, names in lower case; a 304 carries the same ones.
+    #[must_use]
+    pub fn headers(&self) -> [(&'static str, &'static str); 7] {
+        [
+            ("content-type", self.content_type()),
+            ("etag", self.etag()),
+            ("cache-control", self.cache_control()),
+            ("content-security-policy", self.policy),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+        ]
+    }
+
+    fn cache_control(&self) -> &'static str {
+        // The names of script and style sheet hold a hash of their content; all others are asked for again each time.
+        if matches!(self.file.name.rsplit('.').next(), Some("js" | "css")) {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        }
+    }
+}
+
+/// The file served at `path`; `None` is a 404.
+///
+/// `/` is the page, `/plain` the plain page (one file without any library). A build without npm has only the plain page
+/// and serves it at both.
+#[must_use]
+pub fn asset(path: &str) -> Option<Asset> {
+    let name = match path.strip_prefix('/')? {
+        "" if IS_PLAIN => "plain",
+        "" => "index.html",
+        name => name,
+    };
+    if name == "plain" {
+        return Some(Asset { file: &PLAIN, policy: PLAIN_POLICY });
+    }
+    let file = FULL.iter().find(|file| file.name == name)?;
+    Some(Asset { file, policy: FULL_POLICY })
+}
+
+/// Whether this build has only the plain page, because there was no npm.
+pub const IS_PLAIN: bool = FULL.is_empty();
+
+const FULL_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                           img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[derive(Debug)]
+struct File {
+    name: &'static str,
+    bytes: &'static [u8],
+    etag: &'static str,
+}
+
+// `FULL`, `PLAIN` and `PLAIN_POLICY`, written by `build.rs`.
+include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(path: &str) -> &'static str {
+        std::str::from_utf8(asset(path).unwrap().bytes()).unwrap()
+    }
+
+    #[test]
+    fn paths_lead_to_files() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(path: &str, expect: Option<&str>) {
+            assert_eq!(asset(path).map(|asset| asset.content_type()), expect, "{path:?}");
+        }
+        check("/", Some("text/html; charset=utf-8"));
+        check("/plain", Some("text/html; charset=utf-8"));
+        check("", None);
+        check("plain", None);
+        check("//", None);
+        check("/../Cargo.toml", None);
+        check("/index.html/", None);
+        if !IS_PLAIN {
+            check("/icon.svg", Some("image/svg+xml"));
+            check("/licenses.txt", Some("text/plain; charset=utf-8"));
+        }
+    }
+
+    #[test]
+    fn every_file_the_page_names_is_there() {
+        let page = text("/");
+        for quoted in page.split("=\"./").skip(1) {
+            let name = quoted.split('"').next().unwrap();
+            assert!(asset(&format!("/{name}")).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_hashed_names_are_kept_for_ever() {
+        for file in FULL {
+            let asset = asset(&format!("/{}", file.name)).unwrap();
+            let immutable = asset.headers().iter().any(|(_, value)| value.contains("immutable"));
+            assert_eq!(immutable, file.name.contains('-'), "{}", file.name);
+        }
+    }
+
+    #[test]
+    fn the_policy_allows_no_unknown_inline_code() {
+        for policy in [FULL_POLICY, PLAIN_POLICY] {
+            assert!(!policy.contains("unsafe"), "{policy}");
+            assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        }
+        assert!(!text("/plain").contains("style=\""), "the policy would block it");
+    }
+}
