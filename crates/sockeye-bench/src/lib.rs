@@ -1,1 +1,25 @@
 //! Load and its report: memory per connection, CPU per ack and per delivery.
+//!
+//! [`run`] starts each server, the [`floor`] among them, in a fresh network
+//! namespace, lets a [`load`] act on it, reads what that cost from `/proc` and
+//! prints every figure beside its ratio to the floor. `cargo xtask bench` is
+//! this crate's binary.
+//!
+//! Linux only, as `/proc`, epoll and network namespaces are.
+
+pub mod floor;
+mod frame;
+pub mod load;
+pub mod measure;
+mod namespace;
+mod numbered;
+mod order;
+pub mod plan;
+mod prepare;
+mod process;
+mod readiness;
+pub mod report;
+pub mod run;
+mod server;
+
+pub use order::Faults;

@@ -1,0 +1,135 @@
+//! The binary behind `cargo xtask bench`.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use sockeye_bench::plan::{Kind, ServerName};
+use sockeye_bench::run::{Options, Outcome};
+use sockeye_bench::{floor, measure, run};
+
+/// Measures Socket.IO servers side by side: memory per idle connection, CPU per ack and delivery.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs every server in turn and prints a table.
+    Run(RunFlags),
+    /// Serves the floor: the system calls of the loads alone.
+    Floor {
+        /// Port to listen on, on 127.0.0.1.
+        #[arg(long)]
+        port: u16,
+        /// Taken as the other servers take it; the floor has no heartbeat.
+        #[arg(long)]
+        ping_interval: Option<u64>,
+        /// As above.
+        #[arg(long)]
+        ping_timeout: Option<u64>,
+    },
+    /// One launch, inside the network namespace made for it.
+    #[command(hide = true)]
+    Measure {
+        /// What to do, as JSON.
+        job: String,
+    },
+    /// Becomes a command that is killed when its parent ends, however that ends.
+    #[command(hide = true)]
+    Tether {
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunFlags {
+    /// How often every server has its turn. Default: 5, with --quick 1.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Only the cases of one kind.
+    #[arg(long, value_enum)]
+    only: Option<Kind>,
+    /// Who takes part.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "floor,sockeye,node,oxide")]
+    servers: Vec<ServerName>,
+    /// Small loads that show that everything works; their figures say little.
+    #[arg(long)]
+    quick: bool,
+    /// Print one JSON object per figure instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    match start(Cli::parse().verb) {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("sockeye-bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(verb: Verb) -> Result<ExitCode, Box<dyn Error>> {
+    match verb {
+        Verb::Run(flags) => report(flags),
+        Verb::Floor { port, .. } => {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            writeln!(io::stdout(), "floor listens on {}", listener.local_addr()?)?;
+            floor::serve(listener)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Measure { job } => {
+            die_with_parent()?;
+            let outcome = match measure::measure(&serde_json::from_str(&job)?) {
+                Ok(readings) => Outcome::Readings(readings),
+                Err(error) => Outcome::Failed(error.to_string()),
+            };
+            writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Tether { command } => {
+            die_with_parent()?;
+            let (program, args) = command.split_first().ok_or("no command")?;
+            // Returns only if it failed.
+            Err(Command::new(program).args(args).exec().into())
+        }
+    }
+}
+
+fn report(flags: RunFlags) -> Result<ExitCode, Box<dyn Error>> {
+    let options = Options {
+        rounds: flags.rounds.unwrap_or(if flags.quick { 1 } else { 5 }),
+        servers: flags.servers,
+        only: flags.only,
+        quick: flags.quick,
+    };
+    let report = run::run(&options, say)?;
+    let text = if flags.json { report.json_lines() } else { report.markdown() };
+    match io::stdout().write_all(text.as_bytes()) {
+        // The reader has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        result => result?,
+    }
+    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Survives `exec`, so it also holds for what this process becomes.
+fn die_with_parent() -> io::Result<()> {
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+fn say(line: &str) {
+    // Nothing is lost with a line about progress.
+    let _ = writeln!(io::stderr(), "{line}");
+}

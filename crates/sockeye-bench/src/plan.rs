@@ -1,0 +1,197 @@
+//! What is measured: the cases, how often, and what we ask of ourselves.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// A server of the comparison.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerName {
+    /// The system calls alone; what the others are compared with.
+    Floor,
+    /// Ours: the example `interop_server`.
+    Sockeye,
+    /// npm `socket.io`.
+    Node,
+    /// The crate `socketioxide`.
+    Oxide,
+}
+
+impl ServerName {
+    /// As it is written on the command line and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Sockeye => "sockeye",
+            Self::Node => "node",
+            Self::Oxide => "oxide",
+        }
+    }
+
+    /// As it heads its column.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Sockeye => "Sockeye",
+            Self::Node => "npm socket.io 4.8",
+            Self::Oxide => "socketioxide 0.18",
+        }
+    }
+}
+
+/// A kind of case.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Kind {
+    /// Memory per idle connection.
+    Idle,
+    /// CPU per echoed ack.
+    Ack,
+    /// CPU per broadcast delivery.
+    Broadcast,
+}
+
+/// One figure of the report.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Case {
+    /// User memory per connection that has sent one event and got its ack.
+    Idle,
+    /// CPU per event acknowledged with its argument.
+    Ack {
+        /// Bytes of the argument.
+        bytes: usize,
+        /// Events under way per connection.
+        in_flight: u64,
+        /// Events per connection.
+        each: u64,
+    },
+    /// CPU per socket that a broadcast reaches.
+    Broadcast {
+        /// Bytes of the argument.
+        bytes: usize,
+        /// Broadcasts asked for at once.
+        burst: u64,
+        /// How often.
+        bursts: u64,
+    },
+}
+
+/// What a case must not exceed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// So many bytes.
+    Bytes(f64),
+    /// So many times the floor.
+    TimesFloor(f64),
+}
+
+impl Case {
+    /// Which kind of case it is.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Idle => Kind::Idle,
+            Self::Ack { .. } => Kind::Ack,
+            Self::Broadcast { .. } => Kind::Broadcast,
+        }
+    }
+
+    /// What Sockeye must not exceed here.
+    pub fn target(self) -> Target {
+        match self {
+            Self::Idle => Target::Bytes(2_048.0),
+            Self::Ack { bytes, .. } if bytes < 1_024 => Target::TimesFloor(1.8),
+            Self::Ack { .. } => Target::TimesFloor(2.0),
+            Self::Broadcast { burst: 1, .. } => Target::TimesFloor(1.15),
+            Self::Broadcast { .. } => Target::TimesFloor(1.25),
+        }
+    }
+
+    /// What the figure is, for a load on so many `sockets`.
+    pub fn title(self, sockets: usize) -> String {
+        let sockets = thousands(sockets);
+        match self {
+            Self::Idle => format!("bytes per idle connection, of {sockets}"),
+            Self::Ack { bytes, in_flight, .. } => {
+                format!("us per ack, {} B, {sockets} x {in_flight} in flight", thousands(bytes))
+            }
+            Self::Broadcast { bytes, burst: 1, .. } => {
+                format!("us per delivery, {bytes} B to {sockets}")
+            }
+            Self::Broadcast { bytes, burst, .. } => {
+                format!("us per delivery, {bytes} B to {sockets}, bursts of {burst}")
+            }
+        }
+    }
+}
+
+/// Cases that share one start of a server and one set of connections.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Launch {
+    /// Connections, all in the namespace `/`.
+    pub sockets: usize,
+    /// What is measured on them, one after the other.
+    pub cases: Vec<Case>,
+}
+
+/// The launches of one round: all cases, or only those of one kind; `quick` ones are too small
+/// for figures worth keeping and only show that everything works.
+pub fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch> {
+    let ack = |bytes, each| Case::Ack { bytes, in_flight: 8, each };
+    let broadcast = |burst, bursts| Case::Broadcast { bytes: 128, burst, bursts };
+    let mut launches = if quick {
+        vec![
+            Launch { sockets: 20, cases: vec![ack(64, 500), ack(4_096, 100)] },
+            Launch { sockets: 100, cases: vec![broadcast(1, 20), broadcast(4, 10)] },
+            Launch { sockets: 500, cases: vec![Case::Idle, broadcast(1, 5), broadcast(4, 2)] },
+        ]
+    } else {
+        vec![
+            Launch { sockets: 100, cases: vec![ack(64, 4_000), ack(4_096, 2_000)] },
+            Launch { sockets: 1_000, cases: vec![broadcast(1, 250), broadcast(4, 120)] },
+            Launch { sockets: 10_000, cases: vec![Case::Idle, broadcast(1, 30), broadcast(4, 12)] },
+        ]
+    };
+    if let Some(only) = only {
+        for launch in &mut launches {
+            launch.cases.retain(|case| case.kind() == only);
+        }
+        launches.retain(|launch| !launch.cases.is_empty());
+    }
+    launches
+}
+
+/// `12345` as `12,345`.
+pub(crate) fn thousands(number: usize) -> String {
+    if number < 1_000 {
+        return number.to_string();
+    }
+    format!("{},{:03}", thousands(number / 1_000), number % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (10_007, "10,007"), (1_000_000, "1,000,000")]
+        {
+            assert_eq!(thousands(number), text);
+        }
+    }
+
+    #[test]
+    fn one_kind_leaves_only_its_cases() {
+        for (only, launch_count) in
+            [(None, 3), (Some(Kind::Idle), 1), (Some(Kind::Ack), 1), (Some(Kind::Broadcast), 2)]
+        {
+            for quick in [false, true] {
+                let launches = launches(only, quick);
+                assert_eq!(launches.len(), launch_count, "{only:?}");
+                let mut cases = launches.iter().flat_map(|launch| &launch.cases);
+                assert!(cases.all(|case| only.is_none_or(|only| case.kind() == only)));
+            }
+        }
+    }
+}
