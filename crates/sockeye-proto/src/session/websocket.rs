@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::wire::ws::{CloseCode, CloseFrame, DecodeError, Decoder, Input, Limits, Message, Role};
+use crate::wire::ws::{
+    CloseCode, CloseFrame, DecodeError, Decoder, Input, Limits, Message, Role, deflate::Inflater,
+};
 
 /// What a [`WebSocket`] tolerates from its peer.
 ///
@@ -60,7 +62,7 @@ impl Config {
 /// use std::time::Instant;
 ///
 /// use sockeye_proto::session::websocket::{Config, Output, WebSocket};
-/// use sockeye_proto::wire::ws::{Encoder, Input, Message, Role};
+/// use sockeye_proto::wire::ws::{Encoder, Input, Message, Role, deflate::Inflater};
 ///
 /// let now = Instant::now();
 /// let mut server = WebSocket::new(Role::Server, &Config::default());
@@ -129,6 +131,13 @@ impl WebSocket {
                 ended: false,
             },
         }
+    }
+
+    /// Accepts compressed messages, as agreed in the handshake.
+    #[must_use]
+    pub fn with_deflate(mut self, inflater: Inflater) -> Self {
+        self.decoder = self.decoder.with_deflate(inflater);
+        self
     }
 
     /// The next message; `None` when the input is used up.

@@ -2,7 +2,7 @@
 
 use super::{
     DecodeError, FrameHeader, Input, Message, Opcode, ProtocolError, Role, apply_mask,
-    assembly::Assembly,
+    assembly::Assembly, deflate::Inflater,
 };
 
 /// How much a peer may send in one message.
@@ -56,6 +56,7 @@ impl Default for Limits {
 pub struct Decoder {
     limits: Limits,
     partial: Option<Box<Partial>>,
+    inflater: Option<Box<Inflater>>,
     role: Role,
 }
 
@@ -104,7 +105,14 @@ enum Found {
 impl Decoder {
     /// A decoder for what the peer of `role` sends.
     pub fn new(role: Role, limits: Limits) -> Self {
-        Self { limits, partial: None, role }
+        Self { limits, partial: None, inflater: None, role }
+    }
+
+    /// Accepts compressed messages, as agreed in the handshake.
+    #[must_use]
+    pub fn with_deflate(mut self, inflater: Inflater) -> Self {
+        self.inflater = Some(Box::new(inflater));
+        self
     }
 
     /// The next whole message; `None` when the input is used up.
@@ -210,7 +218,10 @@ impl Decoder {
             (Role::Client, Some(_)) => return Err(ProtocolError::Masked.into()),
             (Role::Server, Some(_)) | (Role::Client, None) => {}
         }
-        if header.rsv1 {
+        // Only the first frame of a data message says whether it is compressed (RFC 7692 §6).
+        let may_be_compressed =
+            self.inflater.is_some() && matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        if header.rsv1 && !may_be_compressed {
             return Err(ProtocolError::ReservedBits.into());
         }
         let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
@@ -229,7 +240,7 @@ impl Decoder {
         let unfragmented = header.fin && opcode != Opcode::Continuation;
         let fits =
             opcode.is_control() || header.payload_bytes <= self.limits.max_message_bytes as u64;
-        if whole && unfragmented && fits {
+        if whole && unfragmented && fits && !header.rsv1 {
             let payload = input.take(header.payload_bytes);
             if let Some(key) = header.mask {
                 apply_mask(payload, key, 0);
@@ -239,7 +250,7 @@ impl Decoder {
 
         let partial = self.partial.get_or_insert_default();
         if !opcode.is_control() {
-            let message = partial.message.get_or_insert_with(|| Assembly::new(opcode));
+            let message = partial.message.get_or_insert_with(|| Assembly::new(opcode, header.rsv1));
             message.admit(header.payload_bytes, &self.limits)?;
         }
         partial.frame = Some(ArrivingFrame { header, arrived_bytes: 0 });
@@ -263,7 +274,10 @@ impl Decoder {
 
         let found = match &mut partial.message {
             Some(message) if !header.opcode.is_control() => {
-                message.push(piece, &self.limits)?;
+                message.push(piece, &self.limits, self.inflater.as_deref_mut())?;
+                if done && header.fin {
+                    message.finish(&self.limits, self.inflater.as_deref_mut())?;
+                }
                 let opcode = message.opcode();
                 header.fin.then_some(Found::InPartial { opcode, kept: Kept::Message })
             }

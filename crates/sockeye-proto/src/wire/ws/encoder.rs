@@ -1,6 +1,6 @@
 //! Messages to bytes: one message, one frame.
 
-use super::{FrameHeader, MAX_CONTROL_BYTES, Message, Opcode, apply_mask};
+use super::{FrameHeader, MAX_CONTROL_BYTES, Message, Opcode, apply_mask, deflate::Deflater};
 
 /// Writes whole messages as single frames.
 ///
@@ -14,12 +14,21 @@ use super::{FrameHeader, MAX_CONTROL_BYTES, Message, Opcode, apply_mask};
 /// assert_eq!(out, b"\x81\x05hello");
 /// ```
 #[derive(Debug, Default)]
-pub struct Encoder {}
+pub struct Encoder {
+    deflater: Option<Box<Deflater>>,
+}
 
 impl Encoder {
     /// An encoder that does not compress.
     pub fn new() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    /// Compresses data messages as agreed in the handshake.
+    #[must_use]
+    pub fn with_deflate(mut self, deflater: Deflater) -> Self {
+        self.deflater = Some(Box::new(deflater));
+        self
     }
 
     /// Appends `message` to `out`, masked if a key is given: a client must, a server must not.
@@ -29,8 +38,8 @@ impl Encoder {
     /// reason is cut between two characters.
     pub fn encode(&mut self, message: Message<'_>, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
         match message {
-            Message::Text(text) => append_frame(Opcode::Text, false, &[text.as_bytes()], mask, out),
-            Message::Binary(bytes) => append_frame(Opcode::Binary, false, &[bytes], mask, out),
+            Message::Text(text) => self.append_data(Opcode::Text, text.as_bytes(), mask, out),
+            Message::Binary(bytes) => self.append_data(Opcode::Binary, bytes, mask, out),
             Message::Ping(payload) => append_frame(Opcode::Ping, false, &[cut(payload)], mask, out),
             Message::Pong(payload) => append_frame(Opcode::Pong, false, &[cut(payload)], mask, out),
             Message::Close(None) => append_frame(Opcode::Close, false, &[], mask, out),
@@ -39,6 +48,19 @@ impl Encoder {
                 let reason = frame.fitting_reason().as_bytes();
                 append_frame(Opcode::Close, false, &[&code, reason], mask, out);
             }
+        }
+    }
+
+    fn append_data(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        mask: Option<[u8; 4]>,
+        out: &mut Vec<u8>,
+    ) {
+        match self.deflater.as_mut().and_then(|deflater| deflater.deflate(payload)) {
+            Some(compressed) => append_frame(opcode, true, &[&compressed], mask, out),
+            None => append_frame(opcode, false, &[payload], mask, out),
         }
     }
 }

@@ -16,6 +16,7 @@
 mod assembly;
 mod close;
 mod decoder;
+pub mod deflate;
 mod encoder;
 mod error;
 mod frame;

@@ -8,12 +8,14 @@ use super::{
     VERSION, accept_key,
     header::{HeaderError, is_token, list, names_token, single},
 };
+use crate::wire::ws::deflate::{Agreement, Config};
 
 /// What a client asks for; kept until the response is checked against it.
 #[derive(Clone, Debug)]
 pub struct Offer {
     key: String,
     protocols: Vec<String>,
+    deflate: Option<Config>,
 }
 
 /// What a server granted.
@@ -21,12 +23,14 @@ pub struct Offer {
 pub struct Accepted {
     /// The subprotocol chosen; `None` if the server chose none, which it may.
     pub protocol: Option<String>,
+    /// The compression agreed on, if any.
+    pub deflate: Option<Agreement>,
 }
 
 impl Offer {
     /// An offer with this nonce, which must be random and used once.
     pub fn new(nonce: [u8; 16]) -> Self {
-        Self { key: STANDARD.encode(nonce), protocols: Vec::new() }
+        Self { key: STANDARD.encode(nonce), protocols: Vec::new(), deflate: None }
     }
 
     /// Offers subprotocols, the preferred first.
@@ -47,15 +51,24 @@ impl Offer {
         Ok(self)
     }
 
+    /// Offers compression. Default: none.
+    #[must_use]
+    pub fn deflate(mut self, config: Config) -> Self {
+        self.deflate = Some(config);
+        self
+    }
+
     /// Writes the headers of the handshake into those of a GET request.
     pub fn write_headers(&self, headers: &mut HeaderMap) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
         let protocols = self.protocols.join(", ");
+        let extensions = self.deflate.as_ref().map(Agreement::offer).unwrap_or_default();
         let values = [
             (header::SEC_WEBSOCKET_KEY, self.key.as_str()),
             (header::SEC_WEBSOCKET_PROTOCOL, protocols.as_str()),
+            (header::SEC_WEBSOCKET_EXTENSIONS, extensions.as_str()),
         ];
         for (name, value) in values {
             // Base64 and tokens are header values, so only what is empty is left out here.
@@ -98,10 +111,20 @@ impl Offer {
         }
         let extensions = list(headers, &header::SEC_WEBSOCKET_EXTENSIONS)
             .map_err(in_header("Sec-WebSocket-Extensions"))?;
-        if let Some(extension) = extensions.first() {
-            return Err(ResponseError::ExtensionNotOffered { extension: (*extension).to_owned() });
+        let mut deflate = None;
+        for extension in extensions {
+            let granted = self
+                .deflate
+                .as_ref()
+                .filter(|_| deflate.is_none())
+                .and_then(|config| Agreement::from_response(extension, config));
+            if granted.is_none() {
+                let extension = extension.to_owned();
+                return Err(ResponseError::ExtensionNotOffered { extension });
+            }
+            deflate = granted;
         }
-        Ok(Accepted { protocol: protocol.map(str::to_owned) })
+        Ok(Accepted { protocol: protocol.map(str::to_owned), deflate })
     }
 }
 
@@ -231,6 +254,29 @@ mod tests {
         assert_eq!(headers["sec-websocket-key"], "dGhlIHNhbXBsZSBub25jZQ==");
         assert_eq!(headers["sec-websocket-protocol"], "chat, mqtt");
         assert_eq!(headers["sec-websocket-version"], "13");
+        assert!(!headers.contains_key("sec-websocket-extensions"));
+    }
+
+    #[test]
+    fn compression_is_granted_once_and_only_if_offered() {
+        #[track_caller]
+        fn check(offer: &Offer, extensions: &str, granted: Option<bool>) {
+            let response = Response::builder()
+                .status(101)
+                .header("connection", "upgrade")
+                .header("upgrade", "websocket")
+                .header("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+                .header("sec-websocket-extensions", extensions);
+            let found = offer.check(&response.body(()).unwrap()).ok();
+            assert_eq!(found.map(|accepted| accepted.deflate.is_some()), granted, "{extensions}");
+        }
+        let with = offer().deflate(Config::default());
+        check(&with, "", Some(false));
+        check(&with, "permessage-deflate", Some(true));
+        check(&with, "permessage-deflate, permessage-deflate", None);
+        check(&with, "permessage-deflate; client_max_window_bits=7", None);
+        check(&with, "x-other", None);
+        check(&offer(), "permessage-deflate", None);
     }
 
     #[test]

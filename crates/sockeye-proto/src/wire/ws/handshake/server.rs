@@ -8,6 +8,7 @@ use super::{
     VERSION, accept_key,
     header::{HeaderError, is_token, list, names_token, single},
 };
+use crate::wire::ws::deflate::{Agreement, Config};
 
 /// A valid request to open a WebSocket.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Request<'r> {
     accept: String,
     offered_protocols: Vec<&'r str>,
     protocol: Option<&'r str>,
+    offered_extensions: Vec<&'r str>,
+    deflate: Option<Agreement>,
 }
 
 impl<'r> Request<'r> {
@@ -52,7 +55,15 @@ impl<'r> Request<'r> {
         if !offered_protocols.iter().all(|protocol| is_token(protocol)) {
             return Err(RequestError::Protocol);
         }
-        Ok(Self { accept: accept_key(key), offered_protocols, protocol: None })
+        let offered_extensions = list(headers, &header::SEC_WEBSOCKET_EXTENSIONS)
+            .map_err(in_header("Sec-WebSocket-Extensions"))?;
+        Ok(Self {
+            accept: accept_key(key),
+            offered_protocols,
+            protocol: None,
+            offered_extensions,
+            deflate: None,
+        })
     }
 
     /// Takes the first of `preferred` that the client offers; without one, no subprotocol is spoken.
@@ -62,6 +73,14 @@ impl<'r> Request<'r> {
             .find_map(|wanted| self.offered_protocols.iter().find(|offered| *offered == wanted))
             .copied();
         self.protocol
+    }
+
+    /// Grants the first offer of compression that fits `config`; `None` if there is none, in which case
+    /// the connection goes without. Never called means no compression.
+    pub fn negotiate_deflate(&mut self, config: &Config) -> Option<Agreement> {
+        self.deflate =
+            self.offered_extensions.iter().find_map(|offer| Agreement::accept(offer, config));
+        self.deflate
     }
 
     /// The subprotocols the client offers, in its order of preference.
@@ -76,9 +95,11 @@ impl<'r> Request<'r> {
         let headers = response.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        let extensions = self.deflate.map(Agreement::to_response);
         let values = [
             (header::SEC_WEBSOCKET_ACCEPT, Some(self.accept.as_str())),
             (header::SEC_WEBSOCKET_PROTOCOL, self.protocol),
+            (header::SEC_WEBSOCKET_EXTENSIONS, extensions.as_deref()),
         ];
         for (name, value) in values {
             // Base64 and tokens are header values, so nothing is left out here.
@@ -256,6 +277,24 @@ mod tests {
         assert_eq!(read.response().headers()["sec-websocket-protocol"], "c");
         assert_eq!(read.choose_protocol(&["A"]), None); // names are case-sensitive
         assert!(!read.response().headers().contains_key("sec-websocket-protocol"));
+    }
+
+    #[test]
+    fn the_first_offer_of_compression_that_fits_is_granted() {
+        let offers = [
+            (
+                "sec-websocket-extensions",
+                "x-other; a=\"1,2\", permessage-deflate; server_max_window_bits=8",
+            ),
+            ("sec-websocket-extensions", "permessage-deflate; server_max_window_bits=9"),
+        ];
+        let request = changed("", &offers);
+        let mut read = Request::read(&request).unwrap();
+        assert!(!read.response().headers().contains_key("sec-websocket-extensions"));
+        assert!(read.negotiate_deflate(&Config::default()).is_some());
+        let response = read.response();
+        let granted = &response.headers()["sec-websocket-extensions"];
+        assert_eq!(granted, "permessage-deflate; server_max_window_bits=9");
     }
 
     #[test]
