@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     engine,
     packet::{self, Packet},
+    ws::{Encoder, Message},
 };
 
 /// One packet, encoded once for all its receivers: the finished, unmasked WebSocket frames, shared by reference count.
@@ -61,6 +62,25 @@ impl Prepared {
     #[must_use]
     pub fn engine(kind: engine::Kind, body: &str) -> Self {
         Self::new(kind, body.len(), Vec::new(), |out| out.extend_from_slice(body.as_bytes()))
+    }
+
+    /// Encodes a WebSocket message that is no packet: a pong, a close.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::{prepared::Prepared, ws::Message};
+    ///
+    /// let pong = Prepared::websocket(Message::Pong(b"?"));
+    /// assert_eq!(pong.slices().next(), Some(&[0x8A, 1, b'?'][..]));
+    /// assert_eq!(pong.text(), "");
+    /// ```
+    #[must_use]
+    pub fn websocket(message: Message<'_>) -> Self {
+        let mut frames = Vec::new();
+        Encoder::new().encode(message, None, &mut frames);
+        let text = (frames.len(), frames.len());
+        Self(Arc::new(Encoded { frames, text, attachments: Vec::new() }))
     }
 
     /// The slices to write to a WebSocket, in this order: the text frame, then of each attachment header and content.

@@ -1,0 +1,169 @@
+//! The Engine.IO v4 heartbeat: the server pings, the client answers, silence ends the session.
+
+use std::time::{Duration, Instant};
+
+/// How often the server pings and how long it waits for the pong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timing {
+    /// From a pong to the next ping. Default: 25 s.
+    pub ping_interval: Duration,
+    /// From a ping to giving up. Default: 20 s.
+    pub ping_timeout: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { ping_interval: Duration::from_secs(25), ping_timeout: Duration::from_secs(20) }
+    }
+}
+
+/// What the clock asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Beat {
+    /// Nothing is due.
+    Nothing,
+    /// Send a ping.
+    Ping,
+    /// The peer is lost.
+    Lost,
+}
+
+/// One side's heartbeat.
+///
+/// ```text
+/// server:  Quiet ── ping_interval ──▶ Waiting ── ping_timeout of silence ──▶ lost
+///            ▲                           │
+///            └─────────── pong ──────────┘
+/// client:  Listening ── ping_interval + ping_timeout of silence ──▶ lost
+/// ```
+///
+/// Anything heard from the peer counts as a sign of life, so a slow upload is not cut for the pong
+/// queued behind it. The reference server counts only the pong.
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat {
+    state: State,
+    due: Instant,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Quiet,
+    Waiting,
+    Listening,
+}
+
+impl Heartbeat {
+    /// The side that pings, first one interval from now.
+    pub fn server(now: Instant, timing: Timing) -> Self {
+        Self { state: State::Quiet, due: now + timing.ping_interval }
+    }
+
+    /// The side that answers.
+    pub fn client(now: Instant, timing: Timing) -> Self {
+        Self { state: State::Listening, due: now + timing.ping_interval + timing.ping_timeout }
+    }
+
+    /// Notes that something arrived from the peer.
+    pub fn heard(&mut self, now: Instant, timing: Timing) {
+        match self.state {
+            State::Quiet => {}
+            State::Waiting => self.due = now + timing.ping_timeout,
+            State::Listening => self.due = now + timing.ping_interval + timing.ping_timeout,
+        }
+    }
+
+    /// Notes the pong. One that nobody asked for is harmless and changes nothing.
+    pub fn pong(&mut self, now: Instant, timing: Timing) {
+        if self.state == State::Waiting {
+            *self = Self::server(now, timing);
+        }
+    }
+
+    /// What is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant, timing: Timing) -> Beat {
+        if now < self.due {
+            return Beat::Nothing;
+        }
+        match self.state {
+            State::Quiet => {
+                *self = Self { state: State::Waiting, due: now + timing.ping_timeout };
+                Beat::Ping
+            }
+            State::Waiting | State::Listening => Beat::Lost,
+        }
+    }
+
+    /// When [`Self::handle_timeout`] has something to say next.
+    pub fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Whether a pong is being waited for.
+    pub fn is_waiting(&self) -> bool {
+        self.state == State::Waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMING: Timing = Timing {
+        ping_interval: Duration::from_millis(300),
+        ping_timeout: Duration::from_millis(200),
+    };
+
+    #[track_caller]
+    fn check(beat: &mut Heartbeat, start: Instant, at_ms: u64, expect: Beat) {
+        let now = start + Duration::from_millis(at_ms);
+        assert_eq!(beat.handle_timeout(now, TIMING), expect, "at {at_ms} ms");
+    }
+
+    #[test]
+    fn server_pings_and_gives_up_after_silence() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::server(start, TIMING);
+        check(&mut beat, start, 299, Beat::Nothing);
+        check(&mut beat, start, 300, Beat::Ping);
+        check(&mut beat, start, 499, Beat::Nothing);
+        check(&mut beat, start, 500, Beat::Lost);
+    }
+
+    #[test]
+    fn next_ping_is_an_interval_after_the_pong() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::server(start, TIMING);
+        check(&mut beat, start, 300, Beat::Ping);
+        beat.pong(start + Duration::from_millis(450), TIMING);
+        check(&mut beat, start, 749, Beat::Nothing);
+        check(&mut beat, start, 750, Beat::Ping);
+    }
+
+    #[test]
+    fn any_sign_of_life_defers_the_end() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::server(start, TIMING);
+        check(&mut beat, start, 300, Beat::Ping);
+        beat.heard(start + Duration::from_millis(450), TIMING);
+        check(&mut beat, start, 649, Beat::Nothing);
+        check(&mut beat, start, 650, Beat::Lost);
+    }
+
+    #[test]
+    fn an_unasked_pong_changes_nothing() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::server(start, TIMING);
+        beat.pong(start + Duration::from_millis(200), TIMING);
+        check(&mut beat, start, 300, Beat::Ping);
+    }
+
+    #[test]
+    fn client_listens_for_interval_and_timeout() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::client(start, TIMING);
+        check(&mut beat, start, 499, Beat::Nothing);
+        beat.heard(start + Duration::from_millis(400), TIMING);
+        check(&mut beat, start, 899, Beat::Nothing);
+        check(&mut beat, start, 900, Beat::Lost);
+    }
+}

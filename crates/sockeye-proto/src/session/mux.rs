@@ -1,0 +1,322 @@
+//! Many namespaces on one session: who has joined, which acks and attachments are outstanding.
+
+use std::{borrow::Cow, time::Instant};
+
+use bytes::Bytes;
+
+use super::{Config, Received, Role, Violation, acks::Acks};
+use crate::wire::{
+    attachment::{Assembled, Progress, Reassembly},
+    packet::{self, Kind, Packet},
+    payload::Payload,
+};
+
+/// The Socket.IO layer of one session.
+#[derive(Debug)]
+pub(super) struct Mux<A> {
+    role: Role,
+    members: Vec<Member>,
+    next_key: u32,
+    acks: Acks<A>,
+    assembling: Option<Box<Assembling>>,
+}
+
+/// A packet whose attachments are still arriving, and how long they may take.
+#[derive(Debug)]
+struct Assembling {
+    reassembly: Reassembly,
+    deadline: Instant,
+}
+
+/// This session's membership of one namespace: the machine's half of a socket.
+#[derive(Debug)]
+struct Member {
+    namespace: Box<str>,
+    /// Tells apart two memberships of the same namespace, one after the other.
+    key: u32,
+    state: State,
+}
+
+/// ```text
+///            accept / CONNECT reply              leave
+/// Joining ───────────────────────────▶ Joined ─────────▶ Left ──▶ forgotten
+///    └── refuse / CONNECT_ERROR ──▶ forgotten ◀── DISCONNECT by the peer
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Joining,
+    Joined,
+    /// This side left; what the peer sent before it knew is ignored until then.
+    Left {
+        until: Instant,
+    },
+}
+
+impl<A> Mux<A> {
+    pub(super) const fn new(role: Role) -> Self {
+        Self { role, members: Vec::new(), next_key: 0, acks: Acks::new(), assembling: None }
+    }
+
+    /// Reads one text packet (the body of an Engine.IO message).
+    pub(super) fn text<'m>(
+        &mut self,
+        now: Instant,
+        text: &'m str,
+        config: &Config,
+    ) -> Result<Option<Received<'m, A>>, Violation> {
+        if let Some(Assembling { reassembly, .. }) = self.assembling.as_deref() {
+            return Err(Violation::AttachmentsInterrupted { missing: reassembly.missing() });
+        }
+        let packet = packet::decode(text, &config.packets)?;
+        match (packet.kind, self.role) {
+            (Kind::Event | Kind::Ack, _) => self.event_or_ack(now, packet, config),
+            (Kind::Connect, Role::Server) => self.asked_to_join(now, packet, config).map(Some),
+            (Kind::Connect, Role::Client) => Ok(self.joined(packet)),
+            (Kind::ConnectError, Role::Client) => Ok(self.refused(packet)),
+            (Kind::ConnectError, Role::Server) => {
+                Err(Violation::WrongDirection { kind: packet.kind })
+            }
+            (Kind::Disconnect, _) => Ok(self.left_by_peer(now, packet.namespace)),
+        }
+    }
+
+    /// Reads one binary message: the next attachment of the packet that announced it.
+    pub(super) fn binary<'m>(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<Option<Received<'m, A>>, Violation> {
+        let Some(mut assembling) = self.assembling.take() else {
+            return Err(Violation::UnannouncedBinary { bytes: bytes.len() });
+        };
+        let packet = match assembling.reassembly.push(Bytes::copy_from_slice(bytes))? {
+            Progress::Incomplete(reassembly) => {
+                assembling.reassembly = reassembly;
+                self.assembling = Some(assembling);
+                return Ok(None);
+            }
+            Progress::Complete(packet) => packet,
+        };
+        Ok(self.assembled(packet))
+    }
+
+    /// Begins to join, as a client. `false` if the namespace is joined or being joined already.
+    pub(super) fn join(&mut self, namespace: &str) -> bool {
+        match self.position(namespace) {
+            Some(index) if !matches!(self.members[index].state, State::Left { .. }) => false,
+            Some(index) => {
+                self.members.swap_remove(index);
+                self.add(namespace);
+                true
+            }
+            None => {
+                self.add(namespace);
+                true
+            }
+        }
+    }
+
+    /// Completes a join that the peer asked for. `false` if it does not wait for it any more.
+    pub(super) fn accept(&mut self, namespace: &str) -> bool {
+        let Some(index) = self.position(namespace) else { return false };
+        let joining = self.members[index].state == State::Joining;
+        if joining {
+            self.members[index].state = State::Joined;
+        }
+        joining
+    }
+
+    /// Turns down a join that the peer asked for. `false` if it does not wait for it any more.
+    pub(super) fn refuse(&mut self, namespace: &str) -> bool {
+        match self.position(namespace) {
+            Some(index) if self.members[index].state == State::Joining => {
+                self.members.swap_remove(index);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Leaves a joined namespace. `false` if it is not joined. Then [`Self::lost_ack`] until it is dry.
+    pub(super) fn leave(&mut self, now: Instant, namespace: &str, config: &Config) -> bool {
+        let Some(index) = self.position(namespace) else { return false };
+        let joined = self.members[index].state == State::Joined;
+        if joined {
+            self.members[index].state = State::Left { until: now + config.left_grace };
+        }
+        joined
+    }
+
+    /// Waits for an ack of a packet about to be sent; gives the token back if that is impossible.
+    pub(super) fn expect_ack(
+        &mut self,
+        namespace: &str,
+        id: u64,
+        deadline: Instant,
+        token: A,
+        max_acks: usize,
+    ) -> Result<(), A> {
+        match self.position(namespace) {
+            Some(index)
+                if self.members[index].state == State::Joined && self.acks.len() < max_acks =>
+            {
+                self.acks.insert(self.members[index].key, id, deadline, token);
+                Ok(())
+            }
+            _ => Err(token),
+        }
+    }
+
+    /// An ack whose deadline has passed.
+    pub(super) fn expired_ack(&mut self, now: Instant) -> Option<A> {
+        self.acks.expired(now)
+    }
+
+    /// An ack that can't arrive any more, because its namespace was left (or all were, at the end).
+    pub(super) fn lost_ack(&mut self, all: bool) -> Option<A> {
+        let Self { members, acks, .. } = self;
+        members
+            .iter()
+            .filter(|member| all || matches!(member.state, State::Left { .. }))
+            .find_map(|member| acks.take_any(member.key))
+    }
+
+    /// Forgets what has run out; an error if the peer owes attachments.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Violation> {
+        self.members
+            .retain(|member| !matches!(member.state, State::Left { until } if until <= now));
+        match self.assembling.as_deref() {
+            Some(assembling) if assembling.deadline <= now => Err(Violation::AttachmentsLate),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        // A namespace that was left needs no alarm of its own: it is forgotten at the next one.
+        let attachments = self.assembling.as_ref().map(|assembling| assembling.deadline);
+        [attachments, self.acks.next_deadline()].into_iter().flatten().min()
+    }
+
+    pub(super) fn has_acks(&self) -> bool {
+        self.acks.len() > 0
+    }
+
+    fn asked_to_join<'m>(
+        &mut self,
+        now: Instant,
+        packet: Packet<'m>,
+        config: &Config,
+    ) -> Result<Received<'m, A>, Violation> {
+        let namespace = packet.namespace;
+        match self.position(namespace) {
+            Some(index) => match self.members[index].state {
+                State::Left { .. } => drop(self.members.swap_remove(index)),
+                State::Joining | State::Joined => {
+                    return Err(Violation::JoinedTwice { namespace: namespace.to_owned() });
+                }
+            },
+            None if self.members.len() >= config.max_namespaces => {
+                self.handle_timeout(now)?;
+                if self.members.len() >= config.max_namespaces {
+                    return Err(Violation::TooManyNamespaces { limit: config.max_namespaces });
+                }
+            }
+            None => {}
+        }
+        let auth = auth_payload(packet.data, config)?;
+        self.add(namespace);
+        Ok(Received::Connect { namespace, auth })
+    }
+
+    fn joined<'m>(&mut self, packet: Packet<'m>) -> Option<Received<'m, A>> {
+        self.accept(packet.namespace).then_some(Received::Connected {
+            namespace: packet.namespace,
+            data: packet.data.unwrap_or_default(),
+        })
+    }
+
+    fn refused<'m>(&mut self, packet: Packet<'m>) -> Option<Received<'m, A>> {
+        self.refuse(packet.namespace).then_some(Received::Refused {
+            namespace: packet.namespace,
+            error: packet.data.unwrap_or_default(),
+        })
+    }
+
+    fn left_by_peer<'m>(&mut self, now: Instant, namespace: &'m str) -> Option<Received<'m, A>> {
+        let index = self.position(namespace)?;
+        // It stays as left, so that its acks are handed back; nothing more is due from the peer.
+        let was = std::mem::replace(&mut self.members[index].state, State::Left { until: now });
+        (!matches!(was, State::Left { .. })).then_some(Received::Disconnect { namespace })
+    }
+
+    fn event_or_ack<'m>(
+        &mut self,
+        now: Instant,
+        packet: Packet<'m>,
+        config: &Config,
+    ) -> Result<Option<Received<'m, A>>, Violation> {
+        let not_joined =
+            || Violation::NotJoined { kind: packet.kind, namespace: packet.namespace.to_owned() };
+        let index = self.position(packet.namespace).ok_or_else(not_joined)?;
+        let key = self.members[index].key;
+        let ignored = match self.members[index].state {
+            State::Joined => false,
+            State::Left { until } if now < until => true,
+            State::Left { .. } | State::Joining => return Err(not_joined()),
+        };
+        if packet.attachments > 0 {
+            // Also when it is ignored, so that its attachments are known when they come.
+            let reassembly = Reassembly::new(&packet, &config.packets)?;
+            let deadline = now + config.attachments_timeout;
+            self.assembling = Some(Box::new(Assembling { reassembly, deadline }));
+            return Ok(None);
+        }
+        let data = packet.data.unwrap_or_default();
+        if packet.kind == Kind::Ack {
+            let payload = Payload::ack(data, &config.packets)?;
+            let token = packet.id.and_then(|id| self.acks.take(key, id));
+            return Ok(token.map(|token| Received::Ack { token, payload }));
+        }
+        let (name, payload) = Payload::event(data, &config.packets)?;
+        let namespace = Cow::Borrowed(packet.namespace);
+        Ok((!ignored).then_some(Received::Event { namespace, name, id: packet.id, payload }))
+    }
+
+    /// A packet with all its attachments; `None` if nobody is there for it any more.
+    fn assembled<'m>(&mut self, packet: Assembled) -> Option<Received<'m, A>> {
+        let Assembled { namespace, id, name, payload } = packet;
+        let member = &self.members[self.position(&namespace)?];
+        if member.state != State::Joined {
+            return None; // this side left while the attachments were on their way
+        }
+        match name {
+            Some(name) => {
+                let (namespace, name) = (Cow::Owned(namespace), Cow::Owned(name));
+                Some(Received::Event { namespace, name, id, payload })
+            }
+            None => {
+                let token = self.acks.take(member.key, id?)?;
+                Some(Received::Ack { token, payload })
+            }
+        }
+    }
+
+    fn add(&mut self, namespace: &str) {
+        let key = self.next_key;
+        self.next_key = self.next_key.wrapping_add(1);
+        self.members.push(Member { namespace: namespace.into(), key, state: State::Joining });
+    }
+
+    fn position(&self, namespace: &str) -> Option<usize> {
+        self.members.iter().position(|member| &*member.namespace == namespace)
+    }
+}
+
+/// The auth payload of a CONNECT as an argument list of one, or of none.
+fn auth_payload(data: Option<&str>, config: &Config) -> Result<Payload<'static>, Violation> {
+    let array = match data {
+        None => "[]".to_owned(),
+        Some(data) if data.trim_start().starts_with('{') => format!("[{data}]"),
+        Some(_) => return Err(Violation::AuthNotObject),
+    };
+    Ok(Payload::ack(&array, &config.packets)?.into_owned())
+}

@@ -1,0 +1,86 @@
+//! What a peer did that ends its session.
+
+use thiserror::Error;
+
+use super::Reason;
+use crate::wire::{engine, packet};
+
+/// A message from the peer that no correct peer sends. The session is closed; retrying is pointless.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum Violation {
+    /// The Engine.IO layer could not read the message.
+    #[error("unreadable Engine.IO message: {0}")]
+    Engine(#[from] engine::DecodeError),
+    /// The Engine.IO message is one that only the other side may send, or not at this point.
+    #[error(
+        "Engine.IO {kind:?} is not expected here; the peer mixes up the roles or the protocol version"
+    )]
+    UnexpectedEngine {
+        /// The kind found.
+        kind: engine::Kind,
+    },
+    /// The Engine.IO handshake of the server could not be read.
+    #[error(
+        "unreadable Engine.IO handshake: {0}; expected sid, upgrades, pingInterval, pingTimeout, maxPayload"
+    )]
+    Handshake(String),
+    /// The Socket.IO layer could not read the packet.
+    #[error("unreadable Socket.IO packet: {0}")]
+    Packet(#[from] packet::DecodeError),
+    /// A packet for a namespace that was not joined.
+    #[error("{kind:?} for namespace {namespace:?}, which is not joined; a CONNECT must come first")]
+    NotJoined {
+        /// The kind of the packet.
+        kind: packet::Kind,
+        /// The namespace it named.
+        namespace: String,
+    },
+    /// A second CONNECT for the same namespace.
+    #[error("second CONNECT for namespace {namespace:?}")]
+    JoinedTwice {
+        /// The namespace it named.
+        namespace: String,
+    },
+    /// More namespaces on one session than the limit.
+    #[error("CONNECT beyond the limit of {limit} namespaces on one session")]
+    TooManyNamespaces {
+        /// The limit in force.
+        limit: usize,
+    },
+    /// The auth payload of a CONNECT is not a JSON object.
+    #[error("the payload of a CONNECT must be a JSON object or absent")]
+    AuthNotObject,
+    /// A packet kind that only the other side sends.
+    #[error("{kind:?} is not for this side to receive")]
+    WrongDirection {
+        /// The kind of the packet.
+        kind: packet::Kind,
+    },
+    /// A binary message that no packet announced.
+    #[error("binary message of {bytes} bytes, but no packet announced an attachment")]
+    UnannouncedBinary {
+        /// Its size.
+        bytes: usize,
+    },
+    /// A text packet in between a packet and its attachments.
+    #[error("text packet while {missing} attachments are outstanding")]
+    AttachmentsInterrupted {
+        /// How many attachments had not arrived.
+        missing: u32,
+    },
+    /// The attachments did not arrive in time.
+    #[error("announced attachments did not arrive in time")]
+    AttachmentsLate,
+}
+
+impl Violation {
+    /// The reason the session ends with.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Engine(_) | Self::Handshake(_) => Reason::ParseError,
+            Self::UnexpectedEngine { .. } => Reason::TransportError,
+            _ => Reason::ForcedClose,
+        }
+    }
+}
