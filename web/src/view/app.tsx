@@ -38,10 +38,13 @@ function Room({ state, name }: { readonly state: State; readonly name: string })
   const drafts = useRef(new Map<string, string>());
   const view = state.views.get(state.open) ?? EMPTY_VIEW;
 
-  const closeDrawer = (): void => {
-    setDrawer(false);
-    opener.current?.focus();
-  };
+  const closeDrawer = (): void => setDrawer(false);
+  const wasOut = useRef(false);
+  useEffect(() => {
+    // In an effect, because the opener can't take the focus before its surroundings are no longer inert.
+    if (wasOut.current && !drawer) opener.current?.focus();
+    wasOut.current = drawer;
+  }, [drawer]);
 
   return (
     <div class="frame">
