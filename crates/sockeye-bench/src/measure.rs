@@ -7,7 +7,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::load::{AckLoad, BroadcastLoad, Fleet, LoadError};
+use crate::load::{AckLoad, BroadcastLoad, Fleet, LoadError, Tally};
 use crate::order::Faults;
 use crate::plan::{Case, Launch};
 use crate::process;
@@ -27,7 +27,9 @@ pub struct Reading {
     pub case: Case,
     /// Bytes, or microseconds of CPU.
     pub value: f64,
-    /// What became of the messages.
+    /// Messages that arrived, warm-up included.
+    pub arrived: u64,
+    /// What went wrong with them.
     pub faults: Faults,
 }
 
@@ -80,7 +82,7 @@ pub fn measure(job: &Job) -> Result<Vec<Reading>, MeasureError> {
                     .map_err(MeasureError::Process)?
                     .saturating_sub(empty_bytes);
                 let value = bytes as f64 / job.launch.sockets as f64;
-                Reading { case, value, faults: once_each.faults }
+                Reading { case, value, arrived: once_each.arrived, faults: once_each.faults }
             }
             Case::Ack { bytes, in_flight, each } => {
                 let mut load = AckLoad::new(&fleet, bytes, in_flight);
@@ -104,7 +106,7 @@ fn measured(
     server: &Server,
     case: Case,
     amount: u64,
-    mut run: impl FnMut(u64) -> Result<crate::load::Tally, LoadError>,
+    mut run: impl FnMut(u64) -> Result<Tally, LoadError>,
 ) -> Result<Reading, MeasureError> {
     let warm_up = run(amount.div_ceil(WARM_UP))?;
     let before = process::cpu_ns(server.id()).map_err(MeasureError::Process)?;
@@ -113,5 +115,5 @@ fn measured(
     let value = (after - before) as f64 / 1_000.0 / tally.arrived.max(1) as f64;
     let mut faults = warm_up.faults;
     faults += tally.faults;
-    Ok(Reading { case, value, faults })
+    Ok(Reading { case, value, arrived: warm_up.arrived + tally.arrived, faults })
 }

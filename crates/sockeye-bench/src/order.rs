@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::thousands;
+
 /// What went wrong with the messages of a load; all zero is what a server owes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Faults {
@@ -36,8 +38,18 @@ impl AddAssign for Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lost, doubled, out_of_order, strange } = self;
-        write!(f, "{lost} lost, {doubled} doubled, {out_of_order} out of order, {strange} strange")
+        let kinds = [
+            (self.lost, "lost"),
+            (self.doubled, "doubled"),
+            (self.out_of_order, "out of order"),
+            (self.strange, "strange"),
+        ];
+        let found = kinds.iter().filter(|(count, _)| *count > 0);
+        for (at, (count, kind)) in found.enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{} {kind}", thousands(*count))?;
+        }
+        if self.none() { f.write_str("no faults") } else { Ok(()) }
     }
 }
 

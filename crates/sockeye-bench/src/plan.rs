@@ -108,11 +108,14 @@ impl Case {
 
     /// What the figure is, for a load on so many `sockets`.
     pub fn title(self, sockets: usize) -> String {
-        let sockets = thousands(sockets);
+        let sockets = thousands(sockets as u64);
         match self {
             Self::Idle => format!("bytes per idle connection, of {sockets}"),
             Self::Ack { bytes, in_flight, .. } => {
-                format!("us per ack, {} B, {sockets} x {in_flight} in flight", thousands(bytes))
+                format!(
+                    "us per ack, {} B, {sockets} x {in_flight} in flight",
+                    thousands(bytes as u64)
+                )
             }
             Self::Broadcast { bytes, burst: 1, .. } => {
                 format!("us per delivery, {bytes} B to {sockets}")
@@ -146,7 +149,7 @@ pub fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch> {
         ]
     } else {
         vec![
-            Launch { sockets: 100, cases: vec![ack(64, 4_000), ack(4_096, 2_000)] },
+            Launch { sockets: 100, cases: vec![ack(64, 2_000), ack(4_096, 1_000)] },
             Launch { sockets: 1_000, cases: vec![broadcast(1, 250), broadcast(4, 120)] },
             Launch { sockets: 10_000, cases: vec![Case::Idle, broadcast(1, 30), broadcast(4, 12)] },
         ]
@@ -161,7 +164,7 @@ pub fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch> {
 }
 
 /// `12345` as `12,345`.
-pub(crate) fn thousands(number: usize) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     if number < 1_000 {
         return number.to_string();
     }

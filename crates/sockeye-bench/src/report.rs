@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::measure::Reading;
 use crate::order::Faults;
-use crate::plan::{Case, ServerName, Target};
+use crate::plan::{Case, ServerName, Target, thousands};
 
 /// One reading and whose it is.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,9 @@ pub struct Figure {
     pub times_floor: Option<f64>,
     /// The value of each round.
     pub values: Vec<f64>,
-    /// What went wrong, over all rounds.
+    /// Messages that arrived, over all rounds.
+    pub arrived: u64,
+    /// What went wrong with them.
     pub faults: Faults,
 }
 
@@ -116,7 +118,12 @@ impl Report {
                 };
                 let _ = write!(out, " {} |", cell(&figure));
                 if !figure.faults.none() {
-                    remarks.push(format!("{}, {title}: {}", server.title(), figure.faults));
+                    remarks.push(format!(
+                        "{}, {title}: {} (of {})",
+                        server.title(),
+                        figure.faults,
+                        thousands(figure.arrived)
+                    ));
                 }
                 if server == ServerName::Sockeye && figure.misses(case.target()) {
                     remarks.push(format!("target missed, {title}: {}", cell(&figure)));
@@ -163,9 +170,11 @@ impl Report {
         };
         let mut ratios = Vec::new();
         let mut values = Vec::new();
+        let mut arrived = 0;
         let mut faults = Faults::default();
         for sample in of(server) {
             values.push(sample.reading.value);
+            arrived += sample.reading.arrived;
             faults += sample.reading.faults;
             let floor = of(ServerName::Floor).find(|floor| floor.round == sample.round);
             ratios.extend(floor.map(|floor| sample.reading.value / floor.reading.value));
@@ -178,6 +187,7 @@ impl Report {
             median: median(&values)?,
             times_floor: median(&ratios),
             values,
+            arrived,
             faults,
         })
     }
@@ -227,7 +237,7 @@ mod tests {
             round,
             server,
             sockets: 100,
-            reading: Reading { case: ACK, value, faults: Faults::default() },
+            reading: Reading { case: ACK, value, arrived: 10, faults: Faults::default() },
         }));
         report
     }

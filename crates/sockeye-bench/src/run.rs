@@ -120,7 +120,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, 
 }
 
 fn about(round: u32, rounds: u32, name: ServerName, launch: &Launch) -> String {
-    let sockets = plan::thousands(launch.sockets);
+    let sockets = plan::thousands(launch.sockets as u64);
     format!("round {} of {rounds}, {}, {sockets} connections", round + 1, name.name())
 }
 
