@@ -3,6 +3,7 @@
 // A chore talks to the person who started it; there is no other output.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod failure;
 mod peers;
 mod place;
@@ -20,7 +21,8 @@ const USAGE: &str = "\
 Usage: cargo xtask CHORE
 
   test [--quick]   install what the tests need and run them all; --quick runs what needs no peers
-  tidy             check import edges, crate edges, file heads, file lengths and forbidden words";
+  tidy             check import edges, crate edges, file heads, file lengths and forbidden words
+  bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -38,6 +40,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
     match arguments {
         ["test"] => test::all(),
         ["test", "--quick"] => test::quick(),
+        ["bench", rest @ ..] => bench::bench(rest),
         ["tidy"] => tidy::check(),
         _ => Err(Failure::new(USAGE)),
     }
