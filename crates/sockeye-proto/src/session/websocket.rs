@@ -310,6 +310,8 @@ impl Control {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::wire::ws::Encoder;
 
@@ -494,5 +496,65 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         assert!(size_of::<WebSocket>() <= 128, "{}", size_of::<WebSocket>());
+    }
+
+    /// Anything that can happen to a connection.
+    #[derive(Clone, Debug)]
+    enum Happening {
+        Frame(Vec<u8>),
+        Close,
+        Eof,
+        TimePasses(Duration),
+    }
+
+    fn any_happening() -> impl Strategy<Value = Happening> {
+        let frames = [
+            frame(Role::Server, Message::Text("hello")),
+            frame(Role::Server, Message::Ping(b"?")),
+            frame(Role::Server, Message::Pong(b"!")),
+            frame(Role::Server, close_message(CloseCode::NORMAL)),
+            frame(Role::Server, Message::Close(None)),
+            b"\xff".to_vec(),
+        ];
+        prop_oneof![
+            8 => prop::sample::select(frames.to_vec()).prop_map(Happening::Frame),
+            1 => Just(Happening::Close),
+            1 => Just(Happening::Eof),
+            3 => (0_u64..8).prop_map(|secs| Happening::TimePasses(Duration::from_secs(secs))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_the_close_is_the_last_frame_and_the_end_comes_once(
+            happenings in prop::collection::vec(any_happening(), 0..20),
+        ) {
+            let mut now = Instant::now();
+            let mut server = websocket(Role::Server);
+            let (mut closed, mut ended) = (false, false);
+            for happening in happenings {
+                match happening {
+                    Happening::Frame(bytes) => drop(read_all(&mut server, now, &bytes)),
+                    Happening::Close => server.close(now, CloseCode::NORMAL, "done"),
+                    Happening::Eof => server.handle_eof(),
+                    Happening::TimePasses(time) => {
+                        now += time;
+                        server.handle_timeout(now);
+                        prop_assert!(server.next_deadline().is_none_or(|deadline| deadline > now));
+                    }
+                }
+                for output in outputs(&mut server) {
+                    prop_assert!(!ended, "{output:?} after the end");
+                    prop_assert!(!closed || output == Output::End, "{output:?} after the close");
+                    closed |= matches!(output, Output::Close(_));
+                    ended |= output == Output::End;
+                }
+                prop_assert!(!(closed || ended) || !server.is_open());
+            }
+            let now = now + TIMEOUT;
+            server.close(now, CloseCode::NORMAL, "");
+            server.handle_timeout(now + TIMEOUT);
+            prop_assert!(ended || outputs(&mut server).contains(&Output::End));
+        }
     }
 }

@@ -99,6 +99,12 @@ impl Assembly {
         self.opcode
     }
 
+    /// How many bytes of memory the message holds.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// All bytes so far.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
