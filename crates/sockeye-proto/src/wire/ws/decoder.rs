@@ -121,14 +121,18 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// Every [`DecodeError`] is the peer's fault. The place in the stream is lost: answer with the
-    /// error's close code and do not decode further.
+    /// Every [`DecodeError`] is the peer's fault. The place in the stream is lost and nothing is kept:
+    /// answer with the error's close code and do not decode further.
     pub fn decode<'s>(
         &'s mut self,
         input: &'s mut Input<'_>,
     ) -> Result<Option<Message<'s>>, DecodeError> {
         self.release_delivered();
-        match self.advance(input)? {
+        let found = self.advance(input).inspect_err(|_| {
+            // Half a frame must not grow if somebody decodes on after all.
+            self.partial = None;
+        })?;
+        match found {
             None => Ok(None),
             Some(Found::InInput { opcode, payload_bytes }) => {
                 Message::from_payload(opcode, input.taken(payload_bytes)).map(Some)
