@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { violations } from "./accessible.mjs";
 import { Server } from "./server.mjs";
 import { Browser, screenshot, scrollsSideways } from "./tab.mjs";
 
@@ -87,6 +88,7 @@ test("360 pixels are enough", async (t) => {
   const ada = await enter(t, "Ada", newRoom(), { viewport: { width: 360, height: 740 }, colorScheme: "dark" });
   await say(ada, "w".repeat(200));
   assert.equal(await scrollsSideways(ada), false);
+  assert.deepEqual(await violations(ada), []);
   await screenshot(ada, "plain-phone");
 });
 

@@ -2,7 +2,7 @@
 
 import { LOBBY, type Said } from "../chat/contract.ts";
 import type { Action } from "./action.ts";
-import { EMPTY_VIEW, type Entry, type Message, type Notice, type State, type View } from "./state.ts";
+import { EMPTY_VIEW, isUnsent, type Entry, type Message, type Notice, type State, type View } from "./state.ts";
 
 /** Entries kept per room; the oldest go first. A tab left open for a week must not grow for a week. */
 export const MAX_ENTRIES = 500;
@@ -155,12 +155,8 @@ function append(view: View, entry: Entry): View {
   let dropped = 0;
   return {
     ...view,
-    entries: surplus <= 0 ? entries : entries.filter((old) => dropped >= surplus || unsent(old) || ++dropped === 0),
+    entries: surplus <= 0 ? entries : entries.filter((old) => dropped >= surplus || isUnsent(old) || ++dropped === 0),
   };
-}
-
-function unsent(entry: Entry): boolean {
-  return entry.kind === "message" && entry.delivery.kind !== "delivered";
 }
 
 let notices = 0;

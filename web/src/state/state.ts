@@ -84,3 +84,12 @@ export const EMPTY_VIEW: View = {
   typing: [],
   unread: 0,
 };
+
+/** Whether an entry is a message that the server has not acknowledged. */
+export function isUnsent(entry: Entry): boolean {
+  return entry.kind === "message" && entry.delivery.kind !== "delivered";
+}
+
+export function hasUnsent(state: State): boolean {
+  return [...state.views.values()].some((view) => view.entries.some(isUnsent));
+}
