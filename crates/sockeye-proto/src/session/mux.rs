@@ -311,12 +311,11 @@ impl<A> Mux<A> {
     }
 }
 
-/// The auth payload of a CONNECT as an argument list of one, or of none.
+/// The auth payload of a CONNECT as the one argument that a connect handler gets; absent, it reads `{}`.
 fn auth_payload(data: Option<&str>, config: &Config) -> Result<Payload<'static>, Violation> {
-    let array = match data {
-        None => "[]".to_owned(),
-        Some(data) if data.trim_start().starts_with('{') => format!("[{data}]"),
-        Some(_) => return Err(Violation::AuthNotObject),
-    };
-    Ok(Payload::ack(&array, &config.packets)?.into_owned())
+    let auth = data.unwrap_or("{}");
+    if !auth.trim_start().starts_with('{') {
+        return Err(Violation::AuthNotObject);
+    }
+    Ok(Payload::ack(&format!("[{auth}]"), &config.packets)?.into_owned())
 }

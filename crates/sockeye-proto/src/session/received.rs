@@ -16,7 +16,7 @@ pub enum Received<'m, A> {
     Connect {
         /// The namespace it names.
         namespace: &'m str,
-        /// Its auth payload: one JSON object, or no argument.
+        /// Its auth payload: one argument, a JSON object.
         auth: Payload<'static>,
     },
     /// The server let us in (client only).

@@ -1,0 +1,137 @@
+//! Arguments of events and acks, typed or raw, in both directions.
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Event, FromArgs, Payload, Reject};
+
+pub use sockeye_proto::wire::payload::EncodeError;
+
+/// The arguments of an event, one type for each: `Args<(String, u32)>`.
+///
+/// `Bytes` anywhere inside are filled from the attachments. Surplus arguments are ignored, as in JavaScript;
+/// missing ones read as `null`, so an `Option` takes them.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::event::{Ack, Args};
+///
+/// async fn add(Args((a, b)): Args<(i64, i64)>) -> Ack<i64> {
+///     Ack(a + b)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Args<T>(pub T);
+
+impl<C, T: DeserializeOwned> FromArgs<C> for Args<T> {
+    fn from_args(event: &Event<'_, C>) -> Result<Self, Reject> {
+        Ok(Self(event.payload().deserialize()?))
+    }
+}
+
+/// The arguments as they came: checked JSON text and attachments, never parsed.
+///
+/// For relays and echoes: it costs one copy of the text, and can be sent on as it is.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::event::{Ack, RawArgs};
+///
+/// async fn echo(args: RawArgs) -> Ack<RawArgs> {
+///     Ack(args)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RawArgs(pub(crate) Payload<'static>);
+
+impl RawArgs {
+    /// The arguments without brackets: `"a",{"b":1}`.
+    pub fn text(&self) -> &str {
+        self.0.args_text()
+    }
+
+    /// How many arguments there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no argument.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The attachments that placeholders in the text point to.
+    pub fn attachments(&self) -> &[Bytes] {
+        self.0.attachments()
+    }
+
+    /// Parses the arguments into a tuple of types.
+    ///
+    /// # Errors
+    ///
+    /// [`ArgsError`](super::ArgsError): the arguments are not of these types.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, super::ArgsError> {
+        self.0.deserialize()
+    }
+}
+
+impl<C> FromArgs<C> for RawArgs {
+    fn from_args(event: &Event<'_, C>) -> Result<Self, Reject> {
+        Ok(Self(event.payload().clone().into_owned()))
+    }
+}
+
+/// Arguments to send: a tuple of anything serde can write (one argument for each element), a single value (one
+/// argument), or [`RawArgs`].
+///
+/// `()` is no argument at all. `Bytes` anywhere inside become attachments.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::Bytes;
+/// use sockeye::event::ToArgs;
+///
+/// assert_eq!(("a", 1).to_payload()?.args_text(), r#""a",1"#);
+/// assert_eq!("a".to_payload()?.args_text(), r#""a""#);
+/// assert_eq!(vec![1, 2].to_payload()?.args_text(), "[1,2]");
+/// assert_eq!(Bytes::from_static(b"\xff").to_payload()?.attachments().len(), 1);
+/// # Ok::<_, sockeye::event::EncodeError>(())
+/// ```
+pub trait ToArgs {
+    /// Encodes the arguments of an ack.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`]: a value can't be written as JSON; the caller's fault.
+    fn to_payload(&self) -> Result<Payload<'static>, EncodeError>;
+
+    /// Encodes an event, its name first.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`]: a value can't be written as JSON, or the name is reserved; the caller's fault.
+    fn to_event(&self, name: &str) -> Result<Payload<'static>, EncodeError>;
+}
+
+impl<T: Serialize> ToArgs for T {
+    fn to_payload(&self) -> Result<Payload<'static>, EncodeError> {
+        Payload::serialize(self)
+    }
+
+    fn to_event(&self, name: &str) -> Result<Payload<'static>, EncodeError> {
+        Payload::serialize_event(name, self)
+    }
+}
+
+impl ToArgs for RawArgs {
+    fn to_payload(&self) -> Result<Payload<'static>, EncodeError> {
+        Ok(self.0.clone().without_name())
+    }
+
+    fn to_event(&self, name: &str) -> Result<Payload<'static>, EncodeError> {
+        self.0.named(name)
+    }
+}

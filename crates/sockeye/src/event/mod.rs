@@ -1,0 +1,27 @@
+//! What server and client share above the wire: handlers, extractors, arguments, answers.
+
+mod ack;
+mod answer;
+mod args;
+mod extract;
+mod handler;
+mod needs;
+mod refusal;
+mod state;
+
+pub use ack::AckSender;
+pub(crate) use ack::{Reply, ReplyPath};
+pub use answer::{Ack, Answer, IntoAnswer, NoAnswer};
+pub use args::{Args, EncodeError, RawArgs, ToArgs};
+pub use extract::{Event, EventName, FromArgs, FromEvent, Reject, ViaArgs, ViaEvent};
+pub use handler::Handler;
+pub use needs::Needs;
+pub(crate) use needs::{Place, Provided};
+pub use refusal::Refusal;
+pub(crate) use state::States;
+pub use state::{HasState, State};
+
+pub use sockeye_proto::wire::{
+    attachment::Value,
+    payload::{ArgsError, Payload},
+};

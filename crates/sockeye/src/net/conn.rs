@@ -1,0 +1,170 @@
+//! One session as everybody sees it: the machine, the outbox, and the driver to wake.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Instant,
+};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use sockeye_proto::{
+    session::{Config, Output, Session},
+    wire::{payload::Payload, prepared::Prepared},
+};
+
+use super::{Bounds, Id, PushError, dirty, outbox::Outbox};
+
+/// What became of an ack that this side waited for.
+pub(crate) type AckOutcome<'m> = Result<Payload<'m>, AckFailure>;
+
+/// Why an ack will not come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AckFailure {
+    Expired,
+    Lost,
+}
+
+/// What to do when the ack arrives, or will not.
+pub(crate) type OnAck = Box<dyn FnOnce(AckOutcome<'_>) + Send>;
+
+/// One session, shared by its driver, its sockets and whoever emits to them.
+///
+/// Lock order: rooms, machine, outbox, wheel. No lock is held while waking or in user code.
+pub(crate) struct Conn {
+    pub(crate) sid: Id,
+    machine: Mutex<Session<OnAck>>,
+    outbox: Mutex<Outbox>,
+    bounds: Bounds,
+    pub(super) driver: AtomicWaker,
+    pub(super) timer: Timer,
+}
+
+/// Where the wheel keeps this session, in ticks; `u64::MAX` is never.
+#[derive(Debug)]
+pub(super) struct Timer {
+    /// When the driver wants to be woken.
+    pub(super) wanted: AtomicU64,
+    /// The earliest tick at which the wheel looks at this session.
+    pub(super) armed: AtomicU64,
+}
+
+impl Conn {
+    /// A session whose handshake packet waits in the outbox.
+    pub(crate) fn server(now: Instant, config: Arc<Config>, sid: Id, bounds: Bounds) -> Arc<Self> {
+        let conn = Arc::new(Self {
+            sid,
+            machine: Mutex::new(Session::server(now, config, sid.as_str())),
+            outbox: Mutex::new(Outbox::new()),
+            bounds,
+            driver: AtomicWaker::new(),
+            timer: Timer { wanted: AtomicU64::new(u64::MAX), armed: AtomicU64::new(u64::MAX) },
+        });
+        conn.machine(|_| ());
+        conn
+    }
+
+    /// Appends a packet to the outbox and sees to it that it leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`]; when the outbox is full, the driver also cuts the session.
+    pub(crate) fn push(
+        self: &Arc<Self>,
+        packet: Prepared,
+        volatile: bool,
+    ) -> Result<u64, PushError> {
+        let (result, schedule, direct) = {
+            let mut outbox = self.outbox.lock();
+            let result = outbox.push(packet, self.bounds, volatile);
+            let schedule = match result {
+                Ok(_) => outbox.schedule(),
+                Err(PushError::Full) => true, // the driver cuts the session
+                Err(PushError::Closed | PushError::Busy) => false,
+            };
+            (result, schedule, outbox.is_direct() && result.is_ok())
+        };
+        if schedule && !(direct && dirty::add(self)) {
+            self.driver.wake();
+        }
+        result
+    }
+
+    /// Changes the machine from outside the driver, which is woken: its deadline may have changed.
+    pub(crate) fn command<R>(&self, change: impl FnOnce(&mut Session<OnAck>) -> R) -> R {
+        let result = self.machine(change);
+        self.driver.wake();
+        result
+    }
+
+    /// Gives up on the transport: the driver ends at its next poll.
+    pub(crate) fn cut(&self) {
+        self.outbox(Outbox::fail);
+        self.driver.wake();
+    }
+
+    /// Runs `f` on the machine and carries out what it asks for. Only code that the driver runs calls this; all other
+    /// code calls [`Self::command`].
+    pub(crate) fn machine<R>(&self, f: impl FnOnce(&mut Session<OnAck>) -> R) -> R {
+        let mut acks = Vec::new();
+        let result = {
+            let mut machine = self.machine.lock();
+            let result = f(&mut machine);
+            while let Some(output) = machine.poll_output() {
+                match output {
+                    // The driver flushes, and looks for an overflow, at the end of its poll; if this is not
+                    // the driver, `command` wakes it.
+                    Output::Send(packet) => {
+                        let _ = self.outbox.lock().push(packet, self.bounds, false);
+                    }
+                    Output::AckExpired(on_ack) => acks.push((on_ack, AckFailure::Expired)),
+                    Output::AckLost(on_ack) => acks.push((on_ack, AckFailure::Lost)),
+                    Output::Closed(_) => {} // the driver sees it in `closed`
+                }
+            }
+            result
+        };
+        for (on_ack, failure) in acks {
+            on_ack(Err(failure));
+        }
+        result
+    }
+
+    pub(super) fn outbox<R>(&self, f: impl FnOnce(&mut Outbox) -> R) -> R {
+        f(&mut self.outbox.lock())
+    }
+
+    /// How far the packet with this number got.
+    pub(crate) fn is_written(&self, number: u64) -> Option<bool> {
+        let outbox = self.outbox.lock();
+        if outbox.written() >= number {
+            Some(true)
+        } else if outbox.is_failed() {
+            None
+        } else {
+            Some(false)
+        }
+    }
+
+    /// Waits until the packet with this number is written (`true`), or never will be.
+    pub(crate) async fn written(&self, number: u64) -> bool {
+        loop {
+            let progress = self.outbox(Outbox::progress);
+            let notified = progress.notified();
+            let mut notified = std::pin::pin!(notified);
+            notified.as_mut().enable(); // before the look, or progress in between is missed
+            if let Some(written) =
+                self.is_written(number).map_or(Some(false), |w| w.then_some(true))
+            {
+                return written;
+            }
+            notified.await;
+        }
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").finish_non_exhaustive() // the sid is a secret
+    }
+}

@@ -1,0 +1,91 @@
+//! The byte stream below a WebSocket, as plain TCP where it can be recovered.
+
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+
+/// Anything that carries bytes both ways.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A stream that the HTTP server handed over.
+pub(crate) enum Stream {
+    /// Plain TCP. Its two halves can be used from two places, so whoever has something to send may write.
+    Tcp(TcpStream),
+    /// TLS, or whatever else: read and written by the driver only.
+    Other(Box<dyn Duplex>),
+}
+
+impl Stream {
+    /// Takes the stream back from hyper, with the bytes that hyper had read beyond the handshake.
+    pub(crate) fn recover(upgraded: Upgraded) -> (Self, Bytes) {
+        // axum serves through hyper-util's `auto` connection, which has a wrapper of its own.
+        let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => return (Self::Tcp(parts.io.into_inner()), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Self::Tcp(parts.io.into_inner()), parts.read_buf),
+            Err(upgraded) => (Self::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
+        }
+    }
+
+    /// The driver's part, and the outbox's if it can write by itself.
+    pub(super) fn split(self) -> (Io, Option<OwnedWriteHalf>) {
+        match self {
+            Self::Tcp(stream) => {
+                // Frames are coalesced by the outbox; waiting for more in the kernel only adds latency.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY could not be set");
+                }
+                let (read, write) = stream.into_split();
+                (Io::Tcp(read), Some(write))
+            }
+            Self::Other(stream) => (Io::Other(stream), None),
+        }
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            Self::Other(_) => "Other",
+        })
+    }
+}
+
+/// The driver's part of a stream.
+pub(super) enum Io {
+    Tcp(OwnedReadHalf),
+    Other(Box<dyn Duplex>),
+}
+
+impl Io {
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut read = ReadBuf::new(buffer);
+        let result = match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, &mut read),
+            Self::Other(stream) => Pin::new(stream).poll_read(cx, &mut read),
+        };
+        result.map_ok(|()| read.filled().len())
+    }
+}

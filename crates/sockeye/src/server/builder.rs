@@ -1,0 +1,228 @@
+//! A server's configuration, checked once, when it is built.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sockeye_proto::{
+    session::{Config, websocket},
+    wire::packet,
+};
+use thiserror::Error;
+
+use super::{Namespace, Server, lane::Backlog, sessions::Sessions, shared::Shared};
+use crate::{
+    event::States,
+    net::{Bounds, Wheel},
+};
+
+/// Builds a [`Server`]. Defaults are those of the reference server, unless a method says otherwise.
+#[must_use = "nothing is served until it is built"]
+#[derive(Debug)]
+pub struct Builder {
+    config: Config,
+    outbox: Bounds,
+    write_timeout: Duration,
+    backlog: Backlog,
+    keep_handshake: bool,
+    states: States,
+    namespaces: Vec<(String, Namespace)>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            outbox: Bounds { max_packets: 65_536, max_bytes: 16 * 1024 * 1024 },
+            write_timeout: Duration::from_secs(30),
+            backlog: Backlog {
+                max_events: 256,
+                max_bytes: 1024 * 1024,
+                max_pause: Duration::from_secs(60),
+            },
+            keep_handshake: false,
+            states: States::default(),
+            namespaces: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// Adds a namespace. There is none by default, not even `/`.
+    pub fn namespace(mut self, name: impl Into<String>, namespace: Namespace) -> Self {
+        self.namespaces.push((name.into(), namespace));
+        self
+    }
+
+    /// Provides a value for handlers to take as [`State`](crate::event::State); one for each type.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// From a client's pong to the next ping. Default: 25 s.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.config.timing.ping_interval = interval;
+        self
+    }
+
+    /// How long a client may take to answer a ping. Default: 20 s.
+    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+        self.config.timing.ping_timeout = timeout;
+        self
+    }
+
+    /// Largest message accepted from a client, in bytes. Default: 1,000,000.
+    ///
+    /// All attachments of one packet together may be ten times as large.
+    pub fn max_payload_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_payload_bytes = bytes;
+        self.config.packets.max_attachments_bytes = bytes.saturating_mul(10);
+        self
+    }
+
+    /// Until a client must have joined a namespace. Default: 45 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// Bounds on one packet: attachments, arguments, depth of its JSON.
+    pub fn packet_limits(mut self, limits: packet::Limits) -> Self {
+        self.config.packets = limits;
+        self
+    }
+
+    /// Namespaces that one client may join at a time. Default: 100; the reference server has no limit.
+    pub fn max_namespaces(mut self, count: usize) -> Self {
+        self.config.max_namespaces = count;
+        self
+    }
+
+    /// What may wait for a client that reads slowly: packets and bytes. Past either, its session is cut with the
+    /// reason `slow consumer`. Default: 65,536 packets, 16 MiB; the reference server has no limit.
+    pub fn outbox(mut self, max_packets: usize, max_bytes: usize) -> Self {
+        self.outbox = Bounds { max_packets, max_bytes };
+        self
+    }
+
+    /// How long a write may make no progress before the session is cut as a slow consumer. Default: 30 s.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// Events of one socket that may wait for the handler before them: number, bytes, and how long reading from the
+    /// client may pause then before its session is closed with the reason `overload`. Default: 256, 1 MiB, 60 s.
+    pub fn backlog(mut self, max_events: usize, max_bytes: usize, max_pause: Duration) -> Self {
+        self.backlog = Backlog { max_events, max_bytes, max_pause };
+        self
+    }
+
+    /// Keeps the opening request's URI and headers for [`Socket::handshake`](super::Socket::handshake). Default: no; it
+    /// costs memory for each session.
+    pub fn keep_handshake(mut self, keep: bool) -> Self {
+        self.keep_handshake = keep;
+        self
+    }
+
+    /// Checks everything and makes the server.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: what is wrong in the configuration or the wiring. All of it is the caller's to mend.
+    pub fn build(self) -> Result<Server, BuildError> {
+        let Self { config, outbox, write_timeout, backlog, keep_handshake, states, .. } = self;
+        for (option, time) in [
+            ("ping_interval", config.timing.ping_interval),
+            ("ping_timeout", config.timing.ping_timeout),
+            ("connect_timeout", config.connect_timeout),
+            ("write_timeout", write_timeout),
+        ] {
+            if time < Duration::from_millis(1) {
+                return Err(BuildError::TooShort { option, time });
+            }
+        }
+        for (option, number) in [
+            ("max_payload_bytes", config.max_payload_bytes),
+            ("max_namespaces", config.max_namespaces),
+            ("outbox max_packets", outbox.max_packets),
+            ("outbox max_bytes", outbox.max_bytes),
+            ("backlog max_events", backlog.max_events),
+            ("backlog max_bytes", backlog.max_bytes),
+        ] {
+            if number == 0 {
+                return Err(BuildError::Zero { option });
+            }
+        }
+        if self.namespaces.is_empty() {
+            return Err(BuildError::NoNamespace);
+        }
+        let mut namespaces = HashMap::new();
+        for (name, namespace) in self.namespaces {
+            if !packet::is_namespace(&name) {
+                return Err(BuildError::NamespaceName { name });
+            }
+            let built = namespace.build(&name, &states)?;
+            if namespaces.insert(name.clone().into_boxed_str(), built).is_some() {
+                return Err(BuildError::NamespaceTwice { name });
+            }
+        }
+        let websocket = websocket::Config::default().max_message_bytes(config.max_payload_bytes);
+        Ok(Server::new(Arc::new(Shared {
+            config: Arc::new(config),
+            websocket,
+            outbox,
+            write_timeout,
+            backlog,
+            keep_handshake,
+            states,
+            namespaces,
+            wheel: Arc::new(Wheel::new(tokio::time::Instant::now().into_std())),
+            sessions: Sessions::default(),
+        })))
+    }
+}
+
+/// What is wrong with a server's configuration. The caller's fault.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// A handler can't work as it is wired.
+    #[error("the handler of {handler:?} on namespace {namespace:?} {problem}")]
+    Wiring {
+        /// The namespace.
+        namespace: String,
+        /// The event, or `connect`, `disconnect`, `any event`.
+        handler: String,
+        /// What it needs, and what to do.
+        problem: String,
+    },
+    /// The name can't stand in a packet.
+    #[error("namespace {name:?} must begin with \"/\" and have no comma")]
+    NamespaceName {
+        /// The name found.
+        name: String,
+    },
+    /// Two namespaces of one name.
+    #[error("namespace {name:?} is given twice; put its handlers into one `Namespace`")]
+    NamespaceTwice {
+        /// The name found.
+        name: String,
+    },
+    /// A server without a namespace refuses everybody.
+    #[error("no namespace is given; add one, e.g. `.namespace(\"/\", Namespace::new())`")]
+    NoNamespace,
+    /// A time too short to count.
+    #[error("{option} is {time:?}; it must be at least 1 ms")]
+    TooShort {
+        /// The builder's method.
+        option: &'static str,
+        /// What it was given.
+        time: Duration,
+    },
+    /// A bound that lets nothing through.
+    #[error("{option} is 0; it must be at least 1")]
+    Zero {
+        /// The builder's method.
+        option: &'static str,
+    },
+}

@@ -1,0 +1,186 @@
+//! An event that asks the client for an ack, and waits for it until a deadline.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use sockeye_proto::wire::payload::ArgsError;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::{EmitError, Socket};
+use crate::{
+    event::{Args, RawArgs, ToArgs, Value},
+    net::{AckFailure, OnAck},
+};
+
+/// A call that has not been made yet: how long to wait is for the caller to say.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use sockeye::server::{CallError, Socket};
+/// async fn ask(socket: &Socket) -> Result<u32, CallError> {
+///     socket.call("age", ("in years",)).timeout(Duration::from_secs(5)).await
+/// }
+/// ```
+#[must_use = "a call is made by `timeout`"]
+pub struct Call<T> {
+    socket: Socket,
+    event: String,
+    args: T,
+}
+
+impl<T: ToArgs> Call<T> {
+    pub(super) fn new(socket: Socket, event: &str, args: T) -> Self {
+        Self { socket, event: event.to_owned(), args }
+    }
+
+    /// Sends the event and waits this long for the client's ack.
+    ///
+    /// `R` is the type of the ack's first argument; `Args<(A, B)>` takes them all, [`RawArgs`] leaves them unparsed.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]. In a connect handler it fails at once: the client can't answer before it has joined.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent when this is first polled; dropped later, the ack is ignored when it comes.
+    pub async fn timeout<R: FromAck>(self, timeout: Duration) -> Result<R, CallError> {
+        let Self { socket, event, args } = self;
+        let namespace = &socket.0.namespace;
+        let id = namespace.next_ack();
+        let packet = namespace.prepare(&event, Some(id), &args)?;
+        drop(args);
+        let (sender, receiver) = oneshot::channel();
+        let on_ack: OnAck = Box::new(move |outcome| {
+            // Nobody listens if the call was cancelled.
+            let _ = sender.send(outcome.map(|payload| RawArgs(payload.into_owned())));
+        });
+        let deadline = (tokio::time::Instant::now() + timeout).into_std();
+        let conn = &socket.0.conn;
+        conn.command(|machine| machine.expect_ack(&namespace.name, id, deadline, on_ack))
+            .map_err(|_| EmitError::Disconnected)?;
+        socket.deliver(packet, false)?;
+        drop(socket);
+        match receiver.await {
+            Ok(Ok(answer)) => match RemoteError::read(&answer) {
+                Some(error) => Err(CallError::Refused(error)),
+                None => Ok(R::from_ack(&answer)?),
+            },
+            Ok(Err(AckFailure::Expired)) => Err(CallError::Timeout { after: timeout }),
+            Ok(Err(AckFailure::Lost)) | Err(_) => Err(CallError::Disconnected),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("event", &self.event).finish_non_exhaustive()
+    }
+}
+
+/// Why a call has no result.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// The client did not answer in time. It may have handled the event all the same.
+    #[error("no ack after {after:?}")]
+    Timeout {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The client went away. It may have handled the event all the same.
+    #[error("the client disconnected before it answered")]
+    Disconnected,
+    /// The client answered with an error.
+    #[error("the client refused: {0}")]
+    Refused(RemoteError),
+    /// The client answered something of another type.
+    #[error("the ack is not of the expected type: {0}")]
+    Type(#[from] ArgsError),
+    /// The event could not be sent; the client has not seen it.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+}
+
+/// An error that the peer answered: `{"error":{"code","message","data"?}}`.
+#[derive(Clone, Debug, Deserialize, Error)]
+#[error("{message} ({code})")]
+pub struct RemoteError {
+    /// A word for programs.
+    pub code: String,
+    /// A text for people.
+    pub message: String,
+    /// Anything else.
+    #[serde(default)]
+    pub data: Option<Value>,
+}
+
+impl RemoteError {
+    fn read(answer: &RawArgs) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct ErrorAck {
+            error: RemoteError,
+        }
+        if !answer.text().starts_with('{') {
+            return None; // most acks: nothing is parsed twice
+        }
+        answer.parse::<(ErrorAck,)>().ok().map(|(ack,)| ack.error)
+    }
+}
+
+/// A type that the arguments of an ack can be read as.
+pub trait FromAck: Sized {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`ArgsError`]: they are of other types.
+    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError>;
+}
+
+/// The first argument.
+impl<T: DeserializeOwned> FromAck for T {
+    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError> {
+        answer.parse::<(T,)>().map(|(first,)| first)
+    }
+}
+
+/// All arguments.
+impl<T: DeserializeOwned> FromAck for Args<T> {
+    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError> {
+        answer.parse().map(Self)
+    }
+}
+
+/// All arguments, not parsed.
+impl FromAck for RawArgs {
+    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError> {
+        Ok(answer.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sockeye_proto::wire::{packet::Limits, payload::Payload};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(array: &str, expect: Option<&str>) {
+        let answer = RawArgs(Payload::ack(array, &Limits::default()).unwrap().into_owned());
+        assert_eq!(RemoteError::read(&answer).map(|error| error.to_string()).as_deref(), expect);
+    }
+
+    #[test]
+    fn an_error_ack_is_told_from_data() {
+        check(r#"[{"error":{"code":"full","message":"no seat"}}]"#, Some("no seat (full)"));
+        check(r#"[{"error":"text"}]"#, None);
+        check(r#"[{"error":{"code":"a","message":"b"},"more":1}]"#, None);
+        check("[]", None);
+        check("[1]", None);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a server does with what one session receives: find the namespace, the socket, the handler.
+
+use std::{sync::Arc, task, time::Instant};
+
+use sockeye_proto::session::{Reason, Received};
+
+use super::{Context, Handshake, Socket, lane::Lane, shared::Shared};
+use crate::net::{Conn, Id, OnAck, Pressure, Upper};
+
+/// The server's side of one session; owned by its driver.
+pub(super) struct Dispatcher {
+    shared: Arc<Shared>,
+    conn: Arc<Conn>,
+    handshake: Option<Arc<Handshake>>,
+    /// One for each socket; most sessions have one or two.
+    lanes: Vec<Lane>,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        conn: Arc<Conn>,
+        handshake: Option<Arc<Handshake>>,
+    ) -> Self {
+        Self { shared, conn, handshake, lanes: Vec::new() }
+    }
+
+    fn position(&self, namespace: &str) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.namespace() == namespace)
+    }
+
+    fn connect(&mut self, name: &str, auth: &sockeye_proto::wire::payload::Payload<'_>) {
+        // A socket that was just disconnected by this side, and comes back.
+        if let Some(index) = self.position(name) {
+            self.lanes.swap_remove(index).end(Reason::ServerDisconnect);
+        }
+        let Some(namespace) = self.shared.namespace(name) else {
+            tracing::debug!(target: "sockeye::packet", namespace = name, "no such namespace");
+            let error = r#"{"message":"Invalid namespace"}"#;
+            self.conn.machine(|machine| machine.refuse(name, error));
+            return;
+        };
+        let Ok(id) = Id::random() else {
+            tracing::error!("the system has no randomness to give; a socket is refused");
+            let error = r#"{"message":"internal error"}"#;
+            self.conn.machine(|machine| machine.refuse(name, error));
+            return;
+        };
+        let namespace = Arc::clone(namespace);
+        let socket = Socket::new(id, namespace, Arc::clone(&self.conn), self.handshake.clone());
+        let context = Context { socket, shared: Arc::clone(&self.shared), farewell: None };
+        self.lanes.push(Lane::new(context, auth));
+    }
+
+    /// Ends the lanes of sockets that were refused, or disconnected by this side.
+    fn sweep(&mut self) {
+        let mut index = 0;
+        while let Some(lane) = self.lanes.get(index) {
+            match lane.ended() {
+                Some(reason) => self.lanes.swap_remove(index).end(reason),
+                None => index += 1,
+            }
+        }
+    }
+}
+
+impl Upper for Dispatcher {
+    fn received(&mut self, received: Received<'_, OnAck>, cx: &mut task::Context<'_>) {
+        match received {
+            Received::Event { namespace, name, id, payload } => {
+                let Some(index) = self.position(&namespace) else { return };
+                let lane = &mut self.lanes[index];
+                if lane.ended().is_none() {
+                    lane.event((&name, id, payload), self.shared.backlog, cx);
+                }
+            }
+            Received::Ack { token, payload } => token(Ok(payload)),
+            Received::Connect { namespace, auth } => {
+                self.connect(namespace, &auth);
+                self.poll(cx);
+            }
+            Received::Disconnect { namespace } => {
+                if let Some(index) = self.position(namespace) {
+                    self.lanes.swap_remove(index).end(Reason::ClientDisconnect);
+                }
+            }
+            // A server's machine never says these.
+            Received::Opened | Received::Connected { .. } | Received::Refused { .. } => {}
+        }
+    }
+
+    fn poll(&mut self, cx: &mut task::Context<'_>) {
+        for lane in &mut self.lanes {
+            lane.poll(cx);
+        }
+        self.sweep();
+    }
+
+    fn pressure(&self, now: Instant) -> Pressure {
+        let backlog = self.shared.backlog;
+        let pressures = self.lanes.iter().map(|lane| lane.pressure(now, backlog));
+        pressures.fold(Pressure::Calm, Pressure::worse)
+    }
+
+    fn closed(&mut self, reason: Reason) {
+        for lane in self.lanes.drain(..) {
+            // One that this side disconnected a moment ago keeps that reason.
+            let reason = lane.ended().unwrap_or(reason);
+            lane.end(reason);
+        }
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        self.shared.sessions.remove(self.conn.sid);
+    }
+}

@@ -1,0 +1,49 @@
+//! A handler's panic, caught: it costs one error ack and a log line, never the session.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::event::Refusal;
+
+/// A handler panicked; what it shared may be half-changed, which is its author's to know.
+#[derive(Debug)]
+pub(super) struct Panicked {
+    text: String,
+}
+
+impl Panicked {
+    fn new(payload: &(dyn Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self { text: text.unwrap_or_else(|| "a panic without text".to_owned()) }
+    }
+
+    /// Logs it and gives what the peer is told.
+    pub(super) fn report(&self, namespace: &str, event: &str) -> Refusal {
+        tracing::error!(namespace, event, panic = self.text, "a handler panicked");
+        Refusal::new("internal error").code("internal")
+    }
+}
+
+/// Runs user code that is not a future.
+pub(super) fn call<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Panicked::new(&*payload))
+}
+
+/// Polls user code.
+pub(super) fn poll<T>(
+    future: Pin<&mut (dyn Future<Output = T> + Send)>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, Panicked>> {
+    match call(|| future.poll(cx)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    }
+}

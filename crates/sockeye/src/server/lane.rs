@@ -1,0 +1,338 @@
+//! One socket's handlers, one after the other, in the order its events arrived.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{self, Poll},
+    time::{Duration, Instant},
+};
+
+use sockeye_proto::{
+    session::Reason,
+    wire::{packet::Limits, payload::Payload},
+};
+
+use super::{
+    Context,
+    extract::Farewell,
+    guard,
+    namespace::{Inner as NamespaceInner, Running, Verdict},
+};
+use crate::{
+    event::{Answer, Event, Refusal, Reply},
+    net::Pressure,
+};
+
+/// How many events may wait for the handler before them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backlog {
+    /// Past either of these, reading pauses.
+    pub(super) max_events: usize,
+    pub(super) max_bytes: usize,
+    /// Paused for this long, the session is given up.
+    pub(super) max_pause: Duration,
+}
+
+/// While acks are outstanding reading can't pause: so many times the bound is then the end.
+const HARD_FACTOR: usize = 16;
+
+/// A socket and what its handlers are doing.
+#[derive(Debug)]
+pub(super) struct Lane {
+    context: Context,
+    job: Option<Job>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    /// Since when the backlog is past its bound.
+    behind_since: Option<Instant>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// The connect handler decides.
+    Knocking,
+    Joined,
+    Refused,
+}
+
+/// A handler that waits for something.
+enum Job {
+    Connect(Running<Verdict>),
+    Event { running: Running<Option<Answer>>, reply: Option<Reply>, name: Box<str> },
+}
+
+/// An event that waits for the handler before it.
+#[derive(Debug)]
+struct Waiting {
+    name: Box<str>,
+    id: Option<u64>,
+    payload: Payload<'static>,
+}
+
+impl Lane {
+    /// Starts the connect handler of a socket that asks to join.
+    pub(super) fn new(context: Context, auth: &Payload<'_>) -> Self {
+        let mut lane = Self {
+            context,
+            job: None,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            behind_since: None,
+            state: State::Knocking,
+        };
+        lane.knock(auth);
+        lane
+    }
+
+    /// Takes an event; it is handled at once if no other handler of this socket is at work.
+    pub(super) fn event(
+        &mut self,
+        (name, id, payload): (&str, Option<u64>, Payload<'_>),
+        backlog: Backlog,
+        cx: &mut task::Context<'_>,
+    ) {
+        if self.job.is_none() && self.waiting.is_empty() {
+            self.start(name, id, &payload);
+            self.poll(cx);
+            return;
+        }
+        self.waiting_bytes += payload_bytes(name, &payload);
+        let payload = payload.into_owned();
+        self.waiting.push_back(Waiting { name: name.into(), id, payload });
+        self.mind(backlog);
+    }
+
+    /// Advances the handler at work, and begins with the next event when it is done.
+    pub(super) fn poll(&mut self, cx: &mut task::Context<'_>) {
+        loop {
+            match &mut self.job {
+                None => {
+                    let Some(next) = self.waiting.pop_front() else { break };
+                    self.waiting_bytes -= payload_bytes(&next.name, &next.payload);
+                    self.start(&next.name, next.id, &next.payload);
+                }
+                Some(Job::Connect(running)) => {
+                    let Poll::Ready(verdict) = guard::poll(running.as_mut(), cx) else { return };
+                    self.job = None;
+                    let verdict = verdict.unwrap_or_else(|panicked| {
+                        Err(panicked.report(self.context.socket.namespace(), "connect"))
+                    });
+                    self.decide(verdict);
+                }
+                Some(Job::Event { running, reply, name }) => {
+                    let Poll::Ready(answer) = guard::poll(running.as_mut(), cx) else { return };
+                    let answer = answer.unwrap_or_else(|panicked| {
+                        let refusal = panicked.report(self.context.socket.namespace(), name);
+                        Some(Answer::refusal(&refusal))
+                    });
+                    if let (Some(reply), Some(answer)) = (reply.take(), answer) {
+                        reply.send(answer);
+                    }
+                    self.job = None;
+                }
+            }
+        }
+        self.waiting = VecDeque::new(); // an idle socket owns no queue
+        self.behind_since = None;
+    }
+
+    /// How far the handlers lag behind.
+    pub(super) fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
+        let Some(since) = self.behind_since else { return Pressure::Calm };
+        let until = since + backlog.max_pause;
+        if now >= until
+            || self.waiting.len() >= backlog.max_events * HARD_FACTOR
+            || self.waiting_bytes >= backlog.max_bytes * HARD_FACTOR
+        {
+            Pressure::Overload
+        } else if self.is_behind(backlog) {
+            Pressure::Pause { until }
+        } else {
+            Pressure::Calm
+        }
+    }
+
+    /// Why the lane is over, if it is: refused, or disconnected by this side.
+    pub(super) fn ended(&self) -> Option<Reason> {
+        match self.state {
+            State::Refused => Some(Reason::ServerDisconnect),
+            State::Knocking | State::Joined => self.context.socket.0.left(),
+        }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        self.context.socket.namespace()
+    }
+
+    /// The socket is gone. A handler at work is finished by a task of its own, then the disconnect handler runs.
+    pub(super) fn end(self, reason: Reason) {
+        let Self { mut context, job, waiting, state, .. } = self;
+        let socket = context.socket.clone();
+        socket.0.mark_left(reason);
+        let rooms = socket.0.namespace.rooms.remove(&socket);
+        if !waiting.is_empty() {
+            let discarded = waiting.len();
+            tracing::debug!(target: "sockeye::packet", discarded, "events of a socket that is gone are discarded");
+        }
+        let disconnect = state == State::Joined && socket.0.namespace.disconnect.is_some();
+        if job.is_none() && !disconnect {
+            return;
+        }
+        context.farewell = Some(Farewell { reason, rooms });
+        tokio::spawn(async move {
+            match job {
+                Some(Job::Connect(running)) => drop(finish(running, &context, "connect").await),
+                Some(Job::Event { running, name, .. }) => {
+                    drop(finish(running, &context, &name).await);
+                }
+                None => {}
+            }
+            if disconnect {
+                say_goodbye(&context).await;
+            }
+        });
+    }
+
+    fn knock(&mut self, auth: &Payload<'_>) {
+        let namespace = Arc::clone(&self.context.socket.0.namespace);
+        let Some(connect) = &namespace.connect else { return self.decide(Ok(None)) };
+        let event = Event::new("connect", auth, &self.context, None);
+        match guard::call(|| connect(&event)) {
+            Ok(Ok(running)) => self.job = Some(Job::Connect(running)),
+            Ok(Err(reject)) => self.decide(Err(reject.into_refusal())),
+            Err(panicked) => self.decide(Err(panicked.report(&namespace.name, "connect"))),
+        }
+    }
+
+    fn decide(&mut self, verdict: Verdict) {
+        let socket = &self.context.socket;
+        let namespace = socket.namespace();
+        match verdict {
+            Ok(data) => {
+                let reply = format!(r#"{{"sid":"{}"}}"#, socket.id());
+                if socket.0.conn.machine(|machine| machine.accept(namespace, &reply)) {
+                    socket.admit(data);
+                    self.state = State::Joined;
+                } else {
+                    self.state = State::Refused; // the client does not wait any more
+                }
+            }
+            Err(refusal) => {
+                tracing::debug!(target: "sockeye::packet", namespace, refusal = refusal.message(), "refused");
+                let error = refusal.to_connect_error();
+                socket.0.conn.machine(|machine| machine.refuse(namespace, &error));
+                self.state = State::Refused;
+            }
+        }
+    }
+
+    fn start(&mut self, name: &str, id: Option<u64>, payload: &Payload<'_>) {
+        let namespace = Arc::clone(&self.context.socket.0.namespace);
+        let Some(handler) = namespace.handler(name) else {
+            return self.refuse(id, &self.unhandled(&namespace, name));
+        };
+        let event = Event::new(name, payload, &self.context, self.reply(id));
+        match guard::call(|| (handler.start)(&event)) {
+            Ok(Ok(running)) => {
+                let reply = event.started();
+                if handler.concurrent {
+                    detach(running, reply, self.context.clone(), name);
+                } else {
+                    self.job = Some(Job::Event { running, reply, name: name.into() });
+                }
+            }
+            Ok(Err(reject)) => {
+                let refusal = reject.into_refusal();
+                tracing::debug!(target: "sockeye::packet", event = name, refusal = refusal.message(), "refused");
+                self.refuse(id, &refusal);
+            }
+            Err(panicked) => self.refuse(id, &panicked.report(&namespace.name, name)),
+        }
+    }
+
+    fn reply(&self, id: Option<u64>) -> Option<Reply> {
+        id.map(|id| Reply { path: Arc::clone(&self.context.socket.0) as _, id })
+    }
+
+    fn refuse(&self, id: Option<u64>, refusal: &Refusal) {
+        if let Some(reply) = self.reply(id) {
+            reply.send(Answer::refusal(refusal));
+        }
+    }
+
+    /// Says that nobody handles this event, and who would.
+    fn unhandled(&self, namespace: &NamespaceInner, event: &str) -> Refusal {
+        let here = &*namespace.name;
+        let elsewhere = self.context.shared.namespaces_with(event);
+        let mut text = format!("no handler for {event:?} on {here:?}");
+        if !elsewhere.is_empty() {
+            text += &format!("; {} has one", elsewhere.join(", "));
+        }
+        if namespace.count_unhandled(event) {
+            tracing::warn!(target: "sockeye::packet", namespace = here, event, "{text}");
+        }
+        Refusal::new(text).code("no-handler")
+    }
+
+    fn is_behind(&self, backlog: Backlog) -> bool {
+        self.waiting.len() >= backlog.max_events || self.waiting_bytes >= backlog.max_bytes
+    }
+
+    fn mind(&mut self, backlog: Backlog) {
+        if self.is_behind(backlog) {
+            self.behind_since.get_or_insert_with(|| tokio::time::Instant::now().into_std());
+        }
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connect(_) => "Connect",
+            Self::Event { .. } => "Event",
+        })
+    }
+}
+
+/// What an event costs while it waits.
+fn payload_bytes(name: &str, payload: &Payload<'_>) -> usize {
+    let attachments: usize = payload.attachments().iter().map(bytes::Bytes::len).sum();
+    name.len() + payload.text().len() + attachments
+}
+
+/// Runs a handler to its end, whatever it does.
+async fn finish<T>(mut running: Running<T>, context: &Context, event: &str) -> Result<T, Refusal> {
+    std::future::poll_fn(|cx| guard::poll(running.as_mut(), cx))
+        .await
+        .map_err(|panicked| panicked.report(context.socket.namespace(), event))
+}
+
+/// Runs a handler that later events of its socket do not wait for.
+fn detach(running: Running<Option<Answer>>, reply: Option<Reply>, context: Context, event: &str) {
+    let event: Box<str> = event.into();
+    tokio::spawn(async move {
+        let answer = match finish(running, &context, &event).await {
+            Ok(answer) => answer,
+            Err(refusal) => Some(Answer::refusal(&refusal)),
+        };
+        if let (Some(reply), Some(answer)) = (reply, answer) {
+            reply.send(answer);
+        }
+    });
+}
+
+async fn say_goodbye(context: &Context) {
+    let namespace = &context.socket.0.namespace;
+    let Some(disconnect) = &namespace.disconnect else { return };
+    let running = {
+        let Ok(nothing) = Payload::ack("[]", &Limits::default()) else { return };
+        let event = Event::new("disconnect", &nothing, context, None);
+        guard::call(|| disconnect(&event))
+    };
+    match running {
+        Ok(Ok(running)) => drop(finish(running, context, "disconnect").await),
+        Ok(Err(reject)) => tracing::error!(?reject, "the disconnect handler could not start"),
+        Err(panicked) => drop(panicked.report(&namespace.name, "disconnect")),
+    }
+}

@@ -1,0 +1,33 @@
+//! A Socket.IO server as a tower service: namespaces, sockets, rooms, broadcast.
+#![doc = include_str!("../docs/server.md")]
+
+mod broadcast;
+mod builder;
+mod call;
+mod dispatch;
+mod door;
+mod extract;
+mod guard;
+mod lane;
+mod namespace;
+mod rooms;
+mod send;
+mod service;
+mod sessions;
+mod shared;
+mod socket;
+mod welcome;
+
+pub use broadcast::Broadcast;
+pub use builder::{BuildError, Builder};
+pub use call::{Call, CallError, FromAck, RemoteError};
+pub use extract::{Auth, Context, Data, LastRooms};
+pub use namespace::{Concurrent, Namespace, OnEvent, concurrent};
+pub use rooms::Room;
+pub use send::{EmitError, SendHandle, SendState, Sent};
+pub use service::Service;
+pub use shared::Server;
+pub use socket::{Handshake, Socket};
+pub use welcome::IntoWelcome;
+
+pub use sockeye_proto::session::Reason;

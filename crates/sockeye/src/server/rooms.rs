@@ -1,0 +1,208 @@
+//! Who is where in one namespace, and every action on a group of sockets as a value.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use parking_lot::RwLock;
+use sockeye_proto::wire::prepared::Prepared;
+
+use super::{Sent, Socket};
+use crate::net::Id;
+
+/// A room's name.
+pub type Room = Arc<str>;
+
+/// The sockets and rooms of one namespace.
+///
+/// A socket's own room, named by its id, is not stored: it would cost every idle socket a map of its own.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    index: RwLock<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    sockets: HashMap<Id, Member>,
+    rooms: HashMap<Room, HashMap<Id, Socket>>,
+}
+
+#[derive(Debug)]
+struct Member {
+    socket: Socket,
+    rooms: Vec<Room>,
+}
+
+/// The sockets that an action is meant for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Target {
+    /// Rooms to reach; empty means the whole namespace.
+    pub(super) rooms: Vec<Room>,
+    /// Rooms to leave out.
+    pub(super) except: Vec<Room>,
+}
+
+/// An action on a group of sockets.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    /// Send a packet; a volatile one only to those who are ready for it.
+    Broadcast { to: Target, packet: Prepared, volatile: bool },
+    /// Put them into rooms.
+    Join { to: Target, rooms: Vec<Room> },
+    /// Take them out of rooms.
+    Leave { to: Target, rooms: Vec<Room> },
+    /// Disconnect them; `close` ends their whole sessions.
+    Disconnect { to: Target, close: bool },
+    /// List them.
+    Fetch { to: Target },
+}
+
+/// What an action did.
+#[derive(Debug)]
+pub(super) enum Applied {
+    /// To a broadcast: how many packets were queued.
+    Sent(Sent),
+    /// To anything else: the sockets it was applied to.
+    Sockets(Vec<Socket>),
+}
+
+impl Rooms {
+    /// Carries out an action.
+    pub(super) fn apply(&self, op: Op) -> Applied {
+        match op {
+            Op::Broadcast { to, packet, volatile } => {
+                // The list is made first: no lock is held while sockets are pushed to and drivers woken.
+                let mut sent = Sent::default();
+                for socket in self.select(&to) {
+                    sent.count(socket.deliver(packet.clone(), volatile).is_ok());
+                }
+                Applied::Sent(sent)
+            }
+            Op::Join { to, rooms } => {
+                let sockets = self.select(&to);
+                sockets.iter().for_each(|socket| self.join(socket, &rooms));
+                Applied::Sockets(sockets)
+            }
+            Op::Leave { to, rooms } => {
+                let sockets = self.select(&to);
+                sockets.iter().for_each(|socket| self.leave(socket, &rooms));
+                Applied::Sockets(sockets)
+            }
+            Op::Disconnect { to, close } => {
+                let sockets = self.select(&to);
+                sockets.iter().for_each(|socket| socket.end(close));
+                Applied::Sockets(sockets)
+            }
+            Op::Fetch { to } => Applied::Sockets(self.select(&to)),
+        }
+    }
+
+    /// Lets a socket in; `enter` runs under the lock and says which rooms it waits to join.
+    pub(super) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) {
+        let mut index = self.index.write();
+        if let Some(rooms) = enter() {
+            let member = Member { socket: socket.clone(), rooms: Vec::new() };
+            index.sockets.insert(socket.key(), member);
+            index.join(socket, &rooms);
+        }
+    }
+
+    /// Puts a socket into rooms; one that has left stays out.
+    pub(super) fn join(&self, socket: &Socket, rooms: &[Room]) {
+        let mut index = self.index.write();
+        if !socket.join_later(rooms) {
+            index.join(socket, rooms);
+        }
+    }
+
+    /// Takes a socket out of rooms.
+    pub(super) fn leave(&self, socket: &Socket, rooms: &[Room]) {
+        let mut index = self.index.write();
+        let Some(member) = index.sockets.get_mut(&socket.key()) else { return };
+        member.rooms.retain(|room| !rooms.contains(room));
+        for room in rooms {
+            index.forget(room, socket.key());
+        }
+    }
+
+    /// Removes a socket for good and says where it was.
+    pub(super) fn remove(&self, socket: &Socket) -> Vec<Room> {
+        let mut index = self.index.write();
+        let Some(member) = index.sockets.remove(&socket.key()) else { return Vec::new() };
+        for room in &member.rooms {
+            index.forget(room, socket.key());
+        }
+        member.rooms
+    }
+
+    /// The rooms a socket is in.
+    pub(super) fn of(&self, socket: &Socket) -> Vec<Room> {
+        let index = self.index.read();
+        index.sockets.get(&socket.key()).map(|member| member.rooms.clone()).unwrap_or_default()
+    }
+
+    /// How many sockets are in a room, or in the namespace.
+    pub(super) fn count(&self, room: Option<&str>) -> usize {
+        let index = self.index.read();
+        match room {
+            None => index.sockets.len(),
+            Some(room) => index.rooms.get(room).map_or(0, HashMap::len),
+        }
+    }
+
+    /// Every room and how many sockets are in it.
+    pub(super) fn list(&self) -> Vec<(Room, usize)> {
+        let index = self.index.read();
+        index.rooms.iter().map(|(room, sockets)| (Arc::clone(room), sockets.len())).collect()
+    }
+
+    /// The sockets of a target, each once.
+    fn select(&self, target: &Target) -> Vec<Socket> {
+        let index = self.index.read();
+        let excluded: HashSet<Id> =
+            target.except.iter().flat_map(|room| index.members(room)).map(Socket::key).collect();
+        let keep = |socket: &&Socket| !excluded.contains(&socket.key());
+        match &*target.rooms {
+            [] => index.sockets.values().map(|m| &m.socket).filter(keep).cloned().collect(),
+            [room] => index.members(room).filter(keep).cloned().collect(),
+            rooms => {
+                let mut seen = HashSet::new();
+                let all = rooms.iter().flat_map(|room| index.members(room));
+                all.filter(keep).filter(|socket| seen.insert(socket.key())).cloned().collect()
+            }
+        }
+    }
+}
+
+impl Index {
+    /// The sockets of one room; a room named like a socket's id holds that socket.
+    fn members(&self, room: &str) -> impl Iterator<Item = &Socket> {
+        let own = Id::parse(room).and_then(|id| self.sockets.get(&id));
+        let joined = self.rooms.get(room).into_iter().flat_map(HashMap::values);
+        // Joining a room named like one's own id adds nothing.
+        own.map(|member| &member.socket).into_iter().chain(
+            joined.filter(move |socket| own.is_none_or(|own| own.socket.key() != socket.key())),
+        )
+    }
+
+    fn join(&mut self, socket: &Socket, rooms: &[Room]) {
+        let Some(member) = self.sockets.get_mut(&socket.key()) else { return };
+        for room in rooms {
+            if !member.rooms.contains(room) {
+                member.rooms.push(Arc::clone(room));
+                let sockets = self.rooms.entry(Arc::clone(room)).or_default();
+                sockets.insert(socket.key(), socket.clone());
+            }
+        }
+    }
+
+    fn forget(&mut self, room: &str, key: Id) {
+        if let Some(sockets) = self.rooms.get_mut(room) {
+            sockets.remove(&key);
+            if sockets.is_empty() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The server itself: what all its sessions share, and the handle to it.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use sockeye_proto::session::{Config, websocket};
+
+use super::{
+    Broadcast, Builder, Service, lane::Backlog, namespace::Inner as NamespaceInner, rooms::Target,
+    sessions::Sessions,
+};
+use crate::{
+    event::States,
+    net::{Bounds, Wheel},
+};
+
+/// What all sessions of a server share; nothing in it changes after `build`, but the sessions themselves.
+pub(super) struct Shared {
+    pub(super) config: Arc<Config>,
+    pub(super) websocket: websocket::Config,
+    pub(super) outbox: Bounds,
+    pub(super) write_timeout: Duration,
+    pub(super) backlog: Backlog,
+    pub(super) keep_handshake: bool,
+    pub(super) states: States,
+    pub(super) namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
+    pub(super) wheel: Arc<Wheel>,
+    pub(super) sessions: Sessions,
+}
+
+impl Shared {
+    pub(super) fn namespace(&self, name: &str) -> Option<&Arc<NamespaceInner>> {
+        self.namespaces.get(name)
+    }
+
+    /// The namespaces that have a handler for this event, quoted and sorted.
+    pub(super) fn namespaces_with(&self, event: &str) -> Vec<String> {
+        let with = self.namespaces.values().filter(|namespace| namespace.handles(event));
+        let mut names: Vec<_> = with.map(|namespace| format!("{:?}", namespace.name)).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("namespaces", &self.namespaces.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A Socket.IO server. Cheap to clone: all clones are the same server.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::{event::{Ack, Args}, server::{Namespace, Server}};
+///
+/// async fn add(Args((a, b)): Args<(i64, i64)>) -> Ack<i64> {
+///     Ack(a + b)
+/// }
+///
+/// let server = Server::builder().namespace("/", Namespace::new().on("add", add)).build()?;
+/// let app: axum::Router = axum::Router::new()
+///     .route_service("/socket.io", server.service())
+///     .route_service("/socket.io/", server.service());
+/// # Ok::<_, sockeye::server::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server(Arc<Shared>);
+
+impl Server {
+    /// Begins to build a server.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// The tower service to mount at `/socket.io` and `/socket.io/`.
+    pub fn service(&self) -> Service {
+        Service::new(Arc::clone(&self.0))
+    }
+
+    /// Everybody in a namespace. A namespace that was not built is empty: what is emitted to it reaches nobody, and
+    /// is logged.
+    pub fn of(&self, namespace: &str) -> Broadcast {
+        let found = self.0.namespace(namespace).map(Arc::clone).unwrap_or_else(|| {
+            tracing::warn!(namespace, "no such namespace was built; nobody is reached");
+            NamespaceInner::nowhere(namespace)
+        });
+        Broadcast::new(found, Target::default())
+    }
+
+    /// How many sockets are in a namespace, or in one room of it.
+    pub fn count(&self, namespace: &str, room: Option<&str>) -> usize {
+        self.0.namespace(namespace).map_or(0, |namespace| namespace.rooms.count(room))
+    }
+
+    /// How many sessions are open.
+    pub fn sessions(&self) -> usize {
+        self.0.sessions.len()
+    }
+
+    /// Closes the server: it takes no new session, tells the clients (WebSocket close 1001), writes what is queued, and
+    /// cuts after `drain` whoever has not read it; says how many those were.
+    ///
+    /// Clients see a lost transport, not a Socket.IO DISCONNECT, so that they reconnect: to the next instance.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, the sessions go on closing; call it again to wait.
+    pub async fn close(&self, drain: Duration) -> usize {
+        self.0.sessions.close(drain).await
+    }
+}

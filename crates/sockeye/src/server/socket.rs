@@ -1,0 +1,302 @@
+//! One client's membership of one namespace: emit, call, rooms, disconnect.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use parking_lot::Mutex;
+use sockeye_proto::{
+    session::Reason,
+    wire::{packet::Kind, prepared::Prepared},
+};
+
+use super::{
+    Broadcast, Call, EmitError, Room, SendHandle, namespace::Inner as NamespaceInner,
+    rooms::Target, send::Number, welcome::SocketData,
+};
+use crate::{
+    event::{Answer, ReplyPath, ToArgs},
+    net::{Conn, Id, PushError},
+};
+
+/// Packets that a socket may emit before it has joined.
+const MAX_HELD: usize = 1_000;
+
+/// A client in a namespace. Cheap to clone; it stays valid after the client has gone, and then does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::server::Socket;
+///
+/// async fn joined(socket: Socket) {
+///     socket.join("lobby");
+///     let _ = socket.emit("welcome", ("hello",)); // fails only if the client has gone
+///     let _ = socket.to("lobby").emit("arrived", (socket.id(),)); // everybody but this socket
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Socket(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    id: Id,
+    pub(super) namespace: Arc<NamespaceInner>,
+    pub(super) conn: Arc<Conn>,
+    handshake: Option<Arc<Handshake>>,
+    phase: Mutex<Phase>,
+    data: OnceLock<SocketData>,
+}
+
+/// ```text
+/// Joining ── admitted ──▶ Joined ──▶ Left
+///    └───── refused, or gone ─────────┘
+/// ```
+enum Phase {
+    /// The connect handler runs. What it emits and joins takes effect once it has let the socket in.
+    Joining {
+        held: Vec<Prepared>,
+        rooms: Vec<Room>,
+    },
+    /// Where the held packets went in the outbox, for those who follow them.
+    Joined {
+        held: Box<[u64]>,
+    },
+    Left(Reason),
+}
+
+/// The HTTP request that opened the session; kept only if the builder's `keep_handshake` asks for it.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    /// Path and query.
+    pub uri: http::Uri,
+    /// All headers.
+    pub headers: http::HeaderMap,
+}
+
+impl Socket {
+    pub(super) fn new(
+        id: Id,
+        namespace: Arc<NamespaceInner>,
+        conn: Arc<Conn>,
+        handshake: Option<Arc<Handshake>>,
+    ) -> Self {
+        let phase = Mutex::new(Phase::Joining { held: Vec::new(), rooms: Vec::new() });
+        Self(Arc::new(Inner { id, namespace, conn, handshake, phase, data: OnceLock::new() }))
+    }
+
+    /// The public id: 20 characters, unique, and not the session's secret one.
+    pub fn id(&self) -> &str {
+        self.0.id.as_str()
+    }
+
+    /// The namespace's name, such as `/` or `/chat`.
+    pub fn namespace(&self) -> &str {
+        &self.0.namespace.name
+    }
+
+    /// Whether the client is in the namespace.
+    pub fn is_connected(&self) -> bool {
+        matches!(*self.0.phase.lock(), Phase::Joined { .. })
+    }
+
+    /// The request that opened the session, if the builder's `keep_handshake` was set.
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.0.handshake.as_deref()
+    }
+
+    /// The value that the connect handler returned, if it is of this type.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        let data: Arc<dyn Any + Send + Sync> = self.0.data.get()?.clone();
+        data.downcast().ok()
+    }
+
+    /// Sends an event to this client.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`]; nothing was sent then.
+    pub fn emit(&self, event: &str, args: impl ToArgs) -> Result<SendHandle, EmitError> {
+        let packet = self.0.namespace.prepare(event, None, &args)?;
+        let number = self.deliver(packet, false)?;
+        Ok(SendHandle { socket: Arc::clone(&self.0), number })
+    }
+
+    /// Sends an event only if nothing else waits to be sent; for values that the next one replaces.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`]; nothing was sent then.
+    pub fn emit_volatile(&self, event: &str, args: impl ToArgs) -> Result<SendHandle, EmitError> {
+        let packet = self.0.namespace.prepare(event, None, &args)?;
+        let number = self.deliver(packet, true)?;
+        Ok(SendHandle { socket: Arc::clone(&self.0), number })
+    }
+
+    /// Sends an event and waits for the client's ack, with a deadline: `socket.call("ask", (1,)).timeout(d).await`.
+    pub fn call<T: ToArgs>(&self, event: &str, args: T) -> Call<T> {
+        Call::new(self.clone(), event, args)
+    }
+
+    /// Everybody in a room but this socket.
+    #[must_use = "a broadcast does nothing until something is emitted"]
+    pub fn to(&self, room: impl Into<Room>) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Everybody in the namespace but this socket.
+    #[must_use = "a broadcast does nothing until something is emitted"]
+    pub fn broadcast(&self) -> Broadcast {
+        let target = Target { rooms: Vec::new(), except: vec![self.id().into()] };
+        Broadcast::new(Arc::clone(&self.0.namespace), target)
+    }
+
+    /// Joins a room. In a connect handler it takes effect once the socket is in; after it has left, never.
+    pub fn join(&self, room: impl Into<Room>) {
+        self.0.namespace.rooms.join(self, &[room.into()]);
+    }
+
+    /// Leaves a room.
+    pub fn leave(&self, room: impl Into<Room>) {
+        self.0.namespace.rooms.leave(self, &[room.into()]);
+    }
+
+    /// The rooms the socket is in. A disconnect handler takes [`LastRooms`](super::LastRooms) instead.
+    pub fn rooms(&self) -> Vec<Room> {
+        self.0.namespace.rooms.of(self)
+    }
+
+    /// Makes the client leave this namespace (its reason: `server namespace disconnect`); it will not reconnect by itself.
+    pub fn disconnect(&self) {
+        self.end(false);
+    }
+
+    /// Ends the client's whole session, in all namespaces.
+    pub fn close(&self) {
+        self.end(true);
+    }
+
+    pub(super) fn key(&self) -> Id {
+        self.0.id
+    }
+
+    /// Queues a packet, or holds it until the socket has joined.
+    pub(super) fn deliver(&self, packet: Prepared, volatile: bool) -> Result<Number, EmitError> {
+        let mut phase = self.0.phase.lock();
+        match &mut *phase {
+            Phase::Joined { .. } => {}
+            Phase::Left(_) => return Err(EmitError::Disconnected),
+            Phase::Joining { held, .. } => {
+                if held.len() >= MAX_HELD {
+                    return Err(EmitError::Busy);
+                }
+                held.push(packet);
+                return Ok(Number::Held(held.len() - 1));
+            }
+        }
+        drop(phase);
+        match self.0.conn.push(packet, volatile) {
+            Ok(number) => Ok(Number::Outbox(number)),
+            Err(PushError::Closed) => Err(EmitError::Disconnected),
+            Err(PushError::Full) => Err(EmitError::SlowConsumer),
+            Err(PushError::Busy) => Err(EmitError::Busy),
+        }
+    }
+
+    /// Disconnects it from the namespace, or ends its session. Its driver does the rest.
+    pub(super) fn end(&self, close: bool) {
+        self.0.mark_left(Reason::ServerDisconnect);
+        let now = tokio::time::Instant::now().into_std();
+        self.0.conn.command(|machine| {
+            machine.leave(now, self.namespace());
+            if close {
+                machine.close(Reason::ServerDisconnect);
+            }
+        });
+    }
+
+    /// Lets the socket in: keeps its data and sends what was held, in order, before anything else.
+    pub(super) fn admit(&self, data: Option<SocketData>) {
+        if let Some(data) = data {
+            // Only the one connect handler sets it, once.
+            let _ = self.0.data.set(data);
+        }
+        self.0.namespace.rooms.admit(self, || {
+            let mut phase = self.0.phase.lock();
+            let Phase::Joining { held, rooms } = &mut *phase else { return None };
+            let rooms = std::mem::take(rooms);
+            let held = std::mem::take(held)
+                .into_iter()
+                .map(|packet| self.0.conn.push(packet, false).unwrap_or(u64::MAX))
+                .collect();
+            *phase = Phase::Joined { held };
+            Some(rooms)
+        });
+    }
+
+    /// While the socket is joining, notes rooms to join; `false` if that is over.
+    pub(super) fn join_later(&self, wanted: &[Room]) -> bool {
+        match &mut *self.0.phase.lock() {
+            Phase::Joining { rooms, .. } => {
+                rooms.extend(wanted.iter().cloned());
+                true
+            }
+            Phase::Joined { .. } | Phase::Left(_) => false,
+        }
+    }
+}
+
+impl Inner {
+    /// Why the socket left, if it has.
+    pub(super) fn left(&self) -> Option<Reason> {
+        match *self.phase.lock() {
+            Phase::Left(reason) => Some(reason),
+            Phase::Joining { .. } | Phase::Joined { .. } => None,
+        }
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.left().is_some()
+    }
+
+    /// Nothing is sent to it any more; the first reason counts.
+    pub(super) fn mark_left(&self, reason: Reason) {
+        let mut phase = self.phase.lock();
+        if !matches!(*phase, Phase::Left(_)) {
+            *phase = Phase::Left(reason);
+        }
+    }
+
+    /// The packet's number in the outbox; `None` while it is held.
+    pub(super) fn number(&self, number: Number) -> Option<u64> {
+        match (number, &*self.phase.lock()) {
+            (Number::Outbox(number), _) => Some(number),
+            (Number::Held(index), Phase::Joined { held }) => held.get(index).copied(),
+            (Number::Held(_), _) => None,
+        }
+    }
+}
+
+impl ReplyPath for Inner {
+    fn reply(&self, id: u64, answer: Answer) {
+        let packet = Prepared::packet(
+            Kind::Ack,
+            &self.namespace.name,
+            Some(id),
+            &answer.array,
+            answer.attachments,
+        );
+        if !self.has_left() {
+            // A session that is closing waits for no acks.
+            let _ = self.conn.push(packet, false);
+        }
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespace = self.namespace();
+        f.debug_struct("Socket").field("id", &self.id()).field("namespace", &namespace).finish()
+    }
+}
