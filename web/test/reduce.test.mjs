@@ -46,6 +46,7 @@ test("only an ack makes a message delivered", () => {
   check([compose, failed, { do: "retry", room: "lobby", key: "k" }], ["sending"]);
   check([compose, failed, { do: "discard", room: "lobby", key: "k" }], []);
   check([compose, offline], ["sending"]);
+  check([compose, { do: "refused", room: "lobby", refusal }], ["failed"]);
   check([compose, { ...delivered, key: "other" }], ["sending"]);
 });
 

@@ -163,8 +163,11 @@ export class Chat {
   /** Sends now if we are in the room; if not, the message stays in the log and goes out when we are. */
   async #send(room: string, key: string, text: string): Promise<void> {
     const socket = this.#link?.socket;
-    const member = this.#store.state.views.get(room)?.membership === "member";
-    if (!socket?.connected || !member || this.#inFlight.has(key)) return;
+    if (!socket?.connected || this.#inFlight.has(key)) return;
+    const membership = this.#store.state.views.get(room)?.membership;
+    // Being let in sends what is unsent; being refused again marks it as failed.
+    if (membership === "refused") return this.#join(socket, room, 0);
+    if (membership !== "member") return;
     const id = socket.id;
     this.#inFlight.add(key);
     const answer = await asked(socket.timeout(ANSWER_WITHIN_MS).emitWithAck("say", { room, text, client_id: key }));

@@ -1,6 +1,6 @@
 /** How each action changes the state: pure, so it is tested without a browser or a server. */
 
-import { LOBBY, type Said } from "../chat/contract.ts";
+import { LOBBY, type Refusal, type Said } from "../chat/contract.ts";
 import type { Action } from "./action.ts";
 import { EMPTY_VIEW, isUnsent, type Entry, type Message, type Notice, type State, type View } from "./state.ts";
 
@@ -48,7 +48,12 @@ export function reduce(state: State, action: Action): State {
         return append(entered, notice(action.now, { kind: "gap", seconds }));
       });
     case "refused":
-      return update(state, action.room, (view) => ({ ...view, membership: "refused", refusal: action.refusal }));
+      return update(state, action.room, (view) => ({
+        ...view,
+        membership: "refused",
+        refusal: action.refusal,
+        entries: view.entries.map((entry) => (isUnsent(entry) ? fail(entry, action.refusal) : entry)),
+      }));
     case "leave": {
       const views = new Map(state.views);
       views.delete(action.room);
@@ -87,10 +92,7 @@ export function reduce(state: State, action: Action): State {
         delivery: { kind: "delivered" },
       }));
     case "failed":
-      return edit(state, action.room, action.key, (message) => ({
-        ...message,
-        delivery: { kind: "failed", refusal: action.refusal },
-      }));
+      return edit(state, action.room, action.key, (message) => fail(message, action.refusal));
     case "retry":
       return edit(state, action.room, action.key, (message) => ({ ...message, delivery: { kind: "sending" } }));
     case "discard":
@@ -146,6 +148,10 @@ function edit(state: State, room: string, key: string, change: (message: Message
     ...view,
     entries: view.entries.map((entry) => (entry.kind === "message" && entry.key === key ? change(entry) : entry)),
   }));
+}
+
+function fail<E extends Entry>(entry: E, refusal: Refusal): E {
+  return entry.kind === "message" ? { ...entry, delivery: { kind: "failed", refusal } } : entry;
 }
 
 function append(view: View, entry: Entry): View {
