@@ -142,3 +142,64 @@ mod milliseconds {
         u64::deserialize(deserializer).map(Duration::from_millis)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(text: &str, expect: Result<(Kind, &str), DecodeError>) {
+        assert_eq!(decode(text), expect, "decoding {text:?}");
+    }
+
+    #[test]
+    fn messages_against_the_grammar() {
+        check("0{}", Ok((Kind::Open, "{}")));
+        check("1", Ok((Kind::Close, "")));
+        check("2probe", Ok((Kind::Ping, "probe")));
+        check("3probe", Ok((Kind::Pong, "probe")));
+        check("42[\"a\"]", Ok((Kind::Message, "2[\"a\"]")));
+        check("5", Ok((Kind::Upgrade, "")));
+        check("6", Ok((Kind::Noop, "")));
+        check("", Err(DecodeError::Empty));
+        check("7", Err(DecodeError::UnknownKind { digit: '7' }));
+        check(" 2", Err(DecodeError::UnknownKind { digit: ' ' }));
+        check("é", Err(DecodeError::UnknownKind { digit: 'é' })); // must not split inside a char
+        check("٤", Err(DecodeError::UnknownKind { digit: '٤' })); // a digit, but not an ASCII one
+    }
+
+    #[track_caller]
+    fn check_handshake(json: &str, expect: Option<Handshake>) {
+        assert_eq!(serde_json::from_str(json).ok(), expect, "reading {json}");
+    }
+
+    #[test]
+    fn handshakes_of_old_and_new_servers() {
+        let old = Handshake {
+            sid: "x".to_owned(),
+            upgrades: Vec::new(),
+            ping_interval: Duration::from_millis(1),
+            ping_timeout: Duration::from_millis(2),
+            max_payload_bytes: None,
+        };
+        let new = Handshake { max_payload_bytes: Some(3), ..old.clone() };
+        let text = r#"{"sid":"x","upgrades":[],"pingInterval":1,"pingTimeout":2}"#;
+        check_handshake(text, Some(old));
+        let text = r#"{"more":[],"maxPayload":3,"sid":"x","upgrades":[],"pingInterval":1,"pingTimeout":2}"#;
+        check_handshake(text, Some(new));
+        check_handshake(r#"{"sid":"x","upgrades":[],"pingInterval":-1,"pingTimeout":2}"#, None);
+        check_handshake("{}", None);
+        check_handshake("[]", None);
+    }
+
+    proptest! {
+        #[test]
+        fn decode_never_panics_and_loses_nothing(text: String) {
+            if let Ok((kind, body)) = decode(&text) {
+                prop_assert_eq!(format!("{}{body}", char::from(kind.digit())), text);
+            }
+        }
+    }
+}

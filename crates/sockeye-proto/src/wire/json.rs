@@ -125,19 +125,10 @@ impl<'t> Cursor<'t> {
 
     /// Reads one string; whether it holds escapes.
     pub(super) fn skip_string(&mut self) -> Result<bool, Fault> {
-        const BLOCK: usize = 32;
         let mut escapes = false;
         self.expect(b'"')?;
         loop {
-            // The compiler turns this fold into SIMD compares; long strings cost little more than a memcpy.
-            while let Some(block) = self.bytes[self.at..].first_chunk::<BLOCK>()
-                && !block.iter().fold(false, |found, &byte| found | ends_run(byte))
-            {
-                self.at += BLOCK;
-            }
-            while self.peek().is_some_and(|byte| !ends_run(byte)) {
-                self.at += 1;
-            }
+            self.skip_plain();
             if self.eat(b'"') {
                 return Ok(escapes);
             }
@@ -145,6 +136,32 @@ impl<'t> Cursor<'t> {
             self.skip_escape()?;
             escapes = true;
         }
+    }
+
+    /// Goes to the next byte that is no ordinary part of a string, or to the end.
+    fn skip_plain(&mut self) {
+        // Short strings, as most keys are, end in the first word or two; a long one is worth blocks.
+        if !self.skip_plain_word() {
+            return;
+        }
+        while let Some(block) = self.bytes[self.at..].first_chunk::<32>()
+            && is_plain(block)
+        {
+            self.at += block.len();
+        }
+        while self.skip_plain_word() {}
+    }
+
+    /// Goes on by eight bytes if all are plain, or else to the first that is not.
+    fn skip_plain_word(&mut self) -> bool {
+        let rest = &self.bytes[self.at..];
+        let Some(word) = rest.first_chunk() else {
+            self.at += rest.iter().position(|byte| ends_plain(*byte)).unwrap_or(rest.len());
+            return false;
+        };
+        let plain = plain_bytes(u64::from_le_bytes(*word));
+        self.at += plain;
+        plain == word.len()
     }
 
     /// Reads `"key":` and the whitespace around the colon.
@@ -212,7 +229,141 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// Whether a byte can't be an ordinary part of a string.
-const fn ends_run(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < 0x20
+/// Whether a byte is no ordinary part of a string: a quote, a backslash or a control character.
+const fn ends_plain(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+}
+
+/// Whether no byte ends a plain run. The compiler makes SIMD compares of it.
+fn is_plain(block: &[u8; 32]) -> bool {
+    block.iter().fold(0, |found, byte| found | u8::from(ends_plain(*byte))) == 0
+}
+
+/// How many bytes of a little-endian word are plain before the first that is not.
+///
+/// `x - 1` borrows into the high bit of a byte only if the byte is zero (or a lower one was, which then counts first).
+const fn plain_bytes(word: u64) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let quote = word ^ (b'"' as u64 * EACH);
+    let backslash = word ^ (b'\\' as u64 * EACH);
+    let found = (quote.wrapping_sub(EACH) & !quote)
+        | (backslash.wrapping_sub(EACH) & !backslash)
+        | (word.wrapping_sub(0x20 * EACH) & !word);
+    (found & HIGH).trailing_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<(), Fault> {
+        let mut cursor = Cursor::new(text);
+        cursor.skip_whitespace();
+        cursor.skip_value(MAX_DEPTH)?;
+        cursor.end()
+    }
+
+    #[track_caller]
+    fn check(text: &str, expect: Result<(), Fault>) {
+        assert_eq!(read(text), expect, "reading {text:?}");
+        let oracle = serde_json::from_str::<IgnoredAny>(text);
+        assert_eq!(oracle.is_ok(), expect.is_ok(), "serde_json reads {text:?} otherwise");
+    }
+
+    #[track_caller]
+    fn wrong_at(offset: usize, text: &str) {
+        check(text, Err(Fault::Syntax { offset }));
+    }
+
+    #[test]
+    fn texts_against_the_grammar() {
+        for text in [
+            "null",
+            "true",
+            "false",
+            "0",
+            "-0",
+            "10",
+            "1.50",
+            "1e400",
+            "2E-3",
+            "1e+0",
+            r#""""#,
+            r#""\"\\\/\b\f\n\r\t\u00e9""#,
+            r#""\ud800""#,
+            "\"\u{7f}é\u{1F600}\"",
+            " [ ] ",
+            "{}",
+            r#"[[],{},[{"a":[1,{"b":null}]}],"x"]"#,
+            "\t{\n\"a\" :\r1 , \"a\":2 }",
+        ] {
+            check(text, Ok(()));
+        }
+        wrong_at(0, "");
+        wrong_at(0, "x");
+        wrong_at(0, "nul");
+        wrong_at(1, "-");
+        wrong_at(1, "01");
+        wrong_at(2, "1.");
+        wrong_at(2, "1e");
+        wrong_at(0, "+1");
+        wrong_at(0, ".5");
+        wrong_at(0, "NaN");
+        wrong_at(1, "\"");
+        wrong_at(2, r#""\"#);
+        wrong_at(2, r#""\x""#);
+        wrong_at(5, r#""\u12g4""#);
+        wrong_at(2, "\"a\nb\"");
+        wrong_at(1, "\"\0\"");
+        wrong_at(1, "[,]");
+        wrong_at(3, "[1,]");
+        wrong_at(3, "[1 2]");
+        wrong_at(2, "[1}");
+        wrong_at(1, "{,}");
+        wrong_at(1, "{1:2}");
+        wrong_at(4, r#"{"a"}"#);
+        wrong_at(7, r#"{"a":1,}"#);
+        wrong_at(6, r#"{"a":1]"#);
+        wrong_at(2, "[]]");
+        wrong_at(2, "1 2");
+    }
+
+    #[test]
+    fn depth_is_bounded_without_the_stack() {
+        let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        assert_eq!(read(&nested(127)), Ok(()));
+        assert_eq!(read(&nested(128)), Err(Fault::TooDeep));
+        assert_eq!(read(&nested(100_000)), Err(Fault::TooDeep));
+        assert_eq!(read(&r#"{"a":"#.repeat(100_000)), Err(Fault::TooDeep));
+        assert_eq!(read(&format!("[{}1]", "[[]],".repeat(1000))), Ok(()), "siblings don't add up");
+        assert_eq!(Cursor::new("[1]").skip_value(0), Err(Fault::TooDeep));
+    }
+
+    /// Long strings go by words and blocks: a special byte may hide at any place of them.
+    #[test]
+    fn special_bytes_are_found_at_every_place() {
+        for length in 0..100 {
+            let plain = "ü".repeat(length / 2) + &"y".repeat(length % 2);
+            check(&format!("\"{plain}\""), Ok(()));
+            check(&format!("\"{plain}\\n{plain}\""), Ok(()));
+            wrong_at(plain.len() + 1, &format!("\"{plain}\u{1f}{plain}\""));
+            wrong_at(plain.len() + 1, &format!("\"{plain}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_what_serde_json_reads(text in r#"[\[\]{}:,"\\unrtalsef01eE.+\- é\n]{0,24}"#) {
+            prop_assert_eq!(read(&text).is_ok(), serde_json::from_str::<IgnoredAny>(&text).is_ok());
+        }
+
+        #[test]
+        fn never_panics(text: String) {
+            let _ = read(&text);
+        }
+    }
 }

@@ -386,3 +386,201 @@ fn push_decimal(mut number: u64, out: &mut Vec<u8>) {
 fn decimal_bytes(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        max_attachments: 10,
+        max_attachments_bytes: 10_000_000,
+        max_args: 1_000,
+        max_depth: 127,
+    };
+
+    fn packet(kind: Kind, namespace: &str) -> Packet<'_> {
+        Packet { kind, attachments: 0, namespace, id: None, data: None }
+    }
+
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(text: &str, expect: Packet<'_>) {
+        assert_eq!(decode(text, &LIMITS), Ok(expect), "decoding {text:?}");
+    }
+
+    #[track_caller]
+    fn refuse(text: &str, expect: DecodeError) {
+        assert_eq!(decode(text, &LIMITS), Err(expect), "decoding {text:?}");
+    }
+
+    #[track_caller]
+    fn refuse_data(text: &str, found: Option<char>, expected: &'static str) {
+        let found = found.map_or(Found::Nothing, Found::Start);
+        match decode(text, &LIMITS) {
+            Err(DecodeError::WrongData { found: actual, expected: wanted, .. }) => {
+                assert_eq!((actual, wanted), (found, expected), "decoding {text:?}");
+            }
+            other => panic!("decoding {text:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn connects() {
+        let root = packet(Kind::Connect, "/");
+        check("0", root);
+        check("0/", root);
+        check("0/,", root);
+        check("0{}", Packet { data: Some("{}"), ..root });
+        check("0/admin", packet(Kind::Connect, "/admin"));
+        check("0/admin,", packet(Kind::Connect, "/admin"));
+        check("0/a,{\"t\":1}", Packet { data: Some("{\"t\":1}"), ..packet(Kind::Connect, "/a") });
+        // The query is a part of the name in this version of the protocol.
+        check("0/admin?token=x,", packet(Kind::Connect, "/admin?token=x"));
+        // Digits are an id, here as everywhere; nobody asks for it.
+        check("02", Packet { id: Some(2), ..root });
+        check("0/custom,1", Packet { id: Some(1), ..packet(Kind::Connect, "/custom") });
+
+        refuse_data("0[]", Some('['), "an object or nothing");
+        refuse_data("0\"x\"", Some('"'), "an object or nothing");
+        refuse_data("0null", Some('n'), "an object or nothing");
+        refuse("0{", DecodeError::Syntax { offset: 1 });
+        refuse("0{}x", DecodeError::Syntax { offset: 2 });
+        let deep = format!("0{}", "{\"a\":".repeat(100_000));
+        refuse(&deep, DecodeError::TooDeep { limit: 127 });
+    }
+
+    #[test]
+    fn connect_errors_and_disconnects() {
+        check("1", packet(Kind::Disconnect, "/"));
+        check("1/admin", packet(Kind::Disconnect, "/admin"));
+        check("1/admin,", packet(Kind::Disconnect, "/admin"));
+        refuse_data("1[]", Some('['), "nothing");
+        refuse_data("1{}", Some('{'), "nothing");
+
+        let refused = packet(Kind::ConnectError, "/");
+        check("4{\"message\":\"no\"}", Packet { data: Some("{\"message\":\"no\"}"), ..refused });
+        check("4\"no\"", Packet { data: Some("\"no\""), ..refused });
+        // socket.io-parser takes it, and its client then fails on a message that is undefined.
+        refuse_data("4", None, "an object or a string");
+        refuse_data("4[]", Some('['), "an object or a string");
+        refuse("4\"no", DecodeError::Syntax { offset: 3 });
+    }
+
+    #[test]
+    fn events_and_acks() {
+        let event = Packet { data: Some("[\"a\"]"), ..packet(Kind::Event, "/") };
+        let ack = Packet { data: Some("[]"), ..packet(Kind::Ack, "/") };
+        check("2[\"a\"]", event);
+        check("20[\"a\"]", Packet { id: Some(0), ..event });
+        check("2007[\"a\"]", Packet { id: Some(7), ..event });
+        check("2/ns,12[\"a\"]", Packet { namespace: "/ns", id: Some(12), ..event });
+        check("2/a[1],[\"a\"]", Packet { namespace: "/a[1]", ..event });
+        check("2/\0,[\"a\"]", Packet { namespace: "/\0", ..event });
+        check("31[]", Packet { id: Some(1), ..ack });
+        check("318446744073709551615[]", Packet { id: Some(u64::MAX), ..ack });
+
+        // What follows is taken by socket.io-parser 4.2.7. Without data there is no event to raise:
+        refuse_data("2", None, "an array");
+        refuse_data("2/ns", None, "an array");
+        refuse_data("3", None, "an array");
+        refuse_data("31", None, "an array");
+        // It reads a space as the id 0, and 20 digits as 1e20, which no counter hands out:
+        refuse_data("2 [\"a\"]", Some(' '), "an array");
+        refuse("218446744073709551616[\"a\"]", DecodeError::IdTooLarge);
+        refuse("299999999999999999999[\"a\"]", DecodeError::IdTooLarge);
+
+        refuse_data("2{}", Some('{'), "an array");
+        refuse_data("2abc[\"a\"]", Some('a'), "an array");
+        refuse_data("2-1[\"a\"]", Some('-'), "an array");
+        refuse_data("2null", Some('n'), "an array");
+        refuse_data("2/ns[\"a\"]", None, "an array"); // without a comma it is all name
+        refuse_data("31{}", Some('{'), "an array");
+        refuse_data("2٣[]", Some('٣'), "an array"); // a digit, but not an ASCII one
+    }
+
+    #[test]
+    fn attachments() {
+        let event = Packet { attachments: 1, data: Some("[\"a\"]"), ..packet(Kind::Event, "/") };
+        check("51-[\"a\"]", event);
+        check(
+            "510-/ns,7[\"a\"]",
+            Packet { attachments: 10, namespace: "/ns", id: Some(7), ..event },
+        );
+        check("61-0[\"a\"]", Packet { kind: Kind::Ack, id: Some(0), ..event });
+
+        refuse("511-[\"a\"]", DecodeError::TooManyAttachments { limit: 10 });
+        refuse("59999999-[\"a\"]", DecodeError::TooManyAttachments { limit: 10 });
+        refuse("599999999999999999999-[\"a\"]", DecodeError::TooManyAttachments { limit: 10 });
+        refuse("50-[\"a\"]", DecodeError::IllegalAttachments);
+        refuse("5", DecodeError::IllegalAttachments);
+        refuse("5-[\"a\"]", DecodeError::IllegalAttachments);
+        refuse("51", DecodeError::IllegalAttachments);
+        refuse("51[\"a\"]", DecodeError::IllegalAttachments);
+        refuse("5[\"a\"]", DecodeError::IllegalAttachments);
+        refuse("51.0-[\"a\"]", DecodeError::IllegalAttachments);
+        refuse("5+1-[\"a\"]", DecodeError::IllegalAttachments);
+        // socket.io-parser reads this as 10, and a space as 0.
+        refuse("51e1-[\"a\"]", DecodeError::IllegalAttachments);
+        refuse("5 -[\"a\"]", DecodeError::IllegalAttachments);
+    }
+
+    #[test]
+    fn other_texts() {
+        refuse("", DecodeError::Empty); // socket.io-parser reads a CONNECT
+        refuse("7", DecodeError::UnknownKind { digit: '7' });
+        refuse("9", DecodeError::UnknownKind { digit: '9' });
+        refuse("é", DecodeError::UnknownKind { digit: 'é' });
+    }
+
+    #[test]
+    fn error_texts_say_what_was_found_and_expected() {
+        let text = decode("2{}", &LIMITS).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "EVENT packet with wrong data: found something that begins with '{', expected an array"
+        );
+        let text = DecodeError::IllegalPlaceholder { last: 1 }.to_string();
+        assert_eq!(
+            text,
+            r#"illegal placeholder; expected {"_placeholder":true,"num":n} with n from 0 to 1"#
+        );
+    }
+
+    prop_compose! {
+        fn any_packet()(
+            kind in prop_oneof![
+                Just((Kind::Connect, None)),
+                Just((Kind::Connect, Some(r#"{"a":[1]}"#))),
+                Just((Kind::Disconnect, None)),
+                Just((Kind::Event, Some(r#"["a",{}]"#))),
+                Just((Kind::Ack, Some("[]"))),
+                Just((Kind::ConnectError, Some(r#"{"message":"no"}"#))),
+            ],
+            attachments in 0..=10_u32,
+            namespace in "/[^,]*",
+            id: Option<u64>,
+        ) -> (Kind, Option<&'static str>, u32, String, Option<u64>) {
+            let (kind, data) = kind;
+            let has_attachments = matches!(kind, Kind::Event | Kind::Ack);
+            (kind, data, if has_attachments { attachments } else { 0 }, namespace, id)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded((kind, data, attachments, namespace, id) in any_packet()) {
+            let packet = Packet { kind, attachments, namespace: &namespace, id, data };
+            let mut out = Vec::new();
+            encode_into(&packet, &mut out);
+            prop_assert_eq!(out.len(), encoded_bytes(&packet));
+            let text = String::from_utf8(out).unwrap();
+            prop_assert_eq!(decode(&text, &LIMITS), Ok(packet));
+        }
+
+        #[test]
+        fn decode_never_panics(text in "[0-9]{0,3}[-/,0-9]{0,5}\\PC*") {
+            let _ = decode(&text, &LIMITS);
+        }
+    }
+}

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     engine,
     packet::{self, Packet},
-    ws::{Encoder, Message},
+    ws::{Encoder, FrameHeader, Message, Opcode},
 };
 
 /// One packet, encoded once for all its receivers: the finished, unmasked WebSocket frames, shared by reference count.
@@ -133,23 +133,19 @@ impl Prepared {
         let attachment_space: usize =
             attachments.iter().map(|attachment| header_bytes(attachment.len())).sum();
         let mut frames = Vec::with_capacity(header_space + text_bytes + attachment_space);
-        push_header(TEXT, text_bytes, &mut frames);
+        push_header(Opcode::Text, text_bytes, &mut frames);
         frames.push(kind.digit());
         write_body(&mut frames);
         let text = (header_space, frames.len());
         debug_assert_eq!(text.1 - text.0, text_bytes, "the header announces another length");
         for attachment in &attachments {
-            push_header(BINARY, attachment.len(), &mut frames);
+            push_header(Opcode::Binary, attachment.len(), &mut frames);
         }
         Self(Arc::new(Encoded { frames, text, attachments }))
     }
 }
 
-/// First byte of an unfragmented frame of each kind (RFC 6455 §5.2).
-const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
-
-/// Length of an unmasked frame's header.
+/// Length of an unmasked frame's header (RFC 6455 §5.2).
 const fn header_bytes(payload_bytes: usize) -> usize {
     match payload_bytes {
         0..=125 => 2,
@@ -158,17 +154,68 @@ const fn header_bytes(payload_bytes: usize) -> usize {
     }
 }
 
-fn push_header(first: u8, payload_bytes: usize, out: &mut Vec<u8>) {
-    out.push(first);
-    match payload_bytes {
-        0..=125 => out.push(payload_bytes as u8),
-        126..=0xFFFF => {
-            out.push(126);
-            out.extend_from_slice(&(payload_bytes as u16).to_be_bytes());
+fn push_header(opcode: Opcode, payload_bytes: usize, out: &mut Vec<u8>) {
+    let payload_bytes = payload_bytes as u64;
+    FrameHeader { fin: true, rsv1: false, opcode, mask: None, payload_bytes }.encode_into(out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ws::{Decoder, Input, Limits, Message, Role};
+
+    /// What a peer reads from the slices of `prepared`.
+    fn received(prepared: &Prepared) -> (String, Vec<Bytes>) {
+        let mut wire = prepared.slices().collect::<Vec<_>>().concat();
+        assert_eq!(wire.len(), prepared.wire_bytes());
+        let limits = Limits { max_message_bytes: 1_000_000, ..Limits::default() };
+        let mut decoder = Decoder::new(Role::Client, limits);
+        let mut input = Input::new(&mut wire);
+        let mut text = None;
+        let mut attachments = Vec::new();
+        while let Some(message) = decoder.decode(&mut input).unwrap() {
+            match message {
+                Message::Text(received) if text.is_none() => text = Some(received.to_owned()),
+                Message::Binary(received) => attachments.push(Bytes::copy_from_slice(received)),
+                unexpected => panic!("{unexpected:?}"),
+            }
         }
-        _ => {
-            out.push(127);
-            out.extend_from_slice(&(payload_bytes as u64).to_be_bytes());
+        assert!(input.is_empty());
+        assert_eq!(1 + attachments.len(), prepared.frame_count());
+        (text.unwrap(), attachments)
+    }
+
+    #[track_caller]
+    fn check(prepared: &Prepared, text: &str) {
+        let expect = (text.to_owned(), prepared.attachments().to_vec());
+        assert_eq!(received(prepared), expect);
+        assert_eq!(prepared.text(), text);
+    }
+
+    #[test]
+    fn a_websocket_peer_reads_what_was_prepared() {
+        use packet::Kind;
+
+        let event = |attachments| Prepared::packet(Kind::Event, "/", None, "[1]", attachments);
+        check(&event(Vec::new()), "42[1]");
+        check(&event(vec![Bytes::new()]), "451-[1]");
+        check(&event(vec![Bytes::from_static(b"ab"), vec![7; 70_000].into()]), "452-[1]");
+        check(&Prepared::packet(Kind::Ack, "/é", Some(0), "[]", Vec::new()), "43/é,0[]");
+        check(&Prepared::packet(Kind::Disconnect, "/a", None, "", Vec::new()), "41/a,");
+        check(&Prepared::engine(engine::Kind::Ping, "probe"), "2probe");
+        check(&Prepared::engine(engine::Kind::Noop, ""), "6");
+        // Around each step of the header's length.
+        for bytes in [124, 125, 126, 0xFFFE, 0xFFFF, 0x10000] {
+            let body = "x".repeat(bytes);
+            check(&Prepared::engine(engine::Kind::Message, &body), &format!("4{body}"));
         }
+    }
+
+    #[test]
+    fn clones_share_one_encoding_and_cost_a_pointer() {
+        let first = Prepared::engine(engine::Kind::Message, "hi");
+        let second = first.clone();
+        assert!(std::ptr::eq(first.text(), second.text()));
+        assert_eq!(size_of::<Prepared>(), size_of::<usize>());
     }
 }
