@@ -7,6 +7,8 @@ mod de;
 mod placeholder;
 mod reassembly;
 mod ser;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use bytes::Bytes;

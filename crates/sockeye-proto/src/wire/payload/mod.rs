@@ -3,6 +3,8 @@
 mod args;
 mod error;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
