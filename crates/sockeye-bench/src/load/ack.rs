@@ -16,7 +16,7 @@ pub(crate) struct AckLoad {
 }
 
 /// One connection's part.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Seat {
     sent: u64,
     order: Order,
