@@ -306,7 +306,9 @@ proptest! {
         let written = Payload::serialize(&value).unwrap();
         let read = Payload::ack(written.text(), &Limits::default()).unwrap();
         let read = read.with_attachments(written.attachments().to_vec()).unwrap();
-        prop_assert_eq!(read.deserialize::<Value>().unwrap(), value);
+        prop_assert_eq!(&read.deserialize::<Value>().unwrap(), &value);
+        let event = read.to_event("again").unwrap();
+        prop_assert_eq!(event.deserialize_all::<Value>().unwrap(), [value]);
     }
 
     #[test]

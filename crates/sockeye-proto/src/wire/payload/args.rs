@@ -13,11 +13,12 @@ use serde::{
 use super::{ArgsError, Payload};
 use crate::wire::attachment::{Attached, Source};
 
-/// Reads all arguments of a payload into a tuple.
+/// Reads all arguments of a payload into a tuple or a list.
 pub(super) fn read<'de, T: Deserialize<'de>>(payload: &'de Payload<'_>) -> Result<T, ArgsError> {
     let reached = Cell::new(0);
     let mut json = serde_json::Deserializer::from_str(&payload.text);
-    T::deserialize(Arguments { inner: &mut json, payload, reached: &reached }).map_err(|source| {
+    let arguments = Arguments { inner: &mut json, payload, wanted: payload.len, reached: &reached };
+    T::deserialize(arguments).map_err(|source| {
         let (argument, given) = (reached.get(), payload.len);
         if argument > given {
             ArgsError::Missing { argument, given }
@@ -31,6 +32,8 @@ pub(super) fn read<'de, T: Deserialize<'de>>(payload: &'de Payload<'_>) -> Resul
 struct Arguments<'r, 'de, T> {
     inner: T,
     payload: &'de Payload<'de>,
+    /// How many arguments the type has; a list of any length has what was sent.
+    wanted: usize,
     /// Position of the argument being read, from 1.
     reached: &'r Cell<usize>,
 }
@@ -42,8 +45,17 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Arguments<'_, 'de, D> {
         self.inner.deserialize_seq(Arguments {
             inner: visitor,
             payload: self.payload,
+            wanted: self.wanted,
             reached: self.reached,
         })
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        Arguments { wanted: len, ..self }.deserialize_any(visitor)
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -52,7 +64,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Arguments<'_, 'de, D> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        newtype_struct seq tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -70,6 +82,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Arguments<'_, 'de, V> {
         let value = self.inner.visit_seq(Arguments {
             inner: &mut array,
             payload: self.payload,
+            wanted: self.wanted,
             reached: self.reached,
         })?;
         while array.next_element::<IgnoredAny>()?.is_some() {}
@@ -84,6 +97,9 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Arguments<'_, 'de, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
+        if self.reached.get() == self.wanted {
+            return Ok(None);
+        }
         self.reached.set(self.reached.get() + 1);
         if self.reached.get() > self.payload.len {
             let null: UnitDeserializer<A::Error> = ().into_deserializer();

@@ -128,7 +128,7 @@ impl<'a> Payload<'a> {
     /// # Ok::<_, sockeye_proto::wire::payload::EncodeError>(())
     /// ```
     pub fn serialize<T: Serialize + ?Sized>(args: &T) -> Result<Payload<'static>, EncodeError> {
-        Payload::write(None, args)
+        Payload::write(None, args, Shape::of_serialize(args))
     }
 
     /// Writes an event: its name, then its arguments as [`Payload::serialize`] does.
@@ -150,10 +150,47 @@ impl<'a> Payload<'a> {
         name: &str,
         args: &T,
     ) -> Result<Payload<'static>, EncodeError> {
-        if RESERVED_EVENT_NAMES.contains(&name) {
-            return Err(EncodeError::ReservedEventName { name: name.to_owned() });
+        check_name(name)?;
+        Payload::write(Some(name), args, Shape::of_serialize(args))
+    }
+
+    /// Writes each item of a list as one argument of an ack.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Json`] if an item has no JSON form.
+    pub fn serialize_all<T: Serialize>(args: &[T]) -> Result<Payload<'static>, EncodeError> {
+        Payload::write(None, args, Shape::Arguments { len: args.len() })
+    }
+
+    /// The same arguments and attachments as an event of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::ReservedEventName`] if only the library itself may raise the event.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::{packet::Limits, payload::Payload};
+    ///
+    /// let (_, args) = Payload::event(r#"["say","hi"]"#, &Limits::default())?;
+    /// assert_eq!(args.to_event("said")?.text(), r#"["said","hi"]"#);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_event(&self, name: &str) -> Result<Payload<'static>, EncodeError> {
+        check_name(name)?;
+        let mut event = Payload::write(Some(name), &(), Shape::Arguments { len: 0 })?;
+        if !self.is_empty() {
+            let text = event.text.to_mut();
+            text.pop();
+            text.push(',');
+            let start = text.len();
+            text.push_str(self.args_text());
+            event.args = (start, text.len());
+            text.push(']');
         }
-        Payload::write(Some(name), args)
+        Ok(Payload { len: self.len, attachments: self.attachments.clone(), ..event })
     }
 
     /// Adds the attachments that arrived behind the packet's text.
@@ -253,6 +290,15 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// Reads every argument as the same type, as `Value` is one for all.
+    ///
+    /// # Errors
+    ///
+    /// [`ArgsError::Mismatch`] if an argument is not of this type.
+    pub fn deserialize_all<'d, T: Deserialize<'d>>(&'d self) -> Result<Vec<T>, ArgsError> {
+        args::read(self)
+    }
+
     /// The whole array as JSON, with an event's name.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -327,6 +373,7 @@ impl<'a> Payload<'a> {
     fn write<T: Serialize + ?Sized>(
         name: Option<&str>,
         args: &T,
+        shape: Shape,
     ) -> Result<Payload<'static>, EncodeError> {
         let mut text = Vec::with_capacity(128);
         let mut attachments = Vec::new();
@@ -335,7 +382,7 @@ impl<'a> Payload<'a> {
             attachment::write(name, &mut text, &mut attachments)?;
         }
         let open = text.len();
-        let len = match Shape::of_serialize(args) {
+        let len = match shape {
             Shape::Arguments { len: 0 } => {
                 text.extend_from_slice(b"[]");
                 0
@@ -363,6 +410,13 @@ impl<'a> Payload<'a> {
         let text = String::from_utf8(text).map_err(serde_json::Error::custom)?;
         Ok(Payload { text: Cow::Owned(text), args, len, named: name.is_some(), attachments })
     }
+}
+
+fn check_name(name: &str) -> Result<(), EncodeError> {
+    if RESERVED_EVENT_NAMES.contains(&name) {
+        return Err(EncodeError::ReservedEventName { name: name.to_owned() });
+    }
+    Ok(())
 }
 
 /// Reads an array's bracket, up to its first item.

@@ -185,6 +185,22 @@ fn tuples_are_arguments_and_other_types_one_argument() {
 }
 
 #[test]
+fn lists_of_any_length() {
+    for (data, expect) in [("[]", vec![]), ("[1]", vec![1]), ("[1,2,3]", vec![1, 2, 3])] {
+        let payload = Payload::ack(data, &LIMITS).unwrap();
+        assert_eq!(payload.deserialize_all::<u8>().unwrap(), expect);
+        assert_eq!(Payload::serialize_all(&expect).unwrap(), payload);
+        let event = payload.to_event("a").unwrap();
+        assert_eq!(event.deserialize_all::<u8>().unwrap(), expect);
+        assert_eq!(Payload::event(event.text(), &LIMITS).unwrap(), ("a".into(), event.clone()));
+        assert!(payload.to_event("connect").is_err());
+    }
+    let payload = Payload::ack(r#"[1,"a"]"#, &LIMITS).unwrap();
+    let error = payload.deserialize_all::<u8>().unwrap_err().to_string();
+    assert!(error.starts_with("argument 2: invalid type"), "{error}");
+}
+
+#[test]
 fn text_is_borrowed_where_it_can_be() {
     let payload = Payload::ack(r#"["abc"]"#, &LIMITS).unwrap();
     let text: &str = payload.deserialize().unwrap();
