@@ -1,3 +1,17 @@
 //! The chat room that `sockeye serve` runs: rooms, presence, typing, and its page.
+#![doc = include_str!("docs/contract.md")]
 
+mod chat;
+mod contract;
+mod events;
+mod hall;
+mod http;
+mod listing;
+mod message_id;
+mod pace;
 pub mod page;
+mod room;
+mod rules;
+mod visitor;
+
+pub use chat::{Chat, NAMESPACE};
