@@ -1,0 +1,66 @@
+// The reference server: npm socket.io, with the contract that `--example interop_server` has too.
+//
+// On `/` and `/custom`, and on `/auth` once it has let a client in:
+//   at connect               emits `auth` with the auth payload, `{}` if there was none
+//   message(...args)         emits `message-back` with the same arguments
+//   message-with-ack(...args), echo(...args)    acknowledged with the same arguments
+//   emit-with-ack(...args)   emits `emit-with-ack` with them and an ack, then again with the answer
+//   broadcast(...args)       emits `broadcast` with them to every socket of the namespace
+//   except-me(event, ...args)       emits the event to every other socket of the namespace
+//   join(room), leave(room)
+//   to-room(room, event, ...args)   emits the event to every socket in the room
+//   disconnect-me(close)     leaves the namespace, or closes the connection if `close`
+// `/auth` refuses whoever has no `token: "secret"`; other namespaces don't exist.
+//
+// Usage: node server.mjs [--port N] [--ping-interval MS] [--ping-timeout MS]
+
+import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+import { Server } from "socket.io";
+
+const { values: flags } = parseArgs({
+  options: {
+    port: { type: "string", default: "0" },
+    "ping-interval": { type: "string", default: "25000" },
+    "ping-timeout": { type: "string", default: "20000" },
+  },
+});
+
+const http = createServer();
+const io = new Server(http, {
+  pingInterval: Number(flags["ping-interval"]),
+  pingTimeout: Number(flags["ping-timeout"]),
+});
+
+function serve(namespace) {
+  namespace.on("connection", (socket) => {
+    socket.emit("auth", socket.handshake.auth);
+    socket.on("message", (...args) => socket.emit("message-back", ...args));
+    socket.on("message-with-ack", (...args) => args.pop()(...args));
+    socket.on("echo", (...args) => args.pop()(...args));
+    socket.on("emit-with-ack", (...args) => {
+      socket.emit("emit-with-ack", ...args, (...answer) => socket.emit("emit-with-ack", ...answer));
+    });
+    socket.on("broadcast", (...args) => namespace.emit("broadcast", ...args));
+    socket.on("except-me", (event, ...args) => socket.broadcast.emit(event, ...args));
+    socket.on("join", (room) => socket.join(room));
+    socket.on("leave", (room) => socket.leave(room));
+    socket.on("to-room", (room, event, ...args) => namespace.to(room).emit(event, ...args));
+    socket.on("disconnect-me", (close) => socket.disconnect(close));
+  });
+}
+
+function refuse(socket, next) {
+  if (socket.handshake.auth.token === "secret") return next();
+  next(Object.assign(new Error("unauthorized"), { data: { code: 401 } }));
+}
+
+serve(io.of("/"));
+serve(io.of("/custom"));
+serve(io.of("/auth").use(refuse));
+
+http.listen(Number(flags.port), "127.0.0.1", () => {
+  console.log(`listening on http://127.0.0.1:${http.address().port}`);
+});
+// Whoever launched us holds our standard input open; when it closes, nobody needs us.
+process.stdin.resume().on("end", () => process.exit());
