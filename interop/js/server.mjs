@@ -1,16 +1,16 @@
 // The reference server: npm socket.io, with the contract that `--example interop_server` has too.
 //
-// On `/` and `/custom`, and on `/auth` once it has let a client in:
+// On `/` and `/custom`:
 //   at connect               emits `auth` with the auth payload, `{}` if there was none
 //   message(...args)         emits `message-back` with the same arguments
 //   message-with-ack(...args), echo(...args)    acknowledged with the same arguments
 //   emit-with-ack(...args)   emits `emit-with-ack` with them and an ack, then again with the answer
 //   broadcast(...args)       emits `broadcast` with them to every socket of the namespace
-//   except-me(event, ...args)       emits the event to every other socket of the namespace
+//   except-me(event, value)  emits the event to every other socket of the namespace
 //   join(room), leave(room)
-//   to-room(room, event, ...args)   emits the event to every socket in the room
+//   to-room(room, event, value)     emits the event to every other socket in the room
 //   disconnect-me(close)     leaves the namespace, or closes the connection if `close`
-// `/auth` refuses whoever has no `token: "secret"`; other namespaces don't exist.
+// `/auth` has no events and refuses whoever has no `token: "secret"`; other namespaces don't exist.
 //
 // Usage: node server.mjs [--port N] [--ping-interval MS] [--ping-timeout MS]
 
@@ -42,10 +42,10 @@ function serve(namespace) {
       socket.emit("emit-with-ack", ...args, (...answer) => socket.emit("emit-with-ack", ...answer));
     });
     socket.on("broadcast", (...args) => namespace.emit("broadcast", ...args));
-    socket.on("except-me", (event, ...args) => socket.broadcast.emit(event, ...args));
+    socket.on("except-me", (event, value) => socket.broadcast.emit(event, value));
     socket.on("join", (room) => socket.join(room));
     socket.on("leave", (room) => socket.leave(room));
-    socket.on("to-room", (room, event, ...args) => namespace.to(room).emit(event, ...args));
+    socket.on("to-room", (room, event, value) => socket.to(room).emit(event, value));
     socket.on("disconnect-me", (close) => socket.disconnect(close));
   });
 }
@@ -57,7 +57,7 @@ function refuse(socket, next) {
 
 serve(io.of("/"));
 serve(io.of("/custom"));
-serve(io.of("/auth").use(refuse));
+io.of("/auth").use(refuse);
 
 http.listen(Number(flags.port), "127.0.0.1", () => {
   console.log(`listening on http://127.0.0.1:${http.address().port}`);

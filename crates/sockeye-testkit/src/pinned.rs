@@ -1,0 +1,79 @@
+//! Where the programs of our tests lie: pinned peers in `interop/`, and our own examples.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// If set, a missing peer fails its test. `cargo xtask test` sets it; without it the test skips itself.
+const REQUIRED: &str = "SOCKEYE_PEERS";
+
+/// A script of `interop/` under Node.js; `None`, with the reason printed, if its packages are missing.
+///
+/// # Panics
+///
+/// If they are missing and [`SOCKEYE_PEERS`](REQUIRED) is set.
+#[must_use]
+pub fn node(script: &str) -> Option<Command> {
+    let script = interop().join(script);
+    let packages =
+        script.ancestors().map(|folder| folder.join("node_modules")).find(|p| p.is_dir());
+    found(packages, "the npm packages of interop/").map(|_| {
+        let mut command = Command::new("node");
+        command.arg(script);
+        command
+    })
+}
+
+/// A script of `interop/` under Python; `None`, with the reason printed, if its packages are missing.
+///
+/// # Panics
+///
+/// If they are missing and [`SOCKEYE_PEERS`](REQUIRED) is set.
+#[must_use]
+pub fn python(script: &str) -> Option<Command> {
+    let python = built().map(|profile| profile.join("../venv/bin/python"));
+    found(python.filter(|python| python.is_file()), "the Python packages of interop/").map(
+        |python| {
+            let mut command = Command::new(python);
+            command.arg("-u").arg(interop().join(script));
+            command
+        },
+    )
+}
+
+/// A built example of this workspace.
+///
+/// A test run of the workspace builds all examples; one of a single crate may find it missing or old.
+///
+/// # Panics
+///
+/// If it was never built.
+#[must_use]
+pub fn example(name: &str) -> Command {
+    let path =
+        built().map(|profile| profile.join("examples").join(name)).filter(|path| path.is_file());
+    let Some(path) = path else { panic!("build it first: cargo build --example {name}") };
+    Command::new(path)
+}
+
+fn interop() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop")
+}
+
+/// The folder of the profile that this test was built in, such as `target/debug`.
+fn built() -> Option<PathBuf> {
+    // The test is target/debug/deps/name-0123456789abcdef.
+    env::current_exe().ok()?.parent()?.parent().map(Path::to_owned)
+}
+
+fn found<T>(peer: Option<T>, what: &str) -> Option<T> {
+    if peer.is_none() {
+        let reason = format!("{what} are missing; `cargo xtask test` installs them");
+        assert!(env::var_os(REQUIRED).is_none(), "{reason}");
+        #[expect(clippy::print_stderr, reason = "a test that skips itself has to say why")]
+        {
+            eprintln!("skipped: {reason}");
+        }
+    }
+    peer
+}
