@@ -258,11 +258,11 @@ impl<A> Session<A> {
 
     /// The next thing to do, if any.
     pub fn poll_output(&mut self) -> Option<Output<A>> {
-        let output = self.outputs.pop_front();
+        let output = self.outputs.pop_front()?;
         if self.outputs.is_empty() {
             self.outputs = VecDeque::new(); // an idle session owns no queue
         }
-        output
+        Some(output)
     }
 
     /// When to call [`Self::handle_timeout`]; `None` once closed.

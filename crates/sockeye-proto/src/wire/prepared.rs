@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     engine,
     packet::{self, Packet},
+    payload::Payload,
     ws::{Encoder, FrameHeader, Message, Opcode},
 };
 
@@ -55,6 +56,38 @@ impl Prepared {
         };
         Self::new(engine::Kind::Message, packet::encoded_bytes(&packet), attachments, |out| {
             packet::encode_into(&packet, out);
+        })
+    }
+
+    /// Encodes the ack `id` with these arguments; the name of an event that they came with is left out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::{packet::Limits, payload::Payload, prepared::Prepared};
+    ///
+    /// let (_, question) = Payload::event(r#"["question",1,{"a":2}]"#, &Limits::default())?;
+    /// assert_eq!(Prepared::ack("/", 7, &question).text(), r#"437[1,{"a":2}]"#);
+    /// # Ok::<_, sockeye_proto::wire::packet::DecodeError>(())
+    /// ```
+    #[must_use]
+    pub fn ack(namespace: &str, id: u64, payload: &Payload<'_>) -> Self {
+        let attachments = payload.attachments().to_vec();
+        let packet = Packet {
+            kind: packet::Kind::Ack,
+            // Saturates only beyond 128 GiB of `Bytes` values.
+            attachments: u32::try_from(attachments.len()).unwrap_or(u32::MAX),
+            namespace,
+            id: Some(id),
+            data: None,
+        };
+        let args = payload.args_text();
+        let body_bytes = packet::encoded_bytes(&packet) + args.len() + 2;
+        Self::new(engine::Kind::Message, body_bytes, attachments, |out| {
+            packet::encode_into(&packet, out);
+            out.push(b'[');
+            out.extend_from_slice(args.as_bytes());
+            out.push(b']');
         })
     }
 

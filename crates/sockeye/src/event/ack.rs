@@ -39,7 +39,7 @@ impl Reply {
 /// use sockeye::event::{AckSender, Args};
 ///
 /// async fn slow(ack: AckSender, Args((number,)): Args<(u32,)>) {
-///     tokio::spawn(async move { ack.send(&(number * 2,)) });
+///     tokio::spawn(async move { ack.send((number * 2,)) });
 /// }
 /// ```
 pub struct AckSender {
@@ -52,7 +52,7 @@ impl AckSender {
     /// Answers with these arguments.
     ///
     /// Arguments that can't be encoded are logged, and an error is answered.
-    pub fn send(mut self, args: &impl ToArgs) {
+    pub fn send(mut self, args: impl ToArgs) {
         if let Some(reply) = self.reply.take() {
             reply.send(Answer::from_args(args));
         }

@@ -1,41 +1,26 @@
 //! What a handler returns, as the ack that the peer asked for.
 
-use std::fmt;
-
-use bytes::Bytes;
-
-use super::{Refusal, ToArgs};
+use super::{Payload, Refusal, ToArgs};
 
 /// The encoded argument list of an ack.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// `["…",…]`
-    pub(crate) array: String,
-    pub(crate) attachments: Vec<Bytes>,
-}
+pub struct Answer(pub(crate) Payload<'static>);
 
 impl Answer {
     /// An ack with these arguments; if they can't be encoded, an error ack and a log line.
-    pub fn from_args(args: &impl ToArgs) -> Self {
-        match args.to_payload() {
-            Ok(payload) => {
-                let (array, attachments) = payload.into_parts();
-                Self { array, attachments }
-            }
-            Err(error) => {
+    pub fn from_args(args: impl ToArgs) -> Self {
+        args.into_payload().map_or_else(
+            |error| {
                 tracing::error!(%error, "an ack could not be encoded");
                 Self::refusal(&Refusal::new("internal error").code("internal"))
-            }
-        }
+            },
+            Self,
+        )
     }
 
     /// An error ack: `[{"error":{"code","message","data"?}}]`.
     pub fn refusal(refusal: &Refusal) -> Self {
-        Self { array: refusal.to_ack(), attachments: Vec::new() }
-    }
-
-    fn empty() -> Self {
-        Self { array: "[]".to_owned(), attachments: Vec::new() }
+        Self(refusal.to_ack())
     }
 }
 
@@ -64,7 +49,7 @@ pub struct NoAnswer;
 
 impl IntoAnswer for () {
     fn into_answer(self) -> Option<Answer> {
-        Some(Answer::empty())
+        Some(Answer::from_args(()))
     }
 }
 
@@ -76,7 +61,7 @@ impl IntoAnswer for NoAnswer {
 
 impl<T: ToArgs> IntoAnswer for Ack<T> {
     fn into_answer(self) -> Option<Answer> {
-        Some(Answer::from_args(&self.0))
+        Some(Answer::from_args(self.0))
     }
 }
 
@@ -90,11 +75,5 @@ impl<T: IntoAnswer> IntoAnswer for Result<T, Refusal> {
 
     fn as_refusal(&self) -> Option<&Refusal> {
         self.as_ref().err()
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.array)
     }
 }

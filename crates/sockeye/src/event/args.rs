@@ -108,6 +108,18 @@ pub trait ToArgs {
     /// [`EncodeError`]: a value can't be written as JSON; the caller's fault.
     fn to_payload(&self) -> Result<Payload<'static>, EncodeError>;
 
+    /// As [`Self::to_payload`], for arguments that are not needed any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::to_payload`].
+    fn into_payload(self) -> Result<Payload<'static>, EncodeError>
+    where
+        Self: Sized,
+    {
+        self.to_payload()
+    }
+
     /// Encodes an event, its name first.
     ///
     /// # Errors
@@ -128,10 +140,14 @@ impl<T: Serialize> ToArgs for T {
 
 impl ToArgs for RawArgs {
     fn to_payload(&self) -> Result<Payload<'static>, EncodeError> {
-        Ok(self.0.clone().without_name())
+        Ok(self.0.clone())
+    }
+
+    fn into_payload(self) -> Result<Payload<'static>, EncodeError> {
+        Ok(self.0)
     }
 
     fn to_event(&self, name: &str) -> Result<Payload<'static>, EncodeError> {
-        self.0.named(name)
+        self.0.to_event(name)
     }
 }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::Payload;
+
 /// What a handler answers instead of a value: a code, a message and data, all meant for the peer.
 ///
 /// It is not itself an [`std::error::Error`], so that every error turns into one with `?`. Such a foreign
@@ -71,11 +73,12 @@ impl Refusal {
             data: Option<&'a RawValue>,
         }
         let error = ConnectError { message: &self.message, data: self.data.as_deref() };
-        serde_json::to_string(&error).unwrap_or_else(|_| r#"{"message":"refused"}"#.to_owned())
+        #[expect(clippy::expect_used, reason = "no input can make it fail")]
+        serde_json::to_string(&error).expect("strings and raw JSON have a JSON form")
     }
 
     /// The argument list of an error ack.
-    pub(crate) fn to_ack(&self) -> String {
+    pub(crate) fn to_ack(&self) -> Payload<'static> {
         #[derive(Serialize)]
         struct Body<'a> {
             code: &'a str,
@@ -88,8 +91,8 @@ impl Refusal {
             error: Body<'a>,
         }
         let error = Body { code: self.code, message: &self.message, data: self.data.as_deref() };
-        serde_json::to_string(&[ErrorAck { error }])
-            .unwrap_or_else(|_| r#"[{"error":{"code":"refused","message":""}}]"#.to_owned())
+        #[expect(clippy::expect_used, reason = "no input can make it fail")]
+        Payload::serialize(&(ErrorAck { error },)).expect("strings and raw JSON have a JSON form")
     }
 }
 

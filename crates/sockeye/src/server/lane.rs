@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     sync::Arc,
     task::{self, Poll},
     time::{Duration, Instant},
@@ -93,9 +94,7 @@ impl Lane {
         cx: &mut task::Context<'_>,
     ) {
         if self.job.is_none() && self.waiting.is_empty() {
-            self.start(name, id, &payload);
-            self.poll(cx);
-            return;
+            return self.start((name, id, &payload), cx);
         }
         self.waiting_bytes += payload_bytes(name, &payload);
         let payload = payload.into_owned();
@@ -110,7 +109,7 @@ impl Lane {
                 None => {
                     let Some(next) = self.waiting.pop_front() else { break };
                     self.waiting_bytes -= payload_bytes(&next.name, &next.payload);
-                    self.start(&next.name, next.id, &next.payload);
+                    self.start((&next.name, next.id, &next.payload), cx);
                 }
                 Some(Job::Connect(running)) => {
                     let Poll::Ready(verdict) = guard::poll(running.as_mut(), cx) else { return };
@@ -122,13 +121,7 @@ impl Lane {
                 }
                 Some(Job::Event { running, reply, name }) => {
                     let Poll::Ready(answer) = guard::poll(running.as_mut(), cx) else { return };
-                    let answer = answer.unwrap_or_else(|panicked| {
-                        let refusal = panicked.report(self.context.socket.namespace(), name);
-                        Some(Answer::refusal(&refusal))
-                    });
-                    if let (Some(reply), Some(answer)) = (reply.take(), answer) {
-                        reply.send(answer);
-                    }
+                    finished(answer, reply.take(), self.context.socket.namespace(), name);
                     self.job = None;
                 }
             }
@@ -182,10 +175,8 @@ impl Lane {
         context.farewell = Some(Farewell { reason, rooms });
         tokio::spawn(async move {
             match job {
-                Some(Job::Connect(running)) => drop(finish(running, &context, "connect").await),
-                Some(Job::Event { running, name, .. }) => {
-                    drop(finish(running, &context, &name).await);
-                }
+                Some(Job::Connect(running)) => finish(running, &context, "connect").await,
+                Some(Job::Event { running, name, .. }) => finish(running, &context, &name).await,
                 None => {}
             }
             if disconnect {
@@ -227,27 +218,33 @@ impl Lane {
         }
     }
 
-    fn start(&mut self, name: &str, id: Option<u64>, payload: &Payload<'_>) {
-        let namespace = Arc::clone(&self.context.socket.0.namespace);
+    /// Begins to handle an event; most handlers are done at once, and cost no more than that.
+    fn start(
+        &mut self,
+        (name, id, payload): (&str, Option<u64>, &Payload<'_>),
+        cx: &mut task::Context<'_>,
+    ) {
+        let namespace = &self.context.socket.0.namespace;
         let Some(handler) = namespace.handler(name) else {
-            return self.refuse(id, &self.unhandled(&namespace, name));
+            return self.refuse(id, &self.unhandled(namespace, name));
         };
         let event = Event::new(name, payload, &self.context, self.reply(id));
-        match guard::call(|| (handler.start)(&event)) {
-            Ok(Ok(running)) => {
-                let reply = event.started();
-                if handler.concurrent {
-                    detach(running, reply, self.context.clone(), name);
-                } else {
-                    self.job = Some(Job::Event { running, reply, name: name.into() });
-                }
-            }
+        let mut running = match guard::call(|| (handler.start)(&event)) {
+            Ok(Ok(running)) => running,
             Ok(Err(reject)) => {
                 let refusal = reject.into_refusal();
                 tracing::debug!(target: "sockeye::packet", event = name, refusal = refusal.message(), "refused");
-                self.refuse(id, &refusal);
+                return self.refuse(id, &refusal);
             }
-            Err(panicked) => self.refuse(id, &panicked.report(&namespace.name, name)),
+            Err(panicked) => return self.refuse(id, &panicked.report(&namespace.name, name)),
+        };
+        let reply = event.started();
+        if handler.concurrent {
+            return detach(running, reply, self.context.clone(), name);
+        }
+        match guard::poll(running.as_mut(), cx) {
+            Poll::Ready(answer) => finished(answer, reply, &namespace.name, name),
+            Poll::Pending => self.job = Some(Job::Event { running, reply, name: name.into() }),
         }
     }
 
@@ -295,30 +292,44 @@ impl std::fmt::Debug for Job {
     }
 }
 
+/// Answers with what a handler came to.
+fn finished(
+    answer: Result<Option<Answer>, guard::Panicked>,
+    reply: Option<Reply>,
+    namespace: &str,
+    event: &str,
+) {
+    let answer =
+        answer.unwrap_or_else(|panicked| Some(Answer::refusal(&panicked.report(namespace, event))));
+    if let (Some(reply), Some(answer)) = (reply, answer) {
+        reply.send(answer);
+    }
+}
+
 /// What an event costs while it waits.
 fn payload_bytes(name: &str, payload: &Payload<'_>) -> usize {
     let attachments: usize = payload.attachments().iter().map(bytes::Bytes::len).sum();
     name.len() + payload.text().len() + attachments
 }
 
-/// Runs a handler to its end, whatever it does.
-async fn finish<T>(mut running: Running<T>, context: &Context, event: &str) -> Result<T, Refusal> {
-    std::future::poll_fn(|cx| guard::poll(running.as_mut(), cx))
-        .await
-        .map_err(|panicked| panicked.report(context.socket.namespace(), event))
+/// Runs a handler to its end, whatever it does; nobody waits for its result any more.
+async fn finish<T>(mut running: Running<T>, context: &Context, event: &str) {
+    if let Err(panicked) = poll_fn(|cx| guard::poll(running.as_mut(), cx)).await {
+        panicked.report(context.socket.namespace(), event);
+    }
 }
 
 /// Runs a handler that later events of its socket do not wait for.
-fn detach(running: Running<Option<Answer>>, reply: Option<Reply>, context: Context, event: &str) {
+fn detach(
+    mut running: Running<Option<Answer>>,
+    reply: Option<Reply>,
+    context: Context,
+    event: &str,
+) {
     let event: Box<str> = event.into();
     tokio::spawn(async move {
-        let answer = match finish(running, &context, &event).await {
-            Ok(answer) => answer,
-            Err(refusal) => Some(Answer::refusal(&refusal)),
-        };
-        if let (Some(reply), Some(answer)) = (reply, answer) {
-            reply.send(answer);
-        }
+        let answer = poll_fn(|cx| guard::poll(running.as_mut(), cx)).await;
+        finished(answer, reply, context.socket.namespace(), &event);
     });
 }
 
@@ -331,7 +342,7 @@ async fn say_goodbye(context: &Context) {
         guard::call(|| disconnect(&event))
     };
     match running {
-        Ok(Ok(running)) => drop(finish(running, context, "disconnect").await),
+        Ok(Ok(running)) => finish(running, context, "disconnect").await,
         Ok(Err(reject)) => tracing::error!(?reject, "the disconnect handler could not start"),
         Err(panicked) => drop(panicked.report(&namespace.name, "disconnect")),
     }

@@ -7,10 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sockeye_proto::{
-    session::Reason,
-    wire::{packet::Kind, prepared::Prepared},
-};
+use sockeye_proto::{session::Reason, wire::prepared::Prepared};
 
 use super::{
     Broadcast, Call, EmitError, Room, SendHandle, namespace::Inner as NamespaceInner,
@@ -280,16 +277,9 @@ impl Inner {
 
 impl ReplyPath for Inner {
     fn reply(&self, id: u64, answer: Answer) {
-        let packet = Prepared::packet(
-            Kind::Ack,
-            &self.namespace.name,
-            Some(id),
-            &answer.array,
-            answer.attachments,
-        );
         if !self.has_left() {
             // A session that is closing waits for no acks.
-            let _ = self.conn.push(packet, false);
+            let _ = self.conn.push(Prepared::ack(&self.namespace.name, id, &answer.0), false);
         }
     }
 }

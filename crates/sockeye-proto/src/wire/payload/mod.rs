@@ -209,56 +209,6 @@ impl<'a> Payload<'a> {
         Payload { text: Cow::Owned(self.text.into_owned()), ..self }
     }
 
-    /// The same arguments as an event of this name.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::ReservedEventName`], the caller's fault.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use sockeye_proto::wire::{packet::Limits, payload::Payload};
-    ///
-    /// let (_, payload) = Payload::event(r#"["question",1,{"a":2}]"#, &Limits::default())?;
-    /// assert_eq!(payload.named("answer")?.text(), r#"["answer",1,{"a":2}]"#);
-    /// assert_eq!(payload.without_name().text(), r#"[1,{"a":2}]"#);
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn named(&self, name: &str) -> Result<Payload<'static>, EncodeError> {
-        let mut event = Payload::serialize_event(name, &())?;
-        let mut text = event.text.into_owned();
-        text.pop(); // the closing bracket
-        if self.len > 0 {
-            text.push(',');
-        }
-        event.args = (text.len(), text.len() + self.args_text().len());
-        text.push_str(self.args_text());
-        text.push(']');
-        Ok(Payload {
-            text: Cow::Owned(text),
-            len: self.len,
-            attachments: self.attachments.clone(),
-            ..event
-        })
-    }
-
-    /// The same arguments without the name of an event, as an ack takes them.
-    #[must_use]
-    pub fn without_name(self) -> Payload<'static> {
-        if !self.named {
-            return self.into_owned();
-        }
-        let args = self.args_text();
-        let mut text = String::with_capacity(args.len() + 2);
-        text.push('[');
-        text.push_str(args);
-        text.push(']');
-        let args = (1, text.len() - 1);
-        let Self { len, attachments, .. } = self;
-        Payload { text: Cow::Owned(text), args, len, named: false, attachments }
-    }
-
     /// The whole array, and the attachments.
     #[must_use]
     pub fn into_parts(self) -> (String, Vec<Bytes>) {
