@@ -1,0 +1,26 @@
+//! The tree of subcommands.
+
+use clap::{Parser, Subcommand};
+
+use crate::serve;
+
+/// Event-driven, two-way messaging: Socket.IO and WebSocket.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sockeye",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 our own fault, 2 usage or unreadable input, 3 network, 4 TLS, 130 interrupted."
+)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(Box<serve::Options>),
+}

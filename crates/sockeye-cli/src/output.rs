@@ -1,0 +1,78 @@
+//! The only place that prints: data on stdout, talk on stderr.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::{config::words, exit::Exit, failure::Failure};
+
+words! {
+    /// When to use colours.
+    pub(crate) enum Color {
+        /// On a terminal, unless `NO_COLOR` is set.
+        Auto = "auto",
+        /// Even into a pipe.
+        Always = "always",
+        /// Not at all.
+        Never = "never",
+    }
+}
+
+/// Where everything this program says goes through. (Log lines too go to stderr, by `tracing`.)
+#[derive(Debug)]
+pub(crate) struct Output {
+    color: Color,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { color: Color::Auto }
+    }
+}
+
+impl Output {
+    /// Follows the user's choice from now on.
+    pub(crate) fn set_color(&mut self, color: Color) {
+        self.color = color;
+    }
+
+    /// Whether stderr gets colours.
+    pub(crate) fn colored(&self) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            // https://no-color.org: set and not empty.
+            Color::Auto => {
+                std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                    && io::stderr().is_terminal()
+            }
+        }
+    }
+
+    /// Writes data to stdout. That nobody reads it is no failure.
+    pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+            Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::Stdout { source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says why it ends.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let (bold_red, plain) = if self.colored() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+        // Nobody is left to tell that stderr is closed.
+        let _ = writeln!(io::stderr(), "{bold_red}error:{plain} {failure}");
+    }
+
+    /// Prints what clap has to say: help and version as data, mistakes as talk.
+    pub(crate) fn clap(&self, answer: &clap::Error) -> Exit {
+        match answer.print() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
+            _ if answer.use_stderr() => Exit::Usage,
+            _ => Exit::Done,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The options of `serve`, and the configuration they become together with environment and file.
+
+use std::num::NonZeroUsize;
+
+use clap::Args;
+use sockeye::server::{Builder, Server};
+
+use super::{bind::Listen, tls};
+use crate::{
+    config::{ConfigError, Effective, Layers, PathSetting},
+    log::{Filter, Format},
+    output::Color,
+    units::{Bytes, Count, Time},
+};
+
+/// Serve the chat room and its page
+///
+/// When it listens it prints `listening on http://ADDRESS` to standard output; all else goes to standard error.
+///
+/// Each setting is taken from the first of these that has it: the option; the environment variable of the same
+/// name (--ping-interval is SOCKEYE_PING_INTERVAL); the key of the same name in the configuration file (ping-interval
+/// = "25s"); the default. Times are written as 500ms, 25s, 1m or 2h; sizes as 4096, 64KiB or 1MB.
+///
+/// Ctrl-C closes every session in good order and ends with exit code 130, SIGTERM does the same with exit code 0; a
+/// second signal cuts at once.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Read settings from this TOML file [default: sockeye.toml, if there is one here]
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    config: Option<PathSetting>,
+    /// Print the effective settings and where each comes from, as TOML that --config can read, and end
+    #[arg(long, help_heading = "Configuration")]
+    pub(super) print_config: bool,
+
+    #[command(flatten, next_help_heading = "Listening")]
+    listening: Listening,
+    #[command(flatten, next_help_heading = "Sessions")]
+    sessions: Sessions,
+    #[command(flatten, next_help_heading = "Talk")]
+    talk: Talk,
+}
+
+#[derive(Debug, Args)]
+struct Listening {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<Listen>,
+    /// Serve https with this certificate chain (PEM); needs --tls-key
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathSetting>,
+    /// Private key of the certificate (PEM, not encrypted)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathSetting>,
+    /// How long a client may take to send the headers of a request, or to agree on TLS [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    header_timeout: Option<Time>,
+    /// How long sessions may take to end when the server is told to stop [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    drain: Option<Time>,
+}
+
+#[derive(Debug, Args)]
+struct Sessions {
+    /// Time from a pong to the next ping [default: 25s]
+    #[arg(long, value_name = "TIME")]
+    ping_interval: Option<Time>,
+    /// How long a pong may take [default: 20s]
+    #[arg(long, value_name = "TIME")]
+    ping_timeout: Option<Time>,
+    /// How long a client may take to join a namespace [default: 45s]
+    #[arg(long, value_name = "TIME")]
+    connect_timeout: Option<Time>,
+    /// Largest message taken from a client [default: 1MB]
+    #[arg(long, value_name = "SIZE")]
+    max_payload: Option<Bytes>,
+    /// Namespaces that one client may join [default: 100]
+    #[arg(long, value_name = "COUNT")]
+    max_namespaces: Option<Count>,
+    /// Packets that may wait for a client that reads slowly; past that it is cut [default: 65536]
+    #[arg(long, value_name = "COUNT")]
+    outbox_packets: Option<Count>,
+    /// Bytes that may wait for a client that reads slowly; past that it is cut [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    outbox_bytes: Option<Bytes>,
+    /// How long a write to a client may make no progress; past that it is cut [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    write_timeout: Option<Time>,
+    /// Events of one client that may wait for a slow handler; past that it is not read [default: 256]
+    #[arg(long, value_name = "COUNT")]
+    backlog_events: Option<Count>,
+    /// Bytes of the events that may wait for a slow handler; past that it is not read [default: 1MiB]
+    #[arg(long, value_name = "SIZE")]
+    backlog_bytes: Option<Bytes>,
+    /// How long a client may stay unread for a slow handler; past that it is cut [default: 1m]
+    #[arg(long, value_name = "TIME")]
+    backlog_pause: Option<Time>,
+}
+
+#[derive(Debug, Args)]
+struct Talk {
+    /// Which log lines to write: off, error, warn, info, debug, trace; or by target, as in
+    /// warn,sockeye::engine=debug [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<Filter>,
+    /// Form of log lines: text or json (one object a line) [default: text]
+    #[arg(long, value_name = "FORM")]
+    log_format: Option<Format>,
+    /// When to use colours: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    color: Option<Color>,
+}
+
+/// The effective configuration.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) listen: Listen,
+    pub(super) tls: Option<tls::Files>,
+    pub(super) header_timeout: Time,
+    pub(super) drain: Time,
+    ping_interval: Time,
+    ping_timeout: Time,
+    connect_timeout: Time,
+    max_payload: Bytes,
+    max_namespaces: Count,
+    outbox: (Count, Bytes),
+    write_timeout: Time,
+    backlog: (Count, Bytes, Time),
+    pub(super) log: Filter,
+    pub(super) log_format: Format,
+    pub(super) color: Color,
+}
+
+impl Config {
+    /// Lays the sources over each other.
+    pub(super) fn new(options: Options) -> Result<(Self, Effective), ConfigError> {
+        let Options { config, listening, sessions, talk, .. } = options;
+        let mut from = Layers::open(config)?;
+        let listen = from.pick("listen", listening.listen, Listen::default())?;
+        let cert = from.pick_optional("tls-cert", listening.tls_cert)?;
+        let key = from.pick_optional("tls-key", listening.tls_key)?;
+        let config = Self {
+            listen,
+            tls: tls::Files::pair(cert, key)?,
+            header_timeout: from.pick(
+                "header-timeout",
+                listening.header_timeout,
+                Time::seconds(10),
+            )?,
+            drain: from.pick("drain", listening.drain, Time::seconds(10))?,
+            ping_interval: from.pick("ping-interval", sessions.ping_interval, Time::seconds(25))?,
+            ping_timeout: from.pick("ping-timeout", sessions.ping_timeout, Time::seconds(20))?,
+            connect_timeout: from.pick(
+                "connect-timeout",
+                sessions.connect_timeout,
+                Time::seconds(45),
+            )?,
+            max_payload: from.pick("max-payload", sessions.max_payload, MAX_PAYLOAD)?,
+            max_namespaces: from.pick("max-namespaces", sessions.max_namespaces, MAX_NAMESPACES)?,
+            outbox: (
+                from.pick("outbox-packets", sessions.outbox_packets, OUTBOX_PACKETS)?,
+                from.pick("outbox-bytes", sessions.outbox_bytes, OUTBOX_BYTES)?,
+            ),
+            write_timeout: from.pick("write-timeout", sessions.write_timeout, Time::seconds(30))?,
+            backlog: (
+                from.pick("backlog-events", sessions.backlog_events, BACKLOG_EVENTS)?,
+                from.pick("backlog-bytes", sessions.backlog_bytes, BACKLOG_BYTES)?,
+                from.pick("backlog-pause", sessions.backlog_pause, Time::seconds(60))?,
+            ),
+            log: from.pick("log", talk.log, Filter::info())?,
+            log_format: from.pick("log-format", talk.log_format, Format::Text)?,
+            color: from.pick("color", talk.color, Color::Auto)?,
+        };
+        Ok((config, from.finish()?))
+    }
+
+    /// A server with the settings of its sessions.
+    pub(super) fn builder(&self) -> Builder {
+        let (packets, bytes) = self.outbox;
+        let (events, event_bytes, pause) = self.backlog;
+        Server::builder()
+            .ping_interval(self.ping_interval.get())
+            .ping_timeout(self.ping_timeout.get())
+            .connect_timeout(self.connect_timeout.get())
+            .max_payload_bytes(self.max_payload.get())
+            .max_namespaces(self.max_namespaces.get())
+            .outbox(packets.get(), bytes.get())
+            .write_timeout(self.write_timeout.get())
+            .backlog(events.get(), event_bytes.get(), pause.get())
+    }
+}
+
+// The defaults are those of `sockeye::server::Builder`.
+const MAX_PAYLOAD: Bytes = Bytes::new(NonZeroUsize::new(1_000_000).unwrap());
+const MAX_NAMESPACES: Count = Count::new(NonZeroUsize::new(100).unwrap());
+const OUTBOX_PACKETS: Count = Count::new(NonZeroUsize::new(65_536).unwrap());
+const OUTBOX_BYTES: Bytes = Bytes::new(NonZeroUsize::new(16 << 20).unwrap());
+const BACKLOG_EVENTS: Count = Count::new(NonZeroUsize::new(256).unwrap());
+const BACKLOG_BYTES: Bytes = Bytes::new(NonZeroUsize::new(1 << 20).unwrap());
