@@ -136,9 +136,11 @@ impl Report {
         }
         let _ = writeln!(
             out,
-            "\nMedians of {} rounds; in brackets the median of the ratios to the floor in the \
+            "\nMedians of {} round{}; in brackets the median of the ratios to the floor in the \
              same round. CPU is the server's, all threads, user and system; {}.\n",
-            self.rounds, self.network
+            self.rounds,
+            if self.rounds == 1 { "" } else { "s" },
+            self.network
         );
         remarks.extend(self.failures.iter().map(|(_, why)| why.clone()));
         if remarks.is_empty() {
