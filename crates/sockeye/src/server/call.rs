@@ -13,6 +13,9 @@ use crate::{
     net::{AckFailure, OnAck},
 };
 
+/// Some decades: a longer wait, such as [`Duration::MAX`], would not fit into a deadline.
+pub(super) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
 /// A call that has not been made yet: how long to wait is for the caller to say.
 ///
 /// # Examples
@@ -58,7 +61,7 @@ impl<T: ToArgs> Call<T> {
             // Nobody listens if the call was cancelled.
             let _ = sender.send(outcome.map(|payload| RawArgs(payload.into_owned())));
         });
-        let deadline = (tokio::time::Instant::now() + timeout).into_std();
+        let deadline = (tokio::time::Instant::now() + timeout.min(LONGEST)).into_std();
         let conn = &socket.0.conn;
         conn.command(|machine| machine.expect_ack(&namespace.name, id, deadline, on_ack))
             .map_err(|_| EmitError::Disconnected)?;
