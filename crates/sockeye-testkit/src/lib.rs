@@ -1,6 +1,13 @@
-//! Machines in virtual time over a faulty link, and real peers as child processes.
+//! Machines in virtual time over a faulty link, a test client, and real peers as child processes.
 
+pub mod client;
+mod end;
+mod heard;
 mod peer;
 pub mod pinned;
+mod rng;
 
+pub use end::End;
+pub use heard::Heard;
 pub use peer::{Peer, PeerError};
+pub use rng::Rng;
