@@ -1,0 +1,63 @@
+//! What every behaviour test needs: a server on a free port, and notes of what its handlers saw.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(dead_code, reason = "each test is a crate of its own and uses its part")]
+
+use std::time::Duration;
+
+use axum::Router;
+use sockeye::server::Server;
+use tokio::{
+    net::TcpListener,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time,
+};
+
+/// Serves until the test's runtime ends; gives the URL.
+pub(crate) async fn serve(server: &Server) -> String {
+    let app = Router::new()
+        .route_service("/socket.io", server.service())
+        .route_service("/socket.io/", server.service());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+/// Where handlers write down what they see; they take it as `State<Notes>`.
+#[derive(Clone, Debug)]
+pub(crate) struct Notes(UnboundedSender<String>);
+
+impl Notes {
+    pub(crate) fn new() -> (Self, Read) {
+        let (sender, receiver) = unbounded_channel();
+        (Self(sender), Read(receiver))
+    }
+
+    pub(crate) fn add(&self, note: impl Into<String>) {
+        let _ = self.0.send(note.into());
+    }
+}
+
+/// Where the test reads the notes.
+#[derive(Debug)]
+pub(crate) struct Read(UnboundedReceiver<String>);
+
+impl Read {
+    /// Waits for the next note.
+    pub(crate) async fn next(&mut self) -> String {
+        let note = time::timeout(Duration::from_secs(10), self.0.recv()).await;
+        note.expect("a note within ten seconds").expect("the server is alive")
+    }
+
+    /// What has been noted and not read.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
+
+/// Waits until `condition` holds, by letting others run; the test runner's limit bounds it.
+pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
