@@ -2,7 +2,7 @@
 
 import { io } from "socket.io-client";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 // Every connection of the running scenario, so that none outlives it.
 const open = new Set();

@@ -3,8 +3,10 @@
 // A chore talks to the person who started it; there is no other output.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod autobahn;
 mod bench;
 mod failure;
+mod features;
 mod peers;
 mod place;
 mod run;
@@ -22,6 +24,8 @@ Usage: cargo xtask CHORE
 
   test [--quick]   install what the tests need and run them all; --quick runs what needs no peers
   tidy             check import edges, crate edges, file heads, file lengths and forbidden words
+  features         check that the tests of every feature ran, and write docs/features.md
+  autobahn [--quick]  run the WebSocket test suite on our server and client, and write docs/autobahn.md
   bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes";
 
 fn main() -> ExitCode {
@@ -41,6 +45,9 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["test"] => test::all(),
         ["test", "--quick"] => test::quick(),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["autobahn"] => autobahn::check(false),
+        ["autobahn", "--quick"] => autobahn::check(true),
+        ["features"] => features::write(),
         ["tidy"] => tidy::check(),
         _ => Err(Failure::new(USAGE)),
     }

@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything that proves the workspace, in one run.
 
 use crate::failure::Outcome;
+use crate::features::Peers;
 use crate::run::{command, run};
-use crate::{peers, tools};
+use crate::{features, peers, tools};
 
 /// Tests that launch npm, PyPI or browser peers live in binaries of this name.
 const NEEDS_PEERS: &str = "binary(/^peer_/)";
@@ -14,7 +15,8 @@ pub(crate) fn all() -> Outcome {
     peers::install()?;
     // With this set, a peer test that finds its peer missing fails instead of skipping itself.
     run(command("cargo", ["nextest", "run", "--workspace"]).env("SOCKEYE_PEERS", "required"))?;
-    doc_tests()
+    doc_tests()?;
+    features::check(Peers::Ran)
 }
 
 /// Runs what needs no peers.
@@ -23,7 +25,8 @@ pub(crate) fn quick() -> Outcome {
     let ours = format!("not {NEEDS_PEERS}");
     run(&mut command("cargo", ["nextest", "run", "--workspace", "-E", &ours]))?;
     eprintln!("skipped: {NEEDS_PEERS}, they need peers; `cargo xtask test` installs and runs them");
-    doc_tests()
+    doc_tests()?;
+    features::check(Peers::Skipped)
 }
 
 fn doc_tests() -> Outcome {
