@@ -179,6 +179,17 @@ test("a message that the server refuses can be sent again", async (t) => {
   await sees(bo, "important");
 });
 
+test("who writes too fast is told to wait", async (t) => {
+  const ada = await enter(t, "Ada", { room: newRoom() });
+  const told = ada.locator(".failure", { hasText: /too fast, wait \d s/ });
+  for (let written = 1; (await told.count()) === 0; written += 1) {
+    assert.ok(written < 100, "there is a limit");
+    await composer(ada).fill(`line ${written}`);
+    await composer(ada).press("Enter");
+  }
+  await screenshot(ada, "too-fast");
+});
+
 test("a message whose ack was lost with the connection arrives once", async (t) => {
   const cutAtFirstAck = async (page) => {
     let cut = false;

@@ -7,6 +7,7 @@ import { retryDelayMs } from "../src/chat/retry.ts";
 import { en } from "../src/language/en.ts";
 import { detectLanguage } from "../src/language/language.ts";
 import { zh } from "../src/language/zh.ts";
+import { why } from "../src/view/context.ts";
 import { Linked } from "../src/view/linked.tsx";
 
 test("retry delays double up to fifteen seconds", () => {
@@ -25,6 +26,15 @@ test("the first language that we speak", () => {
   check(["en-GB", "zh"], "en");
   check(["de"], "en");
   check([], "en");
+});
+
+test("a refusal is told in the reader's language if we know it", () => {
+  const check = (refusal, expect) => assert.equal(why(en, refusal), expect);
+  check({ code: "text-empty", message: "from the server" }, "the message is empty");
+  check({ code: "slow-down", message: "from the server", data: { retry_after_ms: 1_200 } }, "that was too fast, wait 2 s");
+  check({ code: "slow-down", message: "from the server" }, "from the server");
+  check({ code: "constructor", message: "from the server" }, "from the server");
+  check({ code: "new-code" }, "new-code");
 });
 
 test("characters are code points", () => {

@@ -27,6 +27,8 @@ export interface Said {
 export interface Refusal {
   readonly code: string;
   readonly message?: string;
+  /** With `slow-down`: when it may be tried again. */
+  readonly data?: { readonly retry_after_ms?: number };
 }
 
 /** What an asked-for ack carries: the answer, or why there is none. */

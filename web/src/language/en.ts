@@ -63,6 +63,7 @@ export const en: Texts = {
   joining: (room) => `Joining ${room}`,
   cannotJoin: (room, why) => `Can't join ${room}: ${why}`,
 
+  slowDown: (seconds) => `that was too fast, wait ${seconds} s`,
   refusals: {
     "name-empty": "Please choose a name.",
     "name-too-long": "This name is too long; 32 characters at most.",
@@ -73,6 +74,8 @@ export const en: Texts = {
     "text-empty": "the message is empty",
     "text-too-long": "the message is too long",
     "not-in-room": "you are not in this room",
+    "too-many-rooms": "you are in as many rooms as one can be, leave one first",
+    "rooms-full": "there are as many rooms as there can be",
     "no-answer": "the server did not answer",
   },
 };

@@ -53,6 +53,7 @@ export interface Texts {
   readonly joining: (room: string) => string;
   readonly cannotJoin: (room: string, why: string) => string;
 
+  readonly slowDown: (seconds: number) => string;
   /** Why the server said no, by its stable code; an unknown code shows the server's own words. */
   readonly refusals: Readonly<Record<string, string>>;
 }

@@ -59,6 +59,7 @@ export const zh: Texts = {
   joining: (room) => `正在加入 ${room}`,
   cannotJoin: (room, why) => `无法加入 ${room}：${why}`,
 
+  slowDown: (seconds) => `太快了，请等 ${seconds} 秒`,
   refusals: {
     "name-empty": "请输入名字。",
     "name-too-long": "名字太长，最多 32 个字。",
@@ -69,6 +70,8 @@ export const zh: Texts = {
     "text-empty": "消息为空",
     "text-too-long": "消息太长",
     "not-in-room": "你不在这个房间",
+    "too-many-rooms": "你加入的房间已达上限，请先离开一个",
+    "rooms-full": "房间数量已达上限",
     "no-answer": "服务器没有回应",
   },
 };

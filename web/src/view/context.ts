@@ -26,6 +26,8 @@ export const useTexts = (): Texts => LANGUAGES[useShared().language];
 
 /** The translated reason, or the server's own words for a code this page doesn't know. */
 export function why(texts: Texts, refusal: Refusal): string {
+  const wait = refusal.code === "slow-down" ? refusal.data?.retry_after_ms : undefined;
+  if (wait !== undefined) return texts.slowDown(Math.ceil(wait / 1000));
   const known = Object.hasOwn(texts.refusals, refusal.code) ? texts.refusals[refusal.code] : undefined;
   return known ?? refusal.message ?? refusal.code;
 }
