@@ -187,6 +187,9 @@ test("who writes too fast is told to wait", async (t) => {
     await composer(ada).fill(`line ${written}`);
     await composer(ada).press("Enter");
   }
+  const log = ada.locator(".log");
+  const below = () => log.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
+  assert.ok((await below()) < 2, "the log shows why, and how to try again");
   await screenshot(ada, "too-fast");
 });
 

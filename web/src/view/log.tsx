@@ -99,6 +99,11 @@ function useStickToEnd(entries: readonly Entry[]) {
     else if (newest?.kind === "message") setBehind(true);
   }, [newest?.key]);
 
+  // A line can also grow: by what the server says to a message it refuses.
+  useLayoutEffect(() => {
+    if (atEnd.current) toEnd();
+  }, [entries]);
+
   useEffect(() => {
     const element = box.current;
     if (!element) return;
