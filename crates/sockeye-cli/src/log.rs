@@ -40,7 +40,9 @@ impl FromStr for Filter {
         // Stricter than `Targets`, which takes the typing mistake `inof` for the name of a target.
         for part in text.split(',') {
             let (target, level) = part.split_once('=').unwrap_or(("any", part));
-            if target.trim().is_empty() || LevelFilter::from_str(level.trim()).is_err() {
+            let (target, level) = (target.trim(), level.trim());
+            // To `LevelFilter` no text at all is a level.
+            if target.is_empty() || level.is_empty() || level.parse::<LevelFilter>().is_err() {
                 return Err(Self::EXPECTED);
             }
         }

@@ -7,16 +7,16 @@ pub(super) fn raise() {
 
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
-        tracing::debug!(limit = shown(current), "open files");
+        tracing::debug!(limit = %shown(current), "open files");
         return;
     }
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => {
-            tracing::info!(from = shown(current), to = shown(maximum), "limit of open files raised")
+            tracing::info!(from = %shown(current), to = %shown(maximum), "limit of open files raised")
         }
         // macOS takes no more than OPEN_MAX, whatever its hard limit says.
         Err(error) => {
-            tracing::warn!(%error, limit = shown(current), "the limit of open files can't be raised (ulimit -n)");
+            tracing::warn!(%error, limit = %shown(current), "the limit of open files can't be raised (ulimit -n)");
         }
     }
 }
