@@ -4,3 +4,4 @@ pub mod event;
 mod net;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod ws;

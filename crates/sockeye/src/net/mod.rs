@@ -1,17 +1,27 @@
 //! tokio's side: the driver of a session, its outbox, the timer wheel, and the streams below.
 
 mod conn;
+#[cfg(feature = "client")]
+mod dial;
 mod dirty;
 mod driver;
 mod id;
 mod outbox;
-mod scratch;
+pub(crate) mod scratch;
 mod stream;
+#[cfg(feature = "client")]
+mod tls;
 mod wheel;
 
 pub(crate) use conn::{AckFailure, Conn, OnAck};
+#[cfg(feature = "client")]
+pub(crate) use dial::{Deadline, dial};
+#[cfg(feature = "client")]
+pub use dial::{DialError, Step};
 pub(crate) use driver::{Driver, Pressure, Upper};
 pub(crate) use id::Id;
 pub(crate) use outbox::{Bounds, PushError};
 pub(crate) use stream::Stream;
+#[cfg(feature = "client")]
+pub use tls::{Tls, TlsError};
 pub(crate) use wheel::Wheel;

@@ -13,7 +13,7 @@ thread_local! {
 ///
 /// The buffer is taken out of its slot, not borrowed: user code that runs inside `f` and comes back here
 /// gets a buffer of its own.
-pub(super) fn with<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
+pub(crate) fn with<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
     let mut buffer = SCRATCH.take().unwrap_or_else(|| vec![0; BYTES].into_boxed_slice());
     let result = f(&mut buffer);
     SCRATCH.set(Some(buffer));

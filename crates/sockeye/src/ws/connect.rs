@@ -1,0 +1,241 @@
+//! The client's side: from a URL to an open connection.
+
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{body::Incoming, client::conn::http1, upgrade::Upgraded};
+use hyper_util::rt::TokioIo;
+use sockeye_proto::wire::ws::{
+    deflate,
+    handshake::{InvalidProtocol, Offer, ResponseError},
+};
+use thiserror::Error;
+
+use super::{Options, UrlError, WebSocket, keys::Keys, socket::Agreed, url::Address};
+use crate::net::{Deadline, DialError, Step, Stream, Tls, TlsError, dial};
+
+/// How much of a refusal's body is kept, in bytes.
+const EXCERPT_BYTES: usize = 1024;
+
+/// Most bytes of a response's head.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
+///
+/// # Errors
+///
+/// [`ConnectError`].
+///
+/// # Cancel safety
+///
+/// Cancelling leaves nothing behind.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut socket = sockeye::ws::connect("wss://example.com/socket").await?;
+/// socket.send("hello").await?;
+/// println!("{:?}", socket.recv().await?);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect(url: impl Into<String>) -> Result<WebSocket, ConnectError> {
+    Connect::new(url).connect().await
+}
+
+/// How to open a WebSocket.
+///
+/// # Examples
+///
+/// ```no_run
+/// use http::{HeaderValue, header};
+/// use sockeye::ws::{Connect, Deflate};
+///
+/// # async fn run() -> Result<(), sockeye::ws::ConnectError> {
+/// let socket = Connect::new("wss://example.com/socket")
+///     .header(header::AUTHORIZATION, HeaderValue::from_static("Bearer …"))
+///     .protocol("chat")
+///     .deflate(Deflate::default())
+///     .connect()
+///     .await?;
+/// assert_eq!(socket.protocol(), Some("chat"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens until `connect` is called and awaited"]
+pub struct Connect {
+    url: String,
+    headers: HeaderMap,
+    tls: Option<Tls>,
+    options: Options,
+}
+
+impl Connect {
+    /// The server's URL: `ws://host:port/path?query`, or `wss://`.
+    pub fn new(url: impl Into<String>) -> Self {
+        let (headers, options) = (HeaderMap::new(), Options::default());
+        Self { url: url.into(), headers, tls: None, options }
+    }
+
+    /// Sets a header of the request. The handshake's own can't be changed, except `Host`.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Offers one more subprotocol; the first is the preferred.
+    pub fn protocol(mut self, name: impl Into<String>) -> Self {
+        self.options.protocols.push(name.into());
+        self
+    }
+
+    /// As [`Options::deflate`].
+    pub fn deflate(mut self, config: deflate::Config) -> Self {
+        self.options = self.options.deflate(config);
+        self
+    }
+
+    /// As [`Options::max_message_bytes`].
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.options = self.options.max_message_bytes(bytes);
+        self
+    }
+
+    /// How long everything may take: name, TCP, TLS and HTTP together. Default: 20 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options = self.options.handshake_timeout(timeout);
+        self
+    }
+
+    /// Which certificates a `wss://` server may have. Default: [`Tls::platform`].
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Replaces all options, subprotocols included.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelling leaves nothing behind.
+    pub async fn connect(self) -> Result<WebSocket, ConnectError> {
+        let address = Address::parse(&self.url)?;
+        let deadline = Deadline::new(self.options.handshake_timeout);
+        let mut keys = Keys::new().map_err(|error| ConnectError::Randomness(error.to_string()))?;
+        let mut offer =
+            Offer::new(keys.next()).protocols(self.options.protocols.iter().map(String::as_str))?;
+        if let Some(config) = self.options.deflate {
+            offer = offer.deflate(config);
+        }
+        let tls = match self.tls {
+            _ if !address.is_secure => None,
+            Some(tls) => Some(tls),
+            None => Some(Tls::platform()?),
+        };
+        let stream = dial(&address.host, address.port, tls.as_ref(), deadline).await?;
+        let request = request(address, self.headers, &offer);
+        let (upgraded, agreed) =
+            deadline.within(Step::Http, shake_hands(stream, request, &offer)).await??;
+        let (stream, early) = Stream::recover(upgraded);
+        Ok(WebSocket::new(stream, early, Some(keys), &self.options, agreed))
+    }
+}
+
+fn request(address: Address, headers: HeaderMap, offer: &Offer) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = address.target;
+    *request.headers_mut() = headers;
+    request.headers_mut().entry(header::HOST).or_insert(address.authority);
+    offer.write_headers(request.headers_mut());
+    request
+}
+
+/// Sends the request and checks the answer.
+async fn shake_hands(
+    stream: Stream,
+    request: Request<Empty<Bytes>>,
+    offer: &Offer,
+) -> Result<(Upgraded, Agreed), ConnectError> {
+    let (mut sender, connection) =
+        http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream)).await?;
+    let exchange = async {
+        let response = sender.send_request(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(ConnectError::Status(Box::new(excerpt(response).await)));
+        }
+        let accepted = offer.check(&response)?;
+        let protocol = accepted.protocol.map(String::into_boxed_str);
+        let agreed = Agreed { protocol, deflate: accepted.deflate };
+        Ok((hyper::upgrade::on(response).await?, agreed))
+    };
+    // Both in this future, so that dropping it ends the connection.
+    let (mut connection, mut exchange) = (pin!(connection.with_upgrades().fuse()), pin!(exchange));
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = exchange.as_mut().poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        // Its errors come out of the exchange.
+        let _ = connection.as_mut().poll(cx);
+        Poll::Pending
+    })
+    .await
+}
+
+/// A response with the beginning of its body, for people.
+async fn excerpt(response: Response<Incoming>) -> Response<String> {
+    let (parts, mut body) = response.into_parts();
+    let mut bytes = Vec::new();
+    // What arrived before an error is still worth reading.
+    while bytes.len() < EXCERPT_BYTES
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| &data[..]));
+    }
+    bytes.truncate(EXCERPT_BYTES);
+    Response::from_parts(parts, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Why there is no connection, sorted by blame: caller, network, server.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The URL is wrong.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// A subprotocol can't be offered.
+    #[error(transparent)]
+    Protocol(#[from] InvalidProtocol),
+    /// There are no certificates to check the server's by.
+    #[error(transparent)]
+    Certificates(#[from] TlsError),
+    /// The system has no randomness to give.
+    #[error("no randomness for the handshake: {0}")]
+    Randomness(String),
+    /// The server can't be reached: name, TCP, TLS or time.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The HTTP exchange broke off, or was none.
+    #[error("no HTTP response: {0}")]
+    Http(#[from] hyper::Error),
+    /// The server answered, but with no WebSocket. The body is cut after 1 KiB.
+    #[error("the server answered {}: {}", .0.status(), .0.body().trim())]
+    Status(Box<Response<String>>),
+    /// The server agreed, but not as the protocol wants it.
+    #[error("the server's handshake is wrong: {0}")]
+    Handshake(#[from] ResponseError),
+}
