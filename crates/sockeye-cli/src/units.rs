@@ -167,6 +167,8 @@ fn split(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -221,5 +223,20 @@ mod tests {
         check("-1", None);
         check("", None);
         check("18446744073709551615KB", None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_as_the_same(milliseconds in 1..=31_536_000_000_u64, bytes: NonZeroUsize) {
+            let time = Time::milliseconds(milliseconds);
+            prop_assert_eq!(time.to_string().parse(), Ok(time));
+            let bytes = Bytes::new(bytes);
+            prop_assert_eq!(bytes.to_string().parse(), Ok(bytes));
+        }
+
+        #[test]
+        fn any_text_is_a_value_or_a_mistake(text in "[0-9]{0,25} ?\\PC{0,4}") {
+            let _ = (text.parse::<Time>(), text.parse::<Bytes>(), text.parse::<Count>());
+        }
     }
 }

@@ -10,7 +10,7 @@ use tungstenite::{Message, protocol::frame::coding::CloseCode};
 
 use crate::{
     sandbox::{Sandbox, address},
-    websocket::open,
+    websocket::{open, tls},
 };
 
 fn send(peer: &Peer, signal: Signal) {
@@ -56,6 +56,20 @@ fn clients_are_told_before_the_end() {
     }
     check(Signal::INT, "Ctrl-C", 130);
     check(Signal::TERM, "SIGTERM", 0);
+}
+
+#[test]
+fn clients_on_tls_are_told_too() {
+    let sandbox = Sandbox::new("stopping-tls");
+    let (peer, stream) = tls(&sandbox);
+    let (mut websocket, _) = open(peer.ready(), stream);
+    send(&peer, Signal::INT);
+    assert!(websocket.read().unwrap().is_close());
+    assert!(matches!(websocket.read(), Err(tungstenite::Error::ConnectionClosed)));
+    drop(websocket);
+    let (code, transcript) = end(peer);
+    assert_eq!(code, Some(130), "{transcript}");
+    assert!(transcript.ends_with("drained\n"), "{transcript}");
 }
 
 #[test]
