@@ -132,6 +132,22 @@ impl Peer {
         }
     }
 
+    /// Waits for the end of the peer's output and returns the lines of it not read before.
+    ///
+    /// # Errors
+    ///
+    /// If its lifetime ends first.
+    pub fn remaining_lines(&mut self) -> Result<Vec<String>, PeerError> {
+        let mut lines = Vec::new();
+        loop {
+            match self.next_line() {
+                Ok(line) => lines.push(line),
+                Err(PeerError::Ended { .. }) => return Ok(lines),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Closes the peer's standard input, reads its output to the end and returns how it ended.
     ///
     /// # Errors
@@ -139,13 +155,7 @@ impl Peer {
     /// If its lifetime ends first.
     pub fn finish(mut self) -> Result<ExitStatus, PeerError> {
         self.stdin = None;
-        loop {
-            match self.next_line() {
-                Ok(_) => {}
-                Err(PeerError::Ended { .. }) => break,
-                Err(error) => return Err(error),
-            }
-        }
+        self.remaining_lines()?;
         self.reap().map_err(|source| PeerError::Wait { source })
     }
 

@@ -15,11 +15,11 @@ const REQUIRED: &str = "SOCKEYE_PEERS";
 #[must_use]
 pub fn node(script: &str) -> Option<Command> {
     let script = interop().join(script);
-    let packages =
-        script.ancestors().map(|folder| folder.join("node_modules")).find(|p| p.is_dir());
+    let package = script.ancestors().find(|folder| folder.join("package.json").is_file());
+    let packages = package.map(|folder| folder.join("node_modules")).filter(|it| it.is_dir());
     found(packages, "the npm packages of interop/").map(|_| {
         let mut command = Command::new("node");
-        command.arg(script);
+        command.arg(&script);
         command
     })
 }

@@ -67,9 +67,7 @@ pub(crate) fn complete(client: Option<Command>, tests: &[&str]) -> Result<(), Pe
     client.arg("--list");
     let mut client = Peer::launch(client, "")?;
     let mut scenarios = vec![client.ready().to_owned()];
-    while let Ok(line) = client.next_line() {
-        scenarios.push(line);
-    }
+    scenarios.extend(client.remaining_lines()?);
     let missing: Vec<_> = scenarios
         .iter()
         .filter(|name| !tests.contains(&name.as_str()) && *name != "the_client_comes_back")
