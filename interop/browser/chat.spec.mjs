@@ -152,6 +152,10 @@ test("what people write is never markup", async (t) => {
   await sees(ada, evil);
   await ada.locator(".people li", { hasText: "<b>Bo</b>" }).waitFor();
   assert.equal(await ada.locator(".log img, .people b").count(), 0);
+  await say(bo, "\u202eturned around");
+  const line = bubbles(ada, "turned around");
+  const isolated = await line.locator(".text").evaluate((text) => getComputedStyle(text).unicodeBidi);
+  assert.equal(isolated, "isolate", "the time beside it is not turned around");
 });
 
 test("a message that the server refuses can be sent again", async (t) => {

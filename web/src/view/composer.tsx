@@ -48,6 +48,7 @@ export function Composer({ room, drafts }: Props): JSX.Element {
       }}
     >
       <textarea
+        dir="auto"
         ref={box}
         rows={1}
         value={text}

@@ -8,8 +8,9 @@ const ADDRESS = /(https?:\/\/[^\s<>"'，。！？；：、（）《》「」]*[^
 export function Linked({ text }: { readonly text: string }): JSX.Element {
   // A pattern with one group makes `split` alternate: text, address, text, …
   const parts = text.split(ADDRESS);
+  // A direction of its own: Hebrew reads well, and an override can't turn around what stands beside the text.
   return (
-    <span class="text">
+    <span class="text" dir="auto">
       {parts.map((part, index) =>
         index % 2 === 0 ? (
           part
