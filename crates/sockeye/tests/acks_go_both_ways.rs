@@ -41,7 +41,7 @@ async fn panic_later() {
 }
 
 async fn later(ack: AckSender, Args((number,)): Args<(u32,)>) {
-    tokio::spawn(async move { ack.send(&(number * 2,)) });
+    tokio::spawn(async move { ack.send((number * 2,)) });
 }
 
 async fn dropped(ack: AckSender) {
@@ -54,7 +54,7 @@ async fn taken_and_refused(ack: AckSender) {
 
 async fn is_asked(ack: AckSender) -> Ack<bool> {
     let asked = ack.is_asked();
-    ack.send(&(asked,));
+    ack.send((asked,));
     Ack(false) // has no effect: the sender was taken
 }
 

@@ -303,6 +303,7 @@ impl<A> Mux<A> {
     fn add(&mut self, namespace: &str) {
         let key = self.next_key;
         self.next_key = self.next_key.wrapping_add(1);
+        self.members.reserve_exact(1); // most sessions join one namespace
         self.members.push(Member { namespace: namespace.into(), key, state: State::Joining });
     }
 

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
 use sockeye_proto::{
     session::{
         Reason, Received,
@@ -87,7 +86,7 @@ pub(crate) struct Driver<U> {
     /// How long a write may make no progress.
     write_timeout: Duration,
     /// What the HTTP server had read beyond the handshake.
-    early: BytesMut,
+    early: Vec<u8>,
     /// Sessions that this driver's handlers pushed to and that are not flushed yet.
     unflushed: Vec<Arc<Conn>>,
 }
@@ -130,7 +129,7 @@ impl<U: Upper> Driver<U> {
             phase: Phase::Running,
             deadline: None,
             write_timeout,
-            early: BytesMut::from(early),
+            early: early.to_vec(), // a copy: even empty, it would keep hyper's read buffer alive
             unflushed: Vec::new(),
         }
     }

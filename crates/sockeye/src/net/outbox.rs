@@ -163,11 +163,14 @@ impl Outbox {
     /// Writes to plain TCP whatever it takes, without waiting.
     pub(super) fn flush_direct(&mut self, now: Instant) -> Flushed {
         self.scheduled = false;
+        if self.failed {
+            return Flushed::Failed;
+        }
         if self.queue.is_empty() {
             return Flushed::All;
         }
         let Some(tcp) = self.tcp.take() else { return Flushed::Blocked };
-        let flushed = self.flush(now, |slices| match tcp.try_write_vectored(slices) {
+        let flushed = self.flush(now, |slices| match try_write(&tcp, slices) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             result => Poll::Ready(result),
         });
@@ -200,6 +203,9 @@ impl Outbox {
         mut write: impl FnMut(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
     ) -> Flushed {
         self.scheduled = false;
+        if self.failed {
+            return Flushed::Failed;
+        }
         while !self.queue.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = gather(&self.queue, self.front_written, &mut slices);
@@ -266,6 +272,14 @@ impl Outbox {
         if let Some(progress) = &self.progress {
             progress.notify_waiters();
         }
+    }
+}
+
+/// Writes as much as fits. One slice is worth a call of its own: the kernel does less for it.
+fn try_write(tcp: &OwnedWriteHalf, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [slice] => tcp.try_write(slice),
+        slices => tcp.try_write_vectored(slices),
     }
 }
 

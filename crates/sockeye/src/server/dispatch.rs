@@ -49,6 +49,7 @@ impl Dispatcher {
         let namespace = Arc::clone(namespace);
         let socket = Socket::new(id, namespace, Arc::clone(&self.conn), self.handshake.clone());
         let context = Context { socket, shared: Arc::clone(&self.shared), farewell: None };
+        self.lanes.reserve_exact(1); // most sessions have one socket for all their life
         self.lanes.push(Lane::new(context, auth));
     }
 

@@ -14,7 +14,7 @@ pub struct Context {
     pub(super) socket: Socket,
     pub(super) shared: Arc<Shared>,
     /// Set for a disconnect handler.
-    pub(super) farewell: Option<Farewell>,
+    pub(super) farewell: Option<Box<Farewell>>,
 }
 
 /// What is left to say of a socket that has gone.

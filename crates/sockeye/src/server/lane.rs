@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use sockeye_proto::{
     session::Reason,
     wire::{packet::Limits, payload::Payload},
@@ -41,12 +42,19 @@ const HARD_FACTOR: usize = 16;
 #[derive(Debug)]
 pub(super) struct Lane {
     context: Context,
-    job: Option<Job>,
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
-    /// Since when the backlog is past its bound.
-    behind_since: Option<Instant>,
+    // Boxed, like the queue: an idle socket has neither.
+    job: Option<Box<Job>>,
+    queue: Option<Box<Queue>>,
     state: State,
+}
+
+/// Events that wait for the handler at work.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    /// Since when the queue is past its bound.
+    behind_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,14 +82,7 @@ struct Waiting {
 impl Lane {
     /// Starts the connect handler of a socket that asks to join.
     pub(super) fn new(context: Context, auth: &Payload<'_>) -> Self {
-        let mut lane = Self {
-            context,
-            job: None,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            behind_since: None,
-            state: State::Knocking,
-        };
+        let mut lane = Self { context, job: None, queue: None, state: State::Knocking };
         lane.knock(auth);
         lane
     }
@@ -93,22 +94,20 @@ impl Lane {
         backlog: Backlog,
         cx: &mut task::Context<'_>,
     ) {
-        if self.job.is_none() && self.waiting.is_empty() {
+        if self.job.is_none() && self.queue.is_none() {
             return self.start((name, id, &payload), cx);
         }
-        self.waiting_bytes += payload_bytes(name, &payload);
-        let payload = payload.into_owned();
-        self.waiting.push_back(Waiting { name: name.into(), id, payload });
-        self.mind(backlog);
+        self.queue.get_or_insert_default().push(name, id, payload, backlog);
     }
 
     /// Advances the handler at work, and begins with the next event when it is done.
     pub(super) fn poll(&mut self, cx: &mut task::Context<'_>) {
         loop {
-            match &mut self.job {
+            match self.job.as_deref_mut() {
                 None => {
-                    let Some(next) = self.waiting.pop_front() else { break };
-                    self.waiting_bytes -= payload_bytes(&next.name, &next.payload);
+                    let Some(next) = self.queue.as_mut().and_then(|queue| queue.pop()) else {
+                        break;
+                    };
                     self.start((&next.name, next.id, &next.payload), cx);
                 }
                 Some(Job::Connect(running)) => {
@@ -126,24 +125,12 @@ impl Lane {
                 }
             }
         }
-        self.waiting = VecDeque::new(); // an idle socket owns no queue
-        self.behind_since = None;
+        self.queue = None;
     }
 
     /// How far the handlers lag behind.
     pub(super) fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
-        let Some(since) = self.behind_since else { return Pressure::Calm };
-        let until = since + backlog.max_pause;
-        if now >= until
-            || self.waiting.len() >= backlog.max_events * HARD_FACTOR
-            || self.waiting_bytes >= backlog.max_bytes * HARD_FACTOR
-        {
-            Pressure::Overload
-        } else if self.is_behind(backlog) {
-            Pressure::Pause { until }
-        } else {
-            Pressure::Calm
-        }
+        self.queue.as_ref().map_or(Pressure::Calm, |queue| queue.pressure(now, backlog))
     }
 
     /// Why the lane is over, if it is: refused, or disconnected by this side.
@@ -160,21 +147,20 @@ impl Lane {
 
     /// The socket is gone. A handler at work is finished by a task of its own, then the disconnect handler runs.
     pub(super) fn end(self, reason: Reason) {
-        let Self { mut context, job, waiting, state, .. } = self;
+        let Self { mut context, job, queue, state } = self;
         let socket = context.socket.clone();
         socket.0.mark_left(reason);
         let rooms = socket.0.namespace.rooms.remove(&socket);
-        if !waiting.is_empty() {
-            let discarded = waiting.len();
+        if let Some(discarded) = queue.map(|queue| queue.waiting.len()) {
             tracing::debug!(target: "sockeye::packet", discarded, "events of a socket that is gone are discarded");
         }
         let disconnect = state == State::Joined && socket.0.namespace.disconnect.is_some();
         if job.is_none() && !disconnect {
             return;
         }
-        context.farewell = Some(Farewell { reason, rooms });
+        context.farewell = Some(Box::new(Farewell { reason, rooms }));
         tokio::spawn(async move {
-            match job {
+            match job.map(|job| *job) {
                 Some(Job::Connect(running)) => finish(running, &context, "connect").await,
                 Some(Job::Event { running, name, .. }) => finish(running, &context, &name).await,
                 None => {}
@@ -190,7 +176,7 @@ impl Lane {
         let Some(connect) = &namespace.connect else { return self.decide(Ok(None)) };
         let event = Event::new("connect", auth, &self.context, None);
         match guard::call(|| connect(&event)) {
-            Ok(Ok(running)) => self.job = Some(Job::Connect(running)),
+            Ok(Ok(running)) => self.job = Some(Box::new(Job::Connect(running))),
             Ok(Err(reject)) => self.decide(Err(reject.into_refusal())),
             Err(panicked) => self.decide(Err(panicked.report(&namespace.name, "connect"))),
         }
@@ -244,7 +230,9 @@ impl Lane {
         }
         match guard::poll(running.as_mut(), cx) {
             Poll::Ready(answer) => finished(answer, reply, &namespace.name, name),
-            Poll::Pending => self.job = Some(Job::Event { running, reply, name: name.into() }),
+            Poll::Pending => {
+                self.job = Some(Box::new(Job::Event { running, reply, name: name.into() }));
+            }
         }
     }
 
@@ -271,15 +259,49 @@ impl Lane {
         }
         Refusal::new(text).code("no-handler")
     }
+}
 
-    fn is_behind(&self, backlog: Backlog) -> bool {
-        self.waiting.len() >= backlog.max_events || self.waiting_bytes >= backlog.max_bytes
-    }
-
-    fn mind(&mut self, backlog: Backlog) {
+impl Queue {
+    fn push(&mut self, name: &str, id: Option<u64>, payload: Payload<'_>, backlog: Backlog) {
+        let event = Waiting { name: name.into(), id, payload: payload.into_owned() };
+        self.bytes += event.bytes();
+        self.waiting.push_back(event);
         if self.is_behind(backlog) {
             self.behind_since.get_or_insert_with(|| tokio::time::Instant::now().into_std());
         }
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let event = self.waiting.pop_front()?;
+        self.bytes -= event.bytes();
+        Some(event)
+    }
+
+    fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
+        let Some(since) = self.behind_since.filter(|_| self.is_behind(backlog)) else {
+            return Pressure::Calm;
+        };
+        let until = since + backlog.max_pause;
+        if now >= until
+            || self.waiting.len() >= backlog.max_events * HARD_FACTOR
+            || self.bytes >= backlog.max_bytes * HARD_FACTOR
+        {
+            Pressure::Overload
+        } else {
+            Pressure::Pause { until }
+        }
+    }
+
+    fn is_behind(&self, backlog: Backlog) -> bool {
+        self.waiting.len() >= backlog.max_events || self.bytes >= backlog.max_bytes
+    }
+}
+
+impl Waiting {
+    /// What the event costs while it waits.
+    fn bytes(&self) -> usize {
+        let attachments: usize = self.payload.attachments().iter().map(Bytes::len).sum();
+        self.name.len() + self.payload.text().len() + attachments
     }
 }
 
@@ -304,12 +326,6 @@ fn finished(
     if let (Some(reply), Some(answer)) = (reply, answer) {
         reply.send(answer);
     }
-}
-
-/// What an event costs while it waits.
-fn payload_bytes(name: &str, payload: &Payload<'_>) -> usize {
-    let attachments: usize = payload.attachments().iter().map(bytes::Bytes::len).sum();
-    name.len() + payload.text().len() + attachments
 }
 
 /// Runs a handler to its end, whatever it does; nobody waits for its result any more.
