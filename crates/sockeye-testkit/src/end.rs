@@ -228,6 +228,11 @@ impl End {
         self.heard.pop_front()
     }
 
+    /// Whether [`Self::heard`] has something to give.
+    pub fn has_heard(&self) -> bool {
+        !self.heard.is_empty()
+    }
+
     /// When to call [`Self::handle_timeout`].
     pub fn next_deadline(&self) -> Option<Instant> {
         [self.session.next_deadline(), self.websocket.next_deadline()].into_iter().flatten().min()

@@ -3,11 +3,15 @@
 pub mod client;
 mod end;
 mod heard;
+mod link;
+mod pair;
 mod peer;
 pub mod pinned;
 mod rng;
 
 pub use end::End;
 pub use heard::Heard;
+pub use link::{Fault, Weather};
+pub use pair::Pair;
 pub use peer::{Peer, PeerError};
 pub use rng::Rng;
