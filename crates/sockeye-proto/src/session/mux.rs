@@ -243,6 +243,9 @@ impl<A> Mux<A> {
 
     fn left_by_peer<'m>(&mut self, now: Instant, namespace: &'m str) -> Option<Received<'m, A>> {
         let index = self.position(namespace)?;
+        if self.members[index].state == State::Joining && self.role == Role::Client {
+            return None; // it ends an earlier membership: the server has not answered for this one
+        }
         // It stays as left, so that its acks are handed back; nothing more is due from the peer.
         let was = std::mem::replace(&mut self.members[index].state, State::Left { until: now });
         (!matches!(was, State::Left { .. })).then_some(Received::Disconnect { namespace })
@@ -261,6 +264,8 @@ impl<A> Mux<A> {
         let ignored = match self.members[index].state {
             State::Joined => false,
             State::Left { until } if now < until => true,
+            // A client that left and joins again still gets what the server sent before it knew.
+            State::Joining if self.role == Role::Client => true,
             State::Left { .. } | State::Joining => return Err(not_joined()),
         };
         if packet.attachments > 0 {
