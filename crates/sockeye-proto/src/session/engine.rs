@@ -227,7 +227,7 @@ impl<A> Session<A> {
     ///
     /// # Errors
     ///
-    /// Gives the token back if the namespace is not joined, or too many acks are outstanding.
+    /// Gives the token back if the namespace is not joined (any more), or too many acks are outstanding.
     pub fn expect_ack(
         &mut self,
         namespace: &str,
@@ -235,6 +235,9 @@ impl<A> Session<A> {
         deadline: Instant,
         token: A,
     ) -> Result<(), A> {
+        if self.is_closed() {
+            return Err(token); // all tokens have been handed back: nobody would hand back this one
+        }
         self.mux.expect_ack(namespace, id, deadline, token, self.config.max_acks)
     }
 
