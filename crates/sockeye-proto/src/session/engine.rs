@@ -162,10 +162,12 @@ impl<A> Session<A> {
     /// The peer owes something that it did not send in time; the session is closed.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Violation> {
         match self.state {
-            State::Closed(_) => return Ok(()),
             State::Opening { until } if until <= now => self.close(Reason::TransportError),
             State::Fresh { until } if until <= now => self.close(Reason::ForcedServerClose),
             _ => {}
+        }
+        if self.is_closed() {
+            return Ok(()); // nothing follows, not even a ping that is due as well
         }
         while let Some(token) = self.mux.expired_ack(now) {
             self.outputs.push_back(Output::AckExpired(token));
