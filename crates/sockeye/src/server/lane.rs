@@ -105,7 +105,9 @@ impl Lane {
         loop {
             match self.job.as_deref_mut() {
                 None => {
-                    let Some(next) = self.queue.as_mut().and_then(|queue| queue.pop()) else {
+                    let backlog = self.context.shared.backlog;
+                    let Some(next) = self.queue.as_mut().and_then(|queue| queue.pop(backlog))
+                    else {
                         break;
                     };
                     self.start((&next.name, next.id, &next.payload), cx);
@@ -271,16 +273,17 @@ impl Queue {
         }
     }
 
-    fn pop(&mut self) -> Option<Waiting> {
+    fn pop(&mut self, backlog: Backlog) -> Option<Waiting> {
         let event = self.waiting.pop_front()?;
         self.bytes -= event.bytes();
+        if !self.is_behind(backlog) {
+            self.behind_since = None; // each pause counts by itself: slow handlers that get on are no overload
+        }
         Some(event)
     }
 
     fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
-        let Some(since) = self.behind_since.filter(|_| self.is_behind(backlog)) else {
-            return Pressure::Calm;
-        };
+        let Some(since) = self.behind_since else { return Pressure::Calm };
         let until = since + backlog.max_pause;
         if now >= until
             || self.waiting.len() >= backlog.max_events * HARD_FACTOR
