@@ -89,6 +89,8 @@ pub(crate) struct Driver<U> {
     early: Vec<u8>,
     /// Sessions that this driver's handlers pushed to and that are not flushed yet.
     unflushed: Vec<Arc<Conn>>,
+    /// Whether the machine was told that reading is paused.
+    paused: bool,
 }
 
 /// ```text
@@ -131,6 +133,7 @@ impl<U: Upper> Driver<U> {
             write_timeout,
             early: early.to_vec(), // a copy: even empty, it would keep hyper's read buffer alive
             unflushed: Vec::new(),
+            paused: false,
         }
     }
 
@@ -186,7 +189,7 @@ impl<U: Upper> Driver<U> {
         if self.phase != Phase::Running {
             return false;
         }
-        match self.upper.pressure(now) {
+        let paused = match self.upper.pressure(now) {
             Pressure::Calm => false,
             Pressure::Overload => {
                 tracing::warn!(target: "sockeye::engine", "session is cut: its handlers lag too far behind");
@@ -194,12 +197,13 @@ impl<U: Upper> Driver<U> {
                 true
             }
             // A handler may be waiting for an ack that is still unread: then reading must go on.
-            Pressure::Pause { .. } => self.conn.machine(|machine| {
-                let paused = !machine.has_acks();
-                machine.set_paused(now, paused);
-                paused
-            }),
+            Pressure::Pause { .. } => self.conn.machine(|machine| !machine.has_acks()),
+        };
+        if self.paused != paused {
+            self.paused = paused;
+            self.conn.machine(|machine| machine.set_paused(now, paused));
         }
+        paused
     }
 
     /// Takes bytes through the WebSocket and the machine to the layer above.
