@@ -284,8 +284,11 @@ impl<U: Upper> Driver<U> {
                         }
                     });
                 }
-                None if self.phase == Phase::Running => {} // the session hears of it first
-                None => self.phase = Phase::Closing { ended: true },
+                None if matches!(self.phase, Phase::Closing { .. }) => {
+                    self.phase = Phase::Closing { ended: true };
+                }
+                // While it runs, the session hears of it first; a stream that is lost has no end to wait for.
+                None => {}
             }
         }
     }
