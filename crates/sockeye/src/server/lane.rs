@@ -153,6 +153,11 @@ impl Lane {
         let socket = context.socket.clone();
         socket.0.mark_left(reason);
         let rooms = socket.0.namespace.rooms.remove(&socket);
+        if state == State::Knocking {
+            // Only if the client still waits for an answer: this side disconnected the socket before it was in.
+            let error = disconnected().to_connect_error();
+            socket.0.conn.machine(|machine| machine.refuse(socket.namespace(), &error));
+        }
         if let Some(discarded) = queue.map(|queue| queue.waiting.len()) {
             tracing::debug!(target: "sockeye::packet", discarded, "events of a socket that is gone are discarded");
         }
@@ -187,11 +192,16 @@ impl Lane {
     fn decide(&mut self, verdict: Verdict) {
         let socket = &self.context.socket;
         let namespace = socket.namespace();
+        let verdict = if socket.0.has_left() { verdict.and(Err(disconnected())) } else { verdict };
         match verdict {
             Ok(data) => {
                 let reply = format!(r#"{{"sid":"{}"}}"#, socket.id());
                 if socket.0.conn.machine(|machine| machine.accept(namespace, &reply)) {
-                    socket.admit(data);
+                    if !socket.admit(data) {
+                        // Disconnected just now, from elsewhere, and too early for the machine to say so.
+                        let now = tokio::time::Instant::now().into_std();
+                        socket.0.conn.machine(|machine| machine.leave(now, namespace));
+                    }
                     self.state = State::Joined;
                 } else {
                     self.state = State::Refused; // the client does not wait any more
@@ -329,6 +339,11 @@ fn finished(
     if let (Some(reply), Some(answer)) = (reply, answer) {
         reply.send(answer);
     }
+}
+
+/// What a client is told whose socket was disconnected before it was in.
+fn disconnected() -> Refusal {
+    Refusal::new("disconnected by the server")
 }
 
 /// Runs a handler to its end, whatever it does; nobody waits for its result any more.

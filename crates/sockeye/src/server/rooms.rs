@@ -98,14 +98,14 @@ impl Rooms {
         }
     }
 
-    /// Lets a socket in; `enter` runs under the lock and says which rooms it waits to join.
-    pub(super) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) {
+    /// Lets a socket in; `enter` runs under the lock and says which rooms it waits to join, or that it is too late.
+    pub(super) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) -> bool {
         let mut index = self.index.write();
-        if let Some(rooms) = enter() {
-            let member = Member { socket: socket.clone(), rooms: Vec::new() };
-            index.sockets.insert(socket.key(), member);
-            index.join(socket, &rooms);
-        }
+        let Some(rooms) = enter() else { return false };
+        let member = Member { socket: socket.clone(), rooms: Vec::new() };
+        index.sockets.insert(socket.key(), member);
+        index.join(socket, &rooms);
+        true
     }
 
     /// Puts a socket into rooms; one that has left stays out.

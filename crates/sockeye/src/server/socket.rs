@@ -213,8 +213,9 @@ impl Socket {
         });
     }
 
-    /// Lets the socket in: keeps its data and sends what was held, in order, before anything else.
-    pub(super) fn admit(&self, data: Option<SocketData>) {
+    /// Lets the socket in: keeps its data and sends what was held, in order, before anything else. `false` if it was
+    /// disconnected meanwhile.
+    pub(super) fn admit(&self, data: Option<SocketData>) -> bool {
         if let Some(data) = data {
             // Only the one connect handler sets it, once.
             let _ = self.0.data.set(data);
@@ -229,7 +230,7 @@ impl Socket {
                 .collect();
             *phase = Phase::Joined { held };
             Some(rooms)
-        });
+        })
     }
 
     /// While the socket is joining, notes rooms to join; `false` if that is over.
