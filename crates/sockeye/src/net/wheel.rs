@@ -74,7 +74,8 @@ impl Wheel {
         let changed = Arc::clone(&self.shared.changed);
         tokio::spawn(async move {
             while let Some(next) = shared.upgrade().map(|shared| shared.fire()) {
-                let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+                let hour = || time::Instant::now().into_std() + Duration::from_secs(3600);
+                let next = next.unwrap_or_else(hour);
                 // Either way the wheel is looked at again.
                 let _ = time::timeout_at(next.into(), changed.notified()).await;
             }
@@ -146,11 +147,14 @@ impl Slots {
         for tick in from..=now {
             let slot = (tick % SLOTS) as usize;
             for entry in std::mem::take(&mut self.slots[slot]) {
+                let Some(conn) = entry.conn.upgrade() else { continue };
+                if conn.timer.armed.load(SeqCst) != entry.tick {
+                    continue; // an earlier entry came in after this one, and sees to what is wanted
+                }
                 if entry.tick > now {
                     self.slots[slot].push(entry); // another round
                     continue;
                 }
-                let Some(conn) = entry.conn.upgrade() else { continue };
                 conn.timer.armed.store(NEVER, SeqCst);
                 match conn.timer.wanted.load(SeqCst) {
                     NEVER => {}
@@ -165,5 +169,160 @@ impl Slots {
     fn next(&self) -> Option<u64> {
         (self.done + 1..=self.done + SLOTS)
             .find(|tick| !self.slots[(tick % SLOTS) as usize].is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::AtomicUsize,
+        task::{Wake, Waker},
+    };
+
+    use super::*;
+    use crate::net::{Bounds, Id};
+
+    /// A session whose driver only counts how often it is woken.
+    struct Sleeper {
+        conn: Arc<Conn>,
+        woken: Arc<Count>,
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    impl Sleeper {
+        fn new() -> Self {
+            let bounds = Bounds { max_packets: 10, max_bytes: 1_000 };
+            let conn = Conn::server(now(), Arc::default(), Id::random().unwrap(), bounds);
+            Self { conn, woken: Arc::default() }
+        }
+
+        /// As a driver does at the end of its poll.
+        fn sleep(&self, wheel: &Wheel, time: Option<Duration>) {
+            self.conn.driver.register(&Waker::from(Arc::clone(&self.woken)));
+            wheel.arm(&self.conn, time.map(|time| now() + time));
+        }
+
+        fn woken(&self) -> usize {
+            self.woken.0.swap(0, SeqCst)
+        }
+    }
+
+    fn now() -> Instant {
+        time::Instant::now().into_std()
+    }
+
+    fn entries(wheel: &Wheel) -> usize {
+        wheel.shared.slots.lock().slots.iter().map(Vec::len).sum()
+    }
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_is_woken_within_a_tick_after_its_deadline_and_never_before() {
+        let wheel = Wheel::new(now());
+        // Also a deadline that has passed, and one that is many rounds of the wheel away.
+        for millis in [0, 1, 9, 10, 11, 500, 10_239, 10_240, 10_241, 25_000, 3_600_000] {
+            let sleeper = Sleeper::new();
+            sleeper.sleep(&wheel, Some(ms(millis)));
+            if millis > 0 {
+                time::sleep(ms(millis) - Duration::from_micros(500)).await;
+                assert_eq!(sleeper.woken(), 0, "before {millis} ms");
+            }
+            time::sleep(TICK + ms(1)).await;
+            assert_eq!(sleeper.woken(), 1, "after {millis} ms");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_moves_is_met_where_it_is_last() {
+        let wheel = Wheel::new(now());
+        let sleeper = Sleeper::new();
+        sleeper.sleep(&wheel, Some(ms(20_000)));
+        sleeper.sleep(&wheel, Some(ms(100))); // a call, say
+        time::sleep(ms(111)).await;
+        assert_eq!(sleeper.woken(), 1);
+        sleeper.sleep(&wheel, Some(ms(19_889)));
+        time::sleep(ms(1_000)).await;
+        sleeper.sleep(&wheel, Some(ms(30_000))); // a pong: the old place is only a place to look
+        time::sleep(ms(29_990)).await;
+        assert_eq!(sleeper.woken(), 0);
+        time::sleep(ms(21)).await;
+        assert_eq!(sleeper.woken(), 1);
+        sleeper.sleep(&wheel, Some(ms(1_000)));
+        sleeper.sleep(&wheel, None);
+        time::sleep(ms(100_000)).await;
+        assert_eq!((sleeper.woken(), entries(&wheel)), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_short_deadlines_before_a_long_one_leave_nothing_behind() {
+        let wheel = Wheel::new(now());
+        let sleeper = Sleeper::new();
+        for _ in 0..100 {
+            sleeper.sleep(&wheel, Some(ms(25_000)));
+            sleeper.sleep(&wheel, Some(ms(100)));
+            time::sleep(ms(120)).await;
+            assert_eq!(sleeper.woken(), 1);
+            sleeper.sleep(&wheel, Some(ms(25_000)));
+        }
+        time::sleep(ms(11_000)).await; // the places of old have been looked at
+        assert_eq!(entries(&wheel), 1);
+        time::sleep(ms(25_000)).await;
+        assert_eq!(sleeper.woken(), 1, "once, not for each time it was put there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn thousands_of_sessions_are_each_woken_in_time() {
+        let wheel = Wheel::new(now());
+        let start = now();
+        let sleepers: Vec<_> = (0..5_000_u64)
+            .map(|index| {
+                let sleeper = Sleeper::new();
+                let due = ms(index * 7_919 % 30_000);
+                sleeper.sleep(&wheel, Some(due));
+                (due, sleeper)
+            })
+            .collect();
+        let mut asleep: Vec<_> = sleepers.iter().collect();
+        for _ in 0..310 {
+            time::sleep(ms(100)).await;
+            let elapsed = now() - start;
+            asleep.retain(|(due, sleeper)| match sleeper.woken() {
+                0 => {
+                    assert!(
+                        *due + TICK + ms(1) > elapsed,
+                        "due at {due:?}, not woken at {elapsed:?}"
+                    );
+                    true
+                }
+                woken => {
+                    assert!(woken == 1 && *due <= elapsed);
+                    false
+                }
+            });
+        }
+        assert!(asleep.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_gone_is_forgotten() {
+        let wheel = Wheel::new(now());
+        let sleeper = Sleeper::new();
+        sleeper.sleep(&wheel, Some(ms(100)));
+        let weak = Arc::downgrade(&sleeper.conn);
+        drop(sleeper);
+        assert_eq!(weak.strong_count(), 0, "the wheel keeps nobody alive");
+        time::sleep(ms(120)).await;
+        assert_eq!((entries(&wheel), weak.weak_count()), (0, 0));
     }
 }
