@@ -19,6 +19,7 @@ use super::{
     extract::Farewell,
     guard,
     namespace::{Inner as NamespaceInner, Running, Verdict},
+    socket::AtWork,
 };
 use crate::{
     event::{Answer, Event, Refusal, Reply},
@@ -237,8 +238,11 @@ impl Lane {
             Err(panicked) => return self.refuse(id, &panicked.report(&namespace.name, name)),
         };
         let reply = event.started();
-        if handler.concurrent {
-            return detach(running, reply, self.context.clone(), name);
+        if handler.concurrent
+            && let Some(at_work) =
+                self.context.socket.0.begin_concurrent(self.context.shared.backlog.max_events)
+        {
+            return detach(at_work, running, reply, self.context.clone(), name);
         }
         match guard::poll(running.as_mut(), cx) {
             Poll::Ready(answer) => finished(answer, reply, &namespace.name, name),
@@ -353,8 +357,10 @@ async fn finish<T>(mut running: Running<T>, context: &Context, event: &str) {
     }
 }
 
-/// Runs a handler that later events of its socket do not wait for.
+/// Runs a handler that later events of its socket do not wait for. Past a bound on their number they do: then it is run
+/// like any other.
 fn detach(
+    at_work: AtWork,
     mut running: Running<Option<Answer>>,
     reply: Option<Reply>,
     context: Context,
@@ -363,6 +369,7 @@ fn detach(
     let event: Box<str> = event.into();
     tokio::spawn(async move {
         let answer = poll_fn(|cx| guard::poll(running.as_mut(), cx)).await;
+        drop(at_work);
         finished(answer, reply, context.socket.namespace(), &event);
     });
 }

@@ -3,7 +3,10 @@
 use std::{
     any::Any,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -44,6 +47,8 @@ pub(super) struct Inner {
     handshake: Option<Arc<Handshake>>,
     phase: Mutex<Phase>,
     data: OnceLock<SocketData>,
+    /// Concurrent handlers at work.
+    concurrent: AtomicU32,
 }
 
 /// ```text
@@ -80,7 +85,8 @@ impl Socket {
         handshake: Option<Arc<Handshake>>,
     ) -> Self {
         let phase = Mutex::new(Phase::Joining { held: Vec::new(), rooms: Vec::new() });
-        Self(Arc::new(Inner { id, namespace, conn, handshake, phase, data: OnceLock::new() }))
+        let (data, concurrent) = (OnceLock::new(), AtomicU32::new(0));
+        Self(Arc::new(Inner { id, namespace, conn, handshake, phase, data, concurrent }))
     }
 
     /// The public id: 20 characters, unique, and not the session's secret one.
@@ -266,6 +272,15 @@ impl Inner {
         }
     }
 
+    /// Counts one more concurrent handler, unless so many are at work already. Only the socket's lane calls this.
+    pub(super) fn begin_concurrent(self: &Arc<Self>, max: usize) -> Option<AtWork> {
+        let fits = (self.concurrent.load(Ordering::Relaxed) as usize) < max;
+        fits.then(|| {
+            self.concurrent.fetch_add(1, Ordering::Relaxed);
+            AtWork(Arc::clone(self))
+        })
+    }
+
     /// The packet's number in the outbox; `None` while it is held.
     pub(super) fn number(&self, number: Number) -> Option<u64> {
         match (number, &*self.phase.lock()) {
@@ -276,12 +291,28 @@ impl Inner {
     }
 }
 
+/// A concurrent handler at work.
+#[derive(Debug)]
+pub(super) struct AtWork(Arc<Inner>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.concurrent.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl ReplyPath for Inner {
     fn reply(&self, id: u64, answer: Answer) {
         if !self.has_left() {
             // A session that is closing waits for no acks.
             let _ = self.conn.push(Prepared::ack(&self.namespace.name, id, &answer.0), false);
         }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
