@@ -1,0 +1,180 @@
+//! Rooms, exceptions, own-id rooms, counts, volatile packets: who gets a broadcast, and what `Sent` says of it.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod common;
+
+use bytes::Bytes;
+use common::{serve, until};
+use sockeye::{
+    event::Args,
+    server::{Broadcast, EmitError, Namespace, SendState, Sent, Server, Socket},
+};
+use sockeye_testkit::{Heard, client::Client};
+
+async fn join(socket: Socket, Args((rooms,)): Args<(Vec<String>,)>) {
+    rooms.into_iter().for_each(|room| socket.join(room));
+}
+
+async fn leave(socket: Socket, Args((room,)): Args<(String,)>) {
+    socket.leave(room);
+}
+
+fn server() -> Server {
+    let namespace = || Namespace::new().on("join", join).on("leave", leave);
+    Server::builder().namespace("/", namespace()).namespace("/b", namespace()).build().unwrap()
+}
+
+/// Clients in these rooms, in the order given.
+async fn clients(url: &str, rooms: &[&[&str]]) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for rooms in rooms {
+        let mut client = Client::connect(url, "/", ()).await.unwrap();
+        client.call_raw("join", &(rooms,)).await.unwrap();
+        clients.push(client);
+    }
+    clients
+}
+
+/// Which of the clients got what was emitted last: each is sent a mark behind it.
+async fn reached(server: &Server, clients: &mut [Client]) -> String {
+    server.of("/").emit("mark", ()).unwrap();
+    let mut reached = String::new();
+    for (index, client) in clients.iter_mut().enumerate() {
+        loop {
+            match client.event().await.unwrap().name.as_str() {
+                "mark" => break,
+                _ => reached.push(char::from(b'a' + index as u8)),
+            }
+        }
+    }
+    reached
+}
+
+#[tokio::test]
+async fn rooms_make_a_union_and_exceptions_count_last() {
+    let server = server();
+    // Clients a to e.
+    let rooms: [&[&str]; 5] = [&["x"], &["x", "y"], &["y"], &[], &["z", "y", "x"]];
+    let mut clients = clients(&serve(&server).await, &rooms).await;
+    let ids: Vec<String> = clients.iter().map(|client| client.id().to_owned()).collect();
+    let all = || server.of("/");
+    let rows: Vec<(Broadcast, &str)> = vec![
+        (all(), "abcde"),
+        (all().to("x"), "abe"),
+        (all().to("x").to("y"), "abce"),
+        (all().within("x").within("x"), "abe"),
+        (all().to("x").except("y"), "a"),
+        (all().except("x"), "cd"),
+        (all().except("x").except("y"), "d"),
+        (all().to("nobody"), ""),
+        (all().to("nobody").to("z"), "e"),
+        (all().except("nobody"), "abcde"),
+        // A socket's id is its own room.
+        (all().to(ids[3].as_str()), "d"),
+        (all().to(ids[0].as_str()).to("x"), "abe"),
+        (all().except(ids[1].as_str()), "acde"),
+        (all().to("x").except(ids[4].as_str()), "ab"),
+        (all().to(""), ""),
+    ];
+    for (broadcast, expect) in rows {
+        let sent = broadcast.emit("said", ("hello", Bytes::from_static(b"x"))).unwrap();
+        assert_eq!(sent, Sent { queued: expect.len(), dropped: 0 }, "{broadcast:?}");
+        assert_eq!(reached(&server, &mut clients).await, expect, "{broadcast:?}");
+        assert_eq!(broadcast.sockets().len(), expect.len());
+    }
+    let mut counts = all().rooms();
+    counts.sort_unstable();
+    assert_eq!(counts, [("x".into(), 3), ("y".into(), 3), ("z".into(), 1)]);
+    assert_eq!((server.count("/", None), server.count("/", Some("x"))), (5, 3));
+    assert_eq!((server.count("/b", None), server.count("/nowhere", None)), (0, 0));
+}
+
+#[tokio::test]
+async fn a_socket_broadcasts_to_everybody_but_itself() {
+    let server = server();
+    let mut clients = clients(&serve(&server).await, &[&["x"], &["x"], &[]]).await;
+    let id = clients[0].id().to_owned();
+    let socket = server.of("/").to(id).sockets().remove(0);
+    assert_eq!(socket.broadcast().emit("said", ()).unwrap().queued, 2);
+    assert_eq!(reached(&server, &mut clients).await, "bc");
+    assert_eq!(socket.to("x").emit("said", ()).unwrap().queued, 1);
+    assert_eq!(reached(&server, &mut clients).await, "b");
+    socket.emit("said", ()).unwrap();
+    assert_eq!(reached(&server, &mut clients).await, "a");
+}
+
+#[tokio::test]
+async fn groups_are_moved_between_rooms() {
+    let server = server();
+    let mut clients = clients(&serve(&server).await, &[&["x"], &["x"], &[]]).await;
+    assert_eq!(server.of("/").to("x").join("y"), 2);
+    assert_eq!(server.of("/").to("x").leave("x"), 2);
+    server.of("/").to("x").emit("said", ()).unwrap();
+    assert_eq!(reached(&server, &mut clients).await, "");
+    server.of("/").to("y").emit("said", ()).unwrap();
+    assert_eq!(reached(&server, &mut clients).await, "ab");
+    clients[0].call_raw("leave", &"y").await.unwrap();
+    clients[0].call_raw("leave", &"never joined").await.unwrap();
+    assert_eq!(server.count("/", Some("y")), 1);
+    assert_eq!(server.of("/").except("y").disconnect(), 2);
+    assert!(matches!(clients[0].next().await.unwrap(), Heard::Disconnect { .. }));
+    assert_eq!(server.of("/").close(), 1);
+    clients[1].closed().await.unwrap();
+    until(|| server.sessions() == 2).await; // those made to leave have a session still
+    assert!(server.of("/").rooms().is_empty());
+}
+
+#[tokio::test]
+async fn a_socket_that_has_gone_does_nothing_any_more() {
+    let server = server();
+    let mut clients = clients(&serve(&server).await, &[&["x"]]).await;
+    let socket = server.of("/").sockets().remove(0);
+    assert!(socket.is_connected());
+    socket.disconnect();
+    socket.join("y");
+    assert!(!socket.is_connected());
+    assert!(matches!(socket.emit("said", ()), Err(EmitError::Disconnected)));
+    assert!(matches!(clients[0].next().await.unwrap(), Heard::Disconnect { .. }));
+    clients.remove(0).close().await.unwrap();
+    until(|| server.sessions() == 0).await;
+    socket.join("z");
+    socket.leave("x");
+    socket.disconnect();
+    socket.close();
+    assert!(socket.rooms().is_empty() && server.of("/").rooms().is_empty());
+    assert_eq!(server.of("/").emit("said", ()).unwrap(), Sent::default());
+}
+
+#[tokio::test]
+async fn nobody_is_reached_in_a_namespace_that_was_not_built() {
+    let server = server();
+    let _clients = clients(&serve(&server).await, &[&["x"]]).await;
+    assert_eq!(server.of("/nowhere").emit("said", ()).unwrap(), Sent::default());
+    assert_eq!(server.of("/b").emit("said", ()).unwrap(), Sent::default());
+}
+
+#[tokio::test]
+async fn reserved_names_are_refused_before_anybody_is_reached() {
+    let server = server();
+    for name in ["connect", "disconnect", "disconnecting", "connect_error", "newListener"] {
+        let error = server.of("/").emit(name, ()).unwrap_err();
+        assert!(matches!(&error, EmitError::ReservedName { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn volatile_packets_are_dropped_where_others_wait_and_handles_follow_the_rest() {
+    let server = server();
+    let mut clients = clients(&serve(&server).await, &[&[], &[]]).await;
+    let id = clients[0].id().to_owned();
+    let socket = server.of("/").to(id).sockets().remove(0);
+    // Nothing is written before this task lets the drivers run.
+    let first = socket.emit("said", ()).unwrap();
+    assert_eq!(first.state(), SendState::Queued);
+    assert!(matches!(socket.emit_volatile("said", ()), Err(EmitError::Busy)));
+    assert_eq!(server.of("/").volatile().emit("said", ()).unwrap(), Sent { queued: 1, dropped: 1 });
+    assert!(first.written().await);
+    assert_eq!(first.state(), SendState::Written);
+    assert!(socket.emit_volatile("said", ()).unwrap().written().await);
+    assert_eq!(reached(&server, &mut clients).await, "aab");
+}

@@ -1,0 +1,106 @@
+//! What is wired wrongly is told by `build`, which names the handler, never at the first event.
+
+use std::time::Duration;
+
+use sockeye::{
+    event::{Args, Refusal, State},
+    server::{Auth, Builder, Data, LastRooms, Namespace, Reason, Server},
+};
+
+#[track_caller]
+fn check(builder: Builder, expect: &str) {
+    match builder.build() {
+        Ok(_) => assert_eq!(expect, "", "it was built"),
+        Err(error) => assert_eq!(error.to_string(), expect),
+    }
+}
+
+fn root(namespace: Namespace) -> Builder {
+    Server::builder().namespace("/", namespace)
+}
+
+async fn nothing() {}
+
+#[test]
+fn the_handler_and_what_it_lacks_are_named() {
+    check(root(Namespace::new().on("say", nothing)), "");
+    check(
+        root(Namespace::new().on("say", async |_: State<u8>| {})),
+        "the handler of \"say\" on namespace \"/\" takes State<u8>, which nobody provides; give one to `builder.state(…)`",
+    );
+    check(root(Namespace::new().on("say", async |_: State<u8>| {})).state(1_u8), "");
+    check(
+        root(Namespace::new().on("say", async |_: Data<String>| {})),
+        "the handler of \"say\" on namespace \"/\" takes Data<alloc::string::String>, but no connect handler returns \
+         `Result<alloc::string::String, Refusal>`",
+    );
+    let joined = async || Ok::<_, Refusal>(7_u8);
+    check(root(Namespace::new().on_connect(joined).on("say", async |_: Data<u8>| {})), "");
+    check(
+        root(Namespace::new().on_connect(joined).on("say", async |_: Data<u16>| {})),
+        "the handler of \"say\" on namespace \"/\" takes Data<u16>, but the connect handler returns u8",
+    );
+    check(
+        root(Namespace::new().on_connect(async |_: Data<u8>| Ok::<_, Refusal>(7_u8))),
+        "the handler of \"connect\" on namespace \"/\" takes Data<u8>, but a connect handler is what creates it",
+    );
+    check(
+        root(Namespace::new().on_any(async |_: Auth<u8>, _: Args<()>| {})),
+        "the handler of \"any event\" on namespace \"/\" takes Auth, which does not exist for an event handler",
+    );
+    check(
+        root(Namespace::new().on("say", async |_: LastRooms| {})),
+        "the handler of \"say\" on namespace \"/\" takes LastRooms, which does not exist for an event handler",
+    );
+    check(
+        root(Namespace::new().on_connect(async |_: Reason| {})),
+        "the handler of \"connect\" on namespace \"/\" takes Reason, which does not exist for a connect handler",
+    );
+    check(
+        root(Namespace::new().on_disconnect(async |_: Auth<u8>| {})),
+        "the handler of \"disconnect\" on namespace \"/\" takes Auth, which does not exist for a disconnect handler",
+    );
+    check(root(Namespace::new().on_disconnect(async |_: Reason, _: LastRooms| {})), "");
+}
+
+#[test]
+fn names_are_checked() {
+    check(
+        root(Namespace::new().on("disconnect", nothing)),
+        "the handler of \"disconnect\" on namespace \"/\" is a name that Socket.IO keeps for itself and no client can \
+         send; use `on_connect` or `on_disconnect`, or another name",
+    );
+    check(
+        root(Namespace::new().on("say", nothing).on("say", nothing)),
+        "the handler of \"say\" on namespace \"/\" is given twice; keep one",
+    );
+    check(
+        root(Namespace::new().on_connect(nothing).on_connect(nothing)),
+        "the handler of \"connect\" on namespace \"/\" is given twice; keep one",
+    );
+    check(
+        Server::builder().namespace("chat", Namespace::new()),
+        "namespace \"chat\" must begin with \"/\" and have no comma",
+    );
+    check(
+        root(Namespace::new()).namespace("/", Namespace::new()),
+        "namespace \"/\" is given twice; put its handlers into one `Namespace`",
+    );
+    check(
+        Server::builder(),
+        "no namespace is given; add one, e.g. `.namespace(\"/\", Namespace::new())`",
+    );
+}
+
+#[test]
+fn times_and_bounds_are_checked() {
+    let ok = || root(Namespace::new());
+    check(ok().ping_interval(Duration::ZERO), "ping_interval is 0ns; it must be at least 1 ms");
+    check(ok().write_timeout(Duration::ZERO), "write_timeout is 0ns; it must be at least 1 ms");
+    check(ok().max_payload_bytes(0), "max_payload_bytes is 0; it must be at least 1");
+    check(ok().outbox(0, 1), "outbox max_packets is 0; it must be at least 1");
+    check(
+        ok().backlog(1, 0, Duration::from_secs(1)),
+        "backlog max_bytes is 0; it must be at least 1",
+    );
+}
