@@ -355,12 +355,14 @@ impl<U: Upper> Future for Driver<U> {
         }
         let more_to_read = this.phase != Phase::Done && this.read(now, cx);
         this.settle(now);
+        // Reading goes on while the WebSocket is closed: the peer's close frame has to be heard.
+        let resumed = this.phase != Phase::Running && std::mem::take(&mut this.paused);
         let more_to_flush = this.flush(now, cx, dirty::end());
         if this.phase == Phase::Done && !more_to_flush {
             return Poll::Ready(());
         }
         this.schedule(now);
-        if more_to_read || more_to_flush {
+        if more_to_read || more_to_flush || resumed {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
