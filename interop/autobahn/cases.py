@@ -29,7 +29,10 @@ def _take_uncompressed_replies(case):
     on_message = case.onMessage
 
     def on_any_message(self, message, binary):
-        on_message(self, message.encode() if isinstance(message, str) else message, binary)
+        if isinstance(message, str):
+            # Bytes come as text of one character per byte.
+            message = message.encode("latin-1" if binary else "utf-8")
+        on_message(self, message, binary)
 
     case.onMessage = on_any_message
 

@@ -63,8 +63,9 @@ async def client_case(name, testee):
     async with kosoku.run_fuzzingserver([name], host="127.0.0.1", port=0) as suite:
         async with Proxy(("127.0.0.1", suite.port), "client") as proxy:
             url = f"ws://127.0.0.1:{proxy.port}/runCase?case=1&agent=peer"
+            silent = asyncio.subprocess.DEVNULL
             child = await asyncio.create_subprocess_exec(
-                *testee, url, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
+                *testee, url, stdin=silent, stdout=silent, stderr=silent
             )
             try:
                 await asyncio.wait_for(child.wait(), cases.patience_s(name))

@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::features::Peers;
 use crate::run::{command, run};
-use crate::{features, peers, tools};
+use crate::{autobahn, features, peers, tools};
 
 /// Tests that launch npm, PyPI or browser peers live in binaries of this name.
 const NEEDS_PEERS: &str = "binary(/^peer_/)";
@@ -16,7 +16,8 @@ pub(crate) fn all() -> Outcome {
     // With this set, a peer test that finds its peer missing fails instead of skipping itself.
     run(command("cargo", ["nextest", "run", "--workspace"]).env("SOCKEYE_PEERS", "required"))?;
     doc_tests()?;
-    features::check(Peers::Ran)
+    features::check(Peers::Ran)?;
+    autobahn::check(true)
 }
 
 /// Runs what needs no peers.
