@@ -15,7 +15,8 @@ use tokio::{
 
 use super::{Options, UpgradeError, WebSocket, upgrade};
 
-/// Longest request, in bytes: browsers send cookies of 4 KiB, and more than one.
+/// Longest request, in bytes: browsers send cookies of 4 KiB, and more than one. hyper may overlook the excess of
+/// the last read.
 const MAX_REQUEST_BYTES: usize = 32 * 1024;
 
 /// Most headers of a request.
@@ -60,7 +61,7 @@ where
 
 /// As [`accept`], with options.
 ///
-/// A request may have 32 KiB and 100 headers, and must be there within
+/// A request may have about 32 KiB and 100 headers, and must be there within
 /// [`handshake_timeout`](Options::handshake_timeout).
 ///
 /// # Errors

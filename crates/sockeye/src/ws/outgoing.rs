@@ -23,9 +23,9 @@ pub(super) struct Outgoing {
     max_bytes: usize,
     /// Whether the stream has taken bytes that it may still hold.
     unflushed: bool,
-    /// Whether the stream has failed; nothing is kept from then on.
-    failed: bool,
-    /// Why it failed, until somebody is told.
+    /// Whether nothing is kept any more.
+    is_closed: bool,
+    /// Why the stream failed, until somebody is told.
     failure: Option<io::Error>,
 }
 
@@ -38,14 +38,14 @@ impl Outgoing {
             written: 0,
             max_bytes,
             unflushed: false,
-            failed: false,
+            is_closed: false,
             failure: None,
         }
     }
 
     /// Appends a message. A caller that respects the bound asks [`Self::is_full`] before.
     pub(super) fn push(&mut self, message: Message<'_>) {
-        if self.failed {
+        if self.is_closed {
             return;
         }
         // A stream that is never quite empty must not keep what it has taken.
@@ -57,27 +57,25 @@ impl Outgoing {
         self.encoder.encode(message, key, &mut self.frames);
     }
 
-    /// Writes until nothing waits. A failure of the stream is kept for [`Self::failure`].
+    /// Writes until nothing waits. A failure of the stream is kept for [`Self::take_failure`].
     pub(super) fn poll_write<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<()>
     where
         S: AsyncWrite + Unpin,
     {
         if let Err(error) = ready!(self.poll_write_all(stream, cx)) {
             tracing::debug!(target: "sockeye::ws", %error, "write failed");
-            self.fail(error);
+            self.close();
+            self.failure = Some(error);
         }
         Poll::Ready(())
     }
 
-    /// Drops what waits, for `error`.
-    pub(super) fn fail(&mut self, error: io::Error) {
-        if !self.failed {
-            self.failed = true;
-            self.frames = Vec::new();
-            self.written = 0;
-            self.unflushed = false;
-            self.failure = Some(error);
-        }
+    /// Drops what waits, and whatever follows.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.frames = Vec::new();
+        self.written = 0;
+        self.unflushed = false;
     }
 
     /// Why the stream failed, told once.
@@ -85,8 +83,8 @@ impl Outgoing {
         self.failure.take()
     }
 
-    pub(super) fn is_failed(&self) -> bool {
-        self.failed
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Whether as much waits as may wait.

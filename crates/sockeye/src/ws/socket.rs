@@ -279,8 +279,10 @@ impl WebSocket {
 
     fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.wakers.sender.register(cx.waker());
-        self.advance(now());
-        if self.outgoing.is_failed() || !self.is_open() {
+        if self.outgoing.is_full() {
+            self.advance(now()); // not before: what is fed leaves together
+        }
+        if self.outgoing.is_closed() || !self.is_open() {
             return Poll::Ready(Err(self.send_error()));
         }
         if self.outgoing.is_full() { Poll::Pending } else { Poll::Ready(Ok(())) }
@@ -289,7 +291,7 @@ impl WebSocket {
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.wakers.sender.register(cx.waker());
         self.advance(now());
-        if self.outgoing.is_failed() {
+        if self.outgoing.is_closed() {
             return Poll::Ready(Err(self.send_error()));
         }
         if self.outgoing.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
@@ -321,6 +323,28 @@ impl WebSocket {
         if self.phase == Phase::Ended {
             return;
         }
+        let waker = Waker::from(Arc::clone(&self.wakers));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            self.take_outputs(now);
+            let was_full = self.outgoing.is_full();
+            if self.outgoing.poll_write(&mut self.stream, &mut cx).is_pending() {
+                return;
+            }
+            if !was_full {
+                break; // otherwise a pong may have waited for the room that there is now
+            }
+        }
+        if let Phase::Ending { shut, .. } = &mut self.phase
+            && !*shut
+        {
+            // Whether it succeeds no longer matters to anybody.
+            *shut = Pin::new(&mut self.stream).poll_shutdown(&mut cx).is_ready();
+        }
+    }
+
+    /// Takes what the machine wants to say, as far as there is room.
+    fn take_outputs(&mut self, now: Instant) {
         // An open machine only says pongs, and forgets all but the latest: they can wait for room. Once it is no longer
         // open it says a few things more, and the end must not wait behind a peer that reads nothing.
         while !(self.outgoing.is_full() && self.machine.is_open()) {
@@ -333,17 +357,6 @@ impl WebSocket {
                 }
                 None => break,
             }
-        }
-        let waker = Waker::from(Arc::clone(&self.wakers));
-        let mut cx = Context::from_waker(&waker);
-        if self.outgoing.poll_write(&mut self.stream, &mut cx).is_pending() {
-            return;
-        }
-        if let Phase::Ending { shut, .. } = &mut self.phase
-            && !*shut
-        {
-            // Whether it succeeds no longer matters to anybody.
-            *shut = Pin::new(&mut self.stream).poll_shutdown(&mut cx).is_ready();
         }
     }
 
@@ -360,7 +373,7 @@ impl WebSocket {
     fn finish(&mut self, failure: Option<Error>) {
         self.phase = Phase::Ended;
         self.failure = self.failure.take().or(failure);
-        self.outgoing.fail(io::ErrorKind::NotConnected.into());
+        self.outgoing.close();
         self.unread = Unread::default();
         self.sleep = None;
         self.wakers.sender.wake();
