@@ -55,6 +55,11 @@ impl Read {
     }
 }
 
+/// Lets time pass, for what must not happen meanwhile.
+pub(crate) async fn pass(time: Duration) {
+    time::sleep(time).await;
+}
+
 /// Waits until `condition` holds, by letting others run; the test runner's limit bounds it.
 pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {

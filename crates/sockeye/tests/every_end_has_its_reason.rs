@@ -1,0 +1,209 @@
+//! However a session or a socket ends, `on_disconnect` gets the reason, the client its close frame, and nothing is left.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Notes, Read, pass, serve, until};
+use sockeye::{
+    event::{Args, State},
+    server::{Builder, Namespace, Reason, Server, Socket},
+};
+use sockeye_proto::wire::ws::Message;
+use sockeye_testkit::{Heard, client::Client};
+
+async fn left(reason: Reason, socket: Socket, State(notes): State<Notes>) {
+    notes.add(format!("{} {reason}", socket.namespace()));
+}
+
+async fn end(socket: Socket, Args((close,)): Args<(bool,)>) {
+    if close { socket.close() } else { socket.disconnect() }
+}
+
+async fn scene(change: impl FnOnce(Builder) -> Builder) -> (Server, String, Read) {
+    let (notes, read) = Notes::new();
+    let namespace = || Namespace::new().on_disconnect(left).on("end", end);
+    let builder =
+        Server::builder().state(notes).namespace("/", namespace()).namespace("/b", namespace());
+    let server = change(builder).build().unwrap();
+    (server.clone(), serve(&server).await, read)
+}
+
+/// Waits until the session is gone, and with it all that belonged to it.
+async fn gone(server: &Server) {
+    until(|| server.sessions() == 0).await;
+    assert_eq!((server.count("/", None), server.count("/b", None)), (0, 0));
+}
+
+#[tokio::test]
+async fn the_client_closes_the_websocket() {
+    let (server, url, mut read) = scene(|builder| builder).await;
+    let mut client = Client::connect(&url, "/", ()).await.unwrap();
+    client.join("/b", ()).await.unwrap();
+    client.close().await.unwrap();
+    let mut notes = [read.next().await, read.next().await];
+    notes.sort_unstable();
+    assert_eq!(notes, ["/ transport close", "/b transport close"]);
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn the_stream_ends_or_breaks() {
+    let (server, url, mut read) = scene(|builder| builder).await;
+    drop(Client::connect(&url, "/", ()).await.unwrap());
+    assert_eq!(read.next().await, "/ transport close");
+    Client::connect(&url, "/", ()).await.unwrap().abort().unwrap();
+    assert_eq!(read.next().await, "/ transport error");
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn the_client_sends_the_close_packet() {
+    let (server, url, mut read) = scene(|builder| builder).await;
+    let mut client = Client::connect(&url, "/", ()).await.unwrap();
+    client.send_text("1").await.unwrap();
+    client.closed().await.unwrap();
+    assert_eq!(client.close_frame(), Some((1000, "transport close")));
+    assert_eq!(read.next().await, "/ transport close");
+    drop(client);
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn the_client_leaves_the_namespace() {
+    let (server, url, mut read) = scene(|builder| builder).await;
+    let mut client = Client::connect(&url, "/", ()).await.unwrap();
+    client.leave().await.unwrap();
+    assert_eq!(read.next().await, "/ client namespace disconnect");
+    client.join("/b", ()).await.unwrap();
+    assert_eq!(server.sessions(), 1);
+}
+
+#[tokio::test]
+async fn the_server_disconnects_the_socket_or_closes_the_session() {
+    let (server, url, mut read) = scene(|builder| builder).await;
+    let mut client = Client::connect(&url, "/b", ()).await.unwrap();
+    client.join("/", ()).await.unwrap();
+    client.emit("end", &false).await.unwrap();
+    assert!(matches!(client.next().await.unwrap(), Heard::Disconnect { .. }));
+    assert_eq!(read.next().await, "/ server namespace disconnect");
+    assert_eq!(server.count("/b", None), 1);
+    client.join("/", ()).await.unwrap();
+    client.emit("end", &true).await.unwrap();
+    client.closed().await.unwrap();
+    assert_eq!(client.close_frame(), Some((1000, "server namespace disconnect")));
+    let mut notes = [read.next().await, read.next().await];
+    notes.sort_unstable();
+    assert_eq!(notes, ["/ server namespace disconnect", "/b server namespace disconnect"]);
+    drop(client);
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn the_client_breaks_the_protocol() {
+    let (server, url, mut read) = scene(|builder| builder.max_payload_bytes(1_000)).await;
+    let long = format!(r#"42["{}"]"#, "x".repeat(1_000));
+    for (message, reason, code) in [
+        (Message::Text("x"), "parse error", 1002),
+        (Message::Text(""), "parse error", 1002),
+        (Message::Text("2"), "transport error", 1002),
+        (Message::Text("42[]"), "forced close", 1002),
+        (Message::Text("40"), "forced close", 1002),
+        (Message::Binary(b"x"), "forced close", 1002),
+        (Message::Text(&long), "transport error", 1009),
+    ] {
+        let mut client = Client::connect(&url, "/", ()).await.unwrap();
+        client.send_message(message).await.unwrap();
+        client.closed().await.unwrap();
+        assert_eq!(client.close_frame().map(|(code, _)| code), Some(code), "{message:?}");
+        assert_eq!(read.next().await, format!("/ {reason}"), "{message:?}");
+    }
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn nobody_answers_the_ping() {
+    let millis = Duration::from_millis;
+    let quick = |builder: Builder| builder.ping_interval(millis(60)).ping_timeout(millis(40));
+    let (server, url, mut read) = scene(quick).await;
+    let start = std::time::Instant::now();
+    let client = Client::connect(&url, "/", ()).await.unwrap();
+    // The client reads only when it is asked to.
+    assert_eq!(read.next().await, "/ ping timeout");
+    assert!(start.elapsed() >= millis(100), "{:?}", start.elapsed());
+    drop(client);
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn pings_keep_a_session_that_answers() {
+    let millis = Duration::from_millis;
+    let quick = |builder: Builder| builder.ping_interval(millis(20)).ping_timeout(millis(500));
+    let (server, url, mut read) = scene(quick).await;
+    let mut client = Client::connect(&url, "/", ()).await.unwrap();
+    let _ = tokio::time::timeout(millis(300), client.next()).await;
+    assert_eq!((server.sessions(), read.rest().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn who_joins_nothing_is_closed() {
+    let quick = |builder: Builder| builder.connect_timeout(Duration::from_millis(50));
+    let (server, url, _) = scene(quick).await;
+    let mut client = Client::open(&url).await.unwrap();
+    client.closed().await.unwrap();
+    assert_eq!(client.close_frame(), Some((1000, "forced server close")));
+    drop(client);
+    gone(&server).await;
+    let joined = Client::connect(&url, "/", ()).await.unwrap();
+    pass(Duration::from_millis(150)).await;
+    assert_eq!(server.sessions(), 1);
+    drop(joined);
+}
+
+#[tokio::test]
+async fn after_a_pause_a_silent_client_is_still_lost() {
+    let millis = Duration::from_millis;
+    let (notes, mut read) = Notes::new();
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    type Gate = State<std::sync::Arc<tokio::sync::Semaphore>>;
+    let wait = async |State(gate): Gate| gate.acquire().await.unwrap().forget();
+    let done = async |State(notes): State<Notes>| notes.add("done");
+    let namespace = Namespace::new().on("wait", wait).on("done", done).on_disconnect(left);
+    let server = Server::builder()
+        .state(notes)
+        .state(std::sync::Arc::clone(&gate))
+        .ping_interval(millis(60))
+        .ping_timeout(millis(40))
+        .backlog(4, 1_000, Duration::from_secs(60))
+        .namespace("/", namespace)
+        .build()
+        .unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    for _ in 0..8 {
+        client.emit("wait", &()).await.unwrap();
+    }
+    client.emit("done", &()).await.unwrap();
+    // Paused, the server can't have heard a pong: no fault of the client's.
+    pass(millis(300)).await;
+    assert_eq!((server.sessions(), read.rest().len()), (1, 0));
+    gate.add_permits(8);
+    assert_eq!(read.next().await, "done");
+    assert_eq!(read.next().await, "/ ping timeout");
+}
+
+#[tokio::test]
+async fn a_thousand_sessions_leave_nothing_behind() {
+    let (server, url, _read) = scene(|builder| builder).await;
+    for _ in 0..10 {
+        let mut clients = Vec::new();
+        for _ in 0..100 {
+            let mut client = Client::connect(&url, "/", ()).await.unwrap();
+            client.join("/b", ()).await.unwrap();
+            clients.push(client);
+        }
+        assert_eq!((server.sessions(), server.count("/b", None)), (100, 100));
+        drop(clients);
+        gone(&server).await;
+    }
+}
