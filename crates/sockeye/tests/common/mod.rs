@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use sockeye::server::Server;
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time,
@@ -65,4 +66,15 @@ pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         tokio::task::yield_now().await;
     }
+}
+
+/// Writes these bytes to a server and reads until it ends the stream.
+pub(crate) async fn exchange(url: &str, bytes: &[u8]) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let read = time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    read.expect("an end within ten seconds").unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
