@@ -19,7 +19,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let cli = Cli::parse();
     let mut options = Options::default().max_message_bytes(16 * 1024 * 1024);
     if cli.deflate {
-        options = options.deflate(Deflate::default());
+        // Some servers ask a client to keep no context only if it says that it can.
+        options = options.deflate(Deflate::default().client_no_context_takeover(true));
     }
     let mut socket = Connect::new(cli.url).options(options).connect().await?;
     while let Some(message) = socket.recv().await? {

@@ -1,6 +1,6 @@
 //! The client's side: from a URL to an open connection.
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{future::poll_fn, io, pin::pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -136,7 +136,7 @@ impl Connect {
     pub async fn connect(self) -> Result<WebSocket, ConnectError> {
         let address = Address::parse(&self.url)?;
         let deadline = Deadline::new(self.options.handshake_timeout);
-        let mut keys = Keys::new().map_err(|error| ConnectError::Randomness(error.to_string()))?;
+        let mut keys = Keys::new().map_err(ConnectError::Randomness)?;
         let mut offer =
             Offer::new(keys.next()).protocols(self.options.protocols.iter().map(String::as_str))?;
         if let Some(config) = self.options.deflate {
@@ -225,7 +225,7 @@ pub enum ConnectError {
     Certificates(#[from] TlsError),
     /// The system has no randomness to give.
     #[error("no randomness for the handshake: {0}")]
-    Randomness(String),
+    Randomness(#[source] io::Error),
     /// The server can't be reached: name, TCP, TLS or time.
     #[error(transparent)]
     Dial(#[from] DialError),

@@ -1,6 +1,6 @@
 //! Mask keys that nobody can guess (RFC 6455 §5.3, §10.3).
 
-use std::fmt;
+use std::{fmt, io};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
@@ -14,9 +14,9 @@ impl Keys {
     /// # Errors
     ///
     /// The system has no randomness to give.
-    pub(super) fn new() -> Result<Self, getrandom::Error> {
+    pub(super) fn new() -> io::Result<Self> {
         let mut seed = [0; 32];
-        getrandom::fill(&mut seed)?;
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
         Ok(Self(Box::new(StdRng::from_seed(seed))))
     }
 

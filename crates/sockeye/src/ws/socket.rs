@@ -87,7 +87,10 @@ enum Phase {
     /// unread resets it, and the peer may lose our last words.
     Ending {
         until: Instant,
+        /// Our side is shut.
         shut: bool,
+        /// The peer's side has ended.
+        ended: bool,
     },
     Ended,
 }
@@ -136,7 +139,7 @@ impl WebSocket {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let keys = match role {
-            Role::Client => Some(Keys::new().map_err(io::Error::other)?),
+            Role::Client => Some(Keys::new()?),
             Role::Server => None,
         };
         let stream = Stream::Other(Box::new(stream));
@@ -335,11 +338,12 @@ impl WebSocket {
                 break; // otherwise a pong may have waited for the room that there is now
             }
         }
-        if let Phase::Ending { shut, .. } = &mut self.phase
-            && !*shut
-        {
+        if let Phase::Ending { shut, ended, .. } = &mut self.phase {
             // Whether it succeeds no longer matters to anybody.
-            *shut = Pin::new(&mut self.stream).poll_shutdown(&mut cx).is_ready();
+            *shut = *shut || Pin::new(&mut self.stream).poll_shutdown(&mut cx).is_ready();
+            if *shut && *ended {
+                self.finish(None);
+            }
         }
     }
 
@@ -365,7 +369,7 @@ impl WebSocket {
         if self.failure.is_none() && !self.machine.is_clean() {
             self.finish(Some(Error::CloseTimeout)); // who does not answer will not listen either
         } else if self.phase == Phase::Running {
-            self.phase = Phase::Ending { until: now + LINGER, shut: false };
+            self.phase = Phase::Ending { until: now + LINGER, shut: false, ended: false };
         }
     }
 
@@ -390,10 +394,17 @@ impl WebSocket {
             }
             return Poll::Ready(message);
         }
+        if matches!(self.phase, Phase::Ending { ended: true, .. }) {
+            return Poll::Pending; // until our last words are out
+        }
         scratch::with(|buffer| {
             let mut read = ReadBuf::new(buffer);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
                 Ok(()) if read.filled().is_empty() => {
+                    if let Phase::Ending { ended, .. } = &mut self.phase {
+                        *ended = true;
+                        return Poll::Ready(None);
+                    }
                     self.machine.handle_eof();
                     self.lose(io::ErrorKind::UnexpectedEof.into(), cx);
                     Poll::Ready(None)

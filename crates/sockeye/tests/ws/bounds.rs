@@ -150,6 +150,12 @@ async fn a_silent_peer_is_asked_then_given_up() {
 }
 
 #[test]
+fn a_connection_can_go_to_any_task() {
+    fn check<T: Send + Unpin + 'static>() {}
+    check::<WebSocket>();
+}
+
+#[test]
 fn an_idle_connection_is_small() {
     let bytes = size_of::<WebSocket>();
     assert!(bytes <= 400, "{bytes}");

@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt as _};
 use sockeye::ws::{Close, CloseCode, Error, Message, Options, Role};
 use tokio::time::Instant;
 
-use crate::raw::{CLOSE, TEXT, pair};
+use crate::raw::{BINARY, CLOSE, TEXT, pair};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -168,4 +168,22 @@ async fn closing_from_the_sending_half_sets_the_receiving_halfs_clock() {
     tokio::task::yield_now().await; // it waits, without a deadline
     sink.close().await.unwrap();
     assert!(matches!(receiver.await.unwrap(), Some(Err(Error::CloseTimeout))));
+}
+
+#[tokio::test]
+async fn a_peer_that_ends_its_side_still_gets_everything() {
+    let (mut ours, mut raw) = pair(Role::Server, &Options::default(), 100);
+    let peer = async {
+        raw.close(1000, "").await;
+        raw.shut().await;
+        raw.expect(BINARY, &[5; 10_000]).await;
+        assert_eq!(raw.closed().await, 1000);
+        raw.end().await;
+    };
+    let ours = async {
+        ours.feed(vec![5; 10_000].into()).await.unwrap();
+        assert_eq!(ours.recv().await.unwrap(), Some(close(1000, "")));
+        assert_eq!(ours.recv().await.unwrap(), None);
+    };
+    tokio::join!(ours, peer);
 }
