@@ -166,3 +166,47 @@ pub enum DialError {
         after: Duration,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn address() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn addresses_that_refuse_are_passed_over() {
+        let (refusing, refused) = address().await;
+        drop(refusing);
+        let (_listener, taken) = address().await;
+        let stream = connect_any(vec![refused, refused, taken]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), taken);
+        let failure = connect_any(vec![refused, refused]).await.unwrap_err();
+        assert_eq!(failure.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(connect_any(vec![]).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_never_answers_only_costs_its_head_start() {
+        // An address for documentation (RFC 5737): nothing answers there, or a router says so.
+        let silent = SocketAddr::from(([192, 0, 2, 1], 9));
+        let (_listener, taken) = address().await;
+        let stream = connect_any(vec![silent, taken]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), taken);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_names_the_step() {
+        let deadline = Deadline::new(Duration::from_secs(3));
+        let failure = deadline.within(Step::Tls, std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "the TLS handshake was not done 3s after the start; the network or the server is slow or silent"
+        );
+    }
+}

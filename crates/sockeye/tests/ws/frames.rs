@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use sockeye::ws::{Error, Message, Options, Role, WebSocket};
+use proptest::{collection::vec, prelude::*};
+use sockeye::ws::{CloseCode, Error, Message, Options, Role, WebSocket};
 
 use crate::raw::{BINARY, PING, PONG, Raw, TEXT, pair};
 
@@ -178,4 +179,45 @@ async fn a_message_may_be_as_long_as_the_limit() {
     let (mut ours, mut raw) = pair(Role::Server, &options, 1 << 20);
     raw.send(BINARY, &[1; 1_000]).await;
     assert_eq!(ours.recv().await.unwrap(), Some(vec![1; 1_000].into()));
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    prop_oneof![".*".prop_map(Message::from), vec(any::<u8>(), 0..3_000).prop_map(Message::from),]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_one_end_sends_the_other_receives(
+        messages in vec(message(), 0..20),
+        pipe_bytes in 1_usize..5_000,
+        max_queued_bytes in 1_usize..5_000,
+        client_sends: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let options = Options::default().max_queued_bytes(max_queued_bytes);
+            let (client, server) = tokio::io::duplex(pipe_bytes);
+            let client = WebSocket::from_stream(client, Role::Client, &options).unwrap();
+            let server = WebSocket::from_stream(server, Role::Server, &options).unwrap();
+            let (mut from, mut to) = if client_sends { (client, server) } else { (server, client) };
+            let sends = async {
+                for message in &messages {
+                    from.feed(message.clone()).await.unwrap();
+                }
+                from.flush().await.unwrap();
+                from.close(CloseCode::NORMAL, "").await.unwrap();
+            };
+            let receives = async {
+                for message in &messages {
+                    assert_eq!(to.recv().await.unwrap().as_ref(), Some(message));
+                }
+                assert!(matches!(to.recv().await.unwrap(), Some(Message::Close(_))));
+                assert_eq!(to.recv().await.unwrap(), None);
+                drop(to);
+            };
+            tokio::join!(sends, receives);
+        });
+    }
 }
