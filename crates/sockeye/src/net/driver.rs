@@ -57,6 +57,8 @@ pub(crate) enum Pressure {
     Pause {
         /// When it becomes [`Pressure::Overload`].
         until: Instant,
+        /// Past the second bound: if reading can't pause, it is [`Pressure::Overload`] already.
+        full: bool,
     },
     /// Past the second bound: give up on the peer.
     Overload,
@@ -67,7 +69,9 @@ impl Pressure {
     pub(crate) fn worse(self, other: Self) -> Self {
         match (self, other) {
             (Self::Overload, _) | (_, Self::Overload) => Self::Overload,
-            (Self::Pause { until: a }, Self::Pause { until: b }) => Self::Pause { until: a.min(b) },
+            (Self::Pause { until: a, full: f }, Self::Pause { until: b, full: g }) => {
+                Self::Pause { until: a.min(b), full: f || g }
+            }
             (pause @ Self::Pause { .. }, Self::Calm) | (Self::Calm, pause) => pause,
         }
     }
@@ -189,16 +193,20 @@ impl<U: Upper> Driver<U> {
         if self.phase != Phase::Running {
             return false;
         }
-        let paused = match self.upper.pressure(now) {
-            Pressure::Calm => false,
-            Pressure::Overload => {
-                tracing::warn!(target: "sockeye::engine", "session is cut: its handlers lag too far behind");
-                self.conn.machine(|machine| machine.close(Reason::Overload));
-                true
+        let (paused, overload) = match self.upper.pressure(now) {
+            Pressure::Calm => (false, false),
+            Pressure::Pause { full, .. } => {
+                // A handler may be waiting for an ack that is still unread: then reading must go on.
+                let must_read = self.conn.machine(|machine| machine.has_acks());
+                (!must_read, must_read && full)
             }
-            // A handler may be waiting for an ack that is still unread: then reading must go on.
-            Pressure::Pause { .. } => self.conn.machine(|machine| !machine.has_acks()),
+            Pressure::Overload => (true, true),
         };
+        if overload {
+            tracing::warn!(target: "sockeye::engine", "session is cut: its handlers lag too far behind");
+            self.conn.machine(|machine| machine.close(Reason::Overload));
+        }
+        let paused = paused || overload;
         if self.paused != paused {
             self.paused = paused;
             self.conn.machine(|machine| machine.set_paused(now, paused));
@@ -327,7 +335,7 @@ impl<U: Upper> Driver<U> {
         let machine = self.conn.machine(|machine| machine.next_deadline());
         let stalled = self.conn.outbox(|outbox| outbox.stalled_since());
         let pause = match (self.phase, self.upper.pressure(now)) {
-            (Phase::Running, Pressure::Pause { until }) => Some(until),
+            (Phase::Running, Pressure::Pause { until, .. }) => Some(until),
             _ => None,
         };
         let linger = match self.phase {

@@ -299,14 +299,13 @@ impl Queue {
     fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
         let Some(since) = self.behind_since else { return Pressure::Calm };
         let until = since + backlog.max_pause;
-        if now >= until
-            || self.waiting.len() >= backlog.max_events * HARD_FACTOR
-            || self.bytes >= backlog.max_bytes * HARD_FACTOR
-        {
-            Pressure::Overload
-        } else {
-            Pressure::Pause { until }
+        if now >= until {
+            return Pressure::Overload;
         }
+        // What one read brings may be more than that: it is only too much if it goes on.
+        let full = self.waiting.len() >= backlog.max_events.saturating_mul(HARD_FACTOR)
+            || self.bytes >= backlog.max_bytes.saturating_mul(HARD_FACTOR);
+        Pressure::Pause { until, full }
     }
 
     fn is_behind(&self, backlog: Backlog) -> bool {
