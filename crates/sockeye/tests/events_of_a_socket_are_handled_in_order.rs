@@ -222,6 +222,44 @@ async fn a_handler_that_never_gets_on_costs_the_session_in_the_end() {
 }
 
 #[tokio::test]
+async fn a_burst_that_one_read_brings_is_no_overload() {
+    let bound =
+        |builder: sockeye::server::Builder| builder.backlog(4, 1_000_000, Duration::from_secs(60));
+    let Scene { url, gate, mut read, .. } = scene(bound).await;
+    let mut client = Client::connect(&url, "/", ()).await.unwrap();
+    client.emit("slow", &()).await.unwrap();
+    assert_eq!(read.next().await, "begins ");
+    let mut burst = Vec::new();
+    for _ in 0..500 {
+        burst.extend(b"\x81\x8b\0\0\0\x0042[\"quick\"]"); // masked with zeros
+    }
+    client.send_bytes(&burst).await.unwrap();
+    // Behind it, to know that it has been read.
+    let mut witness = Client::connect(&url, "/", ()).await.unwrap();
+    witness.emit("quick", &1).await.unwrap();
+    assert_eq!(read.next().await, "quick 1");
+    gate.add_permits(1);
+    assert_eq!(read.next().await, "ends ");
+    for _ in 0..500 {
+        assert_eq!(read.next().await, "quick ");
+    }
+}
+
+#[tokio::test]
+async fn acks_outstanding_a_flood_that_does_not_end_is_an_overload() {
+    let bound =
+        |builder: sockeye::server::Builder| builder.backlog(4, 1_000_000, Duration::from_secs(60));
+    let Scene { url, mut read, .. } = scene(bound).await;
+    let mut client = Client::connect(&url, "/", ()).await.unwrap();
+    client.emit("ask", &()).await.unwrap();
+    assert_eq!(read.next().await, "asks");
+    for _ in 0..200 {
+        client.emit("quick", &()).await.unwrap();
+    }
+    assert_eq!(read.next().await, "left []: overload");
+}
+
+#[tokio::test]
 async fn pauses_that_end_in_time_never_add_up_to_an_overload() {
     let max_pause = Duration::from_millis(300);
     let bound = |builder: sockeye::server::Builder| builder.backlog(4, 1_000_000, max_pause);
