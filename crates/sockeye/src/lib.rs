@@ -5,3 +5,11 @@ mod net;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod ws;
+
+// The examples of the READMEs are doc tests, in the repository only: the published crate has its README elsewhere.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {
+    #[doc = include_str!("../../../README.zh-CN.md")]
+    mod zh_cn {}
+}
