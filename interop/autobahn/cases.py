@@ -30,8 +30,8 @@ def _take_uncompressed_replies(case):
 
     def on_any_message(self, message, binary):
         if isinstance(message, str):
-            # It has one character per byte, be it text or not.
-            message = message.encode("latin-1")
+            # Bytes come as text of one character per byte.
+            message = message.encode("latin-1" if binary else "utf-8")
         on_message(self, message, binary)
 
     case.onMessage = on_any_message
