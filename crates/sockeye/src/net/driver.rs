@@ -285,11 +285,9 @@ impl<U: Upper> Driver<U> {
             match output.message() {
                 Some(message) => {
                     let frame = Prepared::websocket(message);
+                    let is_close = matches!(output, websocket::Output::Close(_));
                     self.conn.outbox(|outbox| {
-                        outbox.push_control(frame);
-                        if matches!(output, websocket::Output::Close(_)) {
-                            outbox.seal();
-                        }
+                        if is_close { outbox.push_close(frame) } else { outbox.push_pong(frame) }
                     });
                 }
                 None if matches!(self.phase, Phase::Closing { .. }) => {

@@ -50,6 +50,7 @@ pub(crate) struct Outbox {
     tcp: Option<OwnedWriteHalf>,
     /// Whether somebody will flush it: the driver was woken, or the session is on a dirty list.
     scheduled: bool,
+    pong_is_last: bool,
     sealed: bool,
     /// A push came up against the bound: the peer is a slow consumer.
     overflowed: bool,
@@ -80,6 +81,7 @@ impl Outbox {
             written: 0,
             tcp: None,
             scheduled: false,
+            pong_is_last: false,
             sealed: false,
             overflowed: false,
             failed: false,
@@ -116,22 +118,39 @@ impl Outbox {
         }
         self.bytes = bytes;
         self.queue.push_back(packet);
+        self.pong_is_last = false;
         self.pushed += 1;
         Ok(self.pushed)
     }
 
+    /// Appends a pong; it takes the place of one that is last in the queue, so that pings can't fill it.
+    pub(super) fn push_pong(&mut self, frame: Prepared) {
+        // The front may be written in part already.
+        if self.pong_is_last
+            && self.queue.len() > 1
+            && let Some(last) = self.queue.back_mut()
+        {
+            self.bytes = self.bytes - last.wire_bytes() + frame.wire_bytes();
+            *last = frame;
+        } else {
+            self.push_control(frame);
+            self.pong_is_last = true;
+        }
+    }
+
+    /// Appends a close frame and accepts nothing more; what waits will still be written.
+    pub(super) fn push_close(&mut self, frame: Prepared) {
+        self.push_control(frame);
+        self.sealed = true;
+    }
+
     /// Appends a WebSocket control frame; those are few, and not the application's to lose.
-    pub(super) fn push_control(&mut self, frame: Prepared) {
+    fn push_control(&mut self, frame: Prepared) {
         if !self.failed {
             self.bytes += frame.wire_bytes();
             self.queue.push_back(frame);
             self.pushed += 1;
         }
-    }
-
-    /// Accepts nothing more; what waits will still be written.
-    pub(super) fn seal(&mut self) {
-        self.sealed = true;
     }
 
     /// Ends the stream towards the peer: TCP sends what it has, then its end.
@@ -303,4 +322,192 @@ fn gather<'q>(
         }
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use sockeye_proto::wire::{packet::Kind, ws::Message};
+
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { max_packets: 20, max_bytes: 2_000 };
+
+    fn packet(text_bytes: usize, attachments: &[usize]) -> Prepared {
+        let attachments = attachments.iter().map(|bytes| Bytes::from(vec![b'a'; *bytes])).collect();
+        let text = format!("[{:?}]", "x".repeat(text_bytes));
+        Prepared::packet(Kind::Event, "/", None, &text, attachments)
+    }
+
+    fn pong(payload: &[u8]) -> Prepared {
+        Prepared::websocket(Message::Pong(payload))
+    }
+
+    fn content(packets: &[Prepared]) -> Vec<u8> {
+        packets.iter().flat_map(Prepared::slices).flatten().copied().collect()
+    }
+
+    /// What must hold between any two calls.
+    #[track_caller]
+    fn check(outbox: &Outbox) {
+        let bytes: usize = outbox.queue.iter().map(Prepared::wire_bytes).sum();
+        assert_eq!(outbox.bytes, bytes);
+        let front = outbox.queue.front().map_or(1, Prepared::wire_bytes);
+        assert!(outbox.front_written < front, "{} of {front}", outbox.front_written);
+        if !outbox.failed {
+            assert_eq!(outbox.pushed - outbox.written, outbox.queue.len() as u64);
+        }
+    }
+
+    /// Writes at most `capacity` bytes into `out`.
+    fn flush(outbox: &mut Outbox, mut capacity: usize, out: &mut Vec<u8>) -> Flushed {
+        outbox.flush(Instant::now(), |slices| {
+            assert!(slices.iter().all(|slice| !slice.is_empty()));
+            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+            let count = capacity.min(offered);
+            if count == 0 {
+                return Poll::Pending;
+            }
+            capacity -= count;
+            out.extend(slices.iter().flat_map(|slice| slice.iter()).take(count));
+            Poll::Ready(Ok(count))
+        })
+    }
+
+    #[derive(Clone, Debug)]
+    enum Deed {
+        Push { text_bytes: usize, attachments: Vec<usize>, volatile: bool },
+        Pong(u8),
+        Flush(usize),
+    }
+
+    fn any_deed() -> impl Strategy<Value = Deed> {
+        let attachments = prop::collection::vec(0..90_usize, 0..4);
+        prop_oneof![
+            4 => (0..300_usize, attachments, prop::bool::weighted(0.2)).prop_map(
+                |(text_bytes, attachments, volatile)| Deed::Push { text_bytes, attachments, volatile }
+            ),
+            1 => any::<u8>().prop_map(Deed::Pong),
+            3 => (0..700_usize).prop_map(Deed::Flush),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_accepted_is_written_in_order_and_counted(
+            deeds in prop::collection::vec(any_deed(), 0..80),
+        ) {
+            let mut outbox = Outbox::new();
+            let mut accepted = Vec::new();
+            let mut out = Vec::new();
+            for deed in deeds {
+                match deed {
+                    Deed::Push { text_bytes, attachments, volatile } => {
+                        let packet = packet(text_bytes, &attachments);
+                        let busy = volatile && !outbox.queue.is_empty();
+                        match outbox.push(packet.clone(), BOUNDS, volatile) {
+                            Ok(number) => {
+                                accepted.push(packet);
+                                prop_assert_eq!(number, accepted.len() as u64);
+                                prop_assert!(!busy);
+                            }
+                            Err(PushError::Busy) => prop_assert!(busy),
+                            Err(PushError::Full) => prop_assert!(outbox.is_overflowed()),
+                            Err(PushError::Closed) => prop_assert!(outbox.sealed),
+                        }
+                        prop_assert!(outbox.queue.len() <= BOUNDS.max_packets + 1);
+                    }
+                    Deed::Pong(payload) => {
+                        let replaced = outbox.pong_is_last && outbox.queue.len() > 1;
+                        outbox.push_pong(pong(&[payload]));
+                        if replaced {
+                            accepted.pop();
+                        }
+                        accepted.push(pong(&[payload]));
+                    }
+                    Deed::Flush(capacity) => {
+                        let flushed = flush(&mut outbox, capacity, &mut out);
+                        prop_assert_eq!(flushed == Flushed::All, outbox.queue.is_empty());
+                        prop_assert_eq!(flushed == Flushed::Blocked, outbox.stalled_since().is_some());
+                    }
+                }
+                check(&outbox);
+            }
+            prop_assert_eq!(flush(&mut outbox, usize::MAX, &mut out), Flushed::All);
+            check(&outbox);
+            prop_assert_eq!(outbox.written(), accepted.len() as u64);
+            prop_assert_eq!(out, content(&accepted));
+        }
+    }
+
+    #[test]
+    fn pings_of_a_peer_that_does_not_read_leave_one_pong_waiting() {
+        let mut outbox = Outbox::new();
+        let said = packet(3, &[]);
+        outbox.push(said.clone(), BOUNDS, false).unwrap();
+        for payload in 0..100 {
+            outbox.push_pong(pong(&[payload]));
+            check(&outbox);
+        }
+        let mut out = Vec::new();
+        assert_eq!(flush(&mut outbox, usize::MAX, &mut out), Flushed::All);
+        assert_eq!(out, content(&[said, pong(&[99])]));
+    }
+
+    #[test]
+    fn bounds_are_met_to_the_packet_and_to_the_byte() {
+        let mut outbox = Outbox::new();
+        for _ in 0..BOUNDS.max_packets {
+            outbox.push(packet(1, &[]), BOUNDS, false).unwrap();
+        }
+        assert_eq!(outbox.push(packet(1, &[]), BOUNDS, false), Err(PushError::Full));
+        assert!(outbox.is_overflowed());
+        assert_eq!(outbox.push(packet(1, &[]), BOUNDS, false), Err(PushError::Closed));
+
+        let mut outbox = Outbox::new();
+        let whole = packet(1_990, &[]);
+        let bounds = Bounds { max_bytes: whole.wire_bytes() + 5, ..BOUNDS };
+        outbox.push(whole, bounds, false).unwrap();
+        assert_eq!(outbox.push(packet(0, &[]), bounds, false), Err(PushError::Full));
+
+        let mut outbox = Outbox::new();
+        outbox.push(packet(5_000, &[5_000]), BOUNDS, false).unwrap(); // the first may be larger
+        check(&outbox);
+    }
+
+    #[test]
+    fn nothing_is_accepted_behind_a_close_frame() {
+        let mut outbox = Outbox::new();
+        outbox.push_close(Prepared::websocket(Message::Close(None)));
+        assert_eq!(outbox.push(packet(1, &[]), BOUNDS, false), Err(PushError::Closed));
+        let mut out = Vec::new();
+        assert_eq!(flush(&mut outbox, usize::MAX, &mut out), Flushed::All);
+        assert_eq!(out, [0x88, 0]);
+    }
+
+    #[test]
+    fn a_failure_forgets_all_and_is_told_to_every_later_flush() {
+        for error in [Ok(0), Err(io::ErrorKind::BrokenPipe.into())] {
+            let mut outbox = Outbox::new();
+            outbox.push(packet(10, &[]), BOUNDS, false).unwrap();
+            flush(&mut outbox, 3, &mut Vec::new());
+            let mut result = Some(error);
+            let flushed = outbox.flush(Instant::now(), |_| Poll::Ready(result.take().unwrap()));
+            assert_eq!(flushed, Flushed::Failed);
+            assert!(outbox.is_failed() && outbox.queue.is_empty() && outbox.bytes == 0);
+            outbox.push_pong(pong(b"x"));
+            assert_eq!(flush(&mut outbox, 10, &mut Vec::new()), Flushed::Failed);
+            assert_eq!(outbox.written(), 0);
+        }
+    }
+
+    #[test]
+    fn who_claims_the_flush_is_the_only_one_until_it_is_done() {
+        let mut outbox = Outbox::new();
+        assert!(outbox.schedule());
+        assert!(!outbox.schedule());
+        flush(&mut outbox, 0, &mut Vec::new());
+        assert!(outbox.schedule());
+    }
 }
