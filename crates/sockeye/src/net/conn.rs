@@ -168,3 +168,14 @@ impl fmt::Debug for Conn {
         f.debug_struct("Conn").finish_non_exhaustive() // the sid is a secret
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_small() {
+        // What tens of thousands of idle sessions cost; more needs a reason.
+        assert!(size_of::<Conn>() <= 432, "{}", size_of::<Conn>());
+    }
+}

@@ -117,3 +117,16 @@ impl Drop for Dispatcher {
         self.shared.sessions.remove(self.conn.sid);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Driver;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        // What tens of thousands of idle sessions cost; more needs a reason.
+        assert!(size_of::<Driver<Dispatcher>>() <= 312, "{}", size_of::<Driver<Dispatcher>>());
+        assert!(size_of::<Lane>() <= 56, "{}", size_of::<Lane>());
+    }
+}
