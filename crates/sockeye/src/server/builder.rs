@@ -8,7 +8,7 @@ use sockeye_proto::{
 };
 use thiserror::Error;
 
-use super::{Namespace, Server, lane::Backlog, sessions::Sessions, shared::Shared};
+use super::{Namespace, Server, call::LONGEST, lane::Backlog, sessions::Sessions, shared::Shared};
 use crate::{
     event::States,
     net::{Bounds, Wheel},
@@ -138,9 +138,13 @@ impl Builder {
             ("ping_timeout", config.timing.ping_timeout),
             ("connect_timeout", config.connect_timeout),
             ("write_timeout", write_timeout),
+            ("backlog max_pause", backlog.max_pause),
         ] {
             if time < Duration::from_millis(1) {
                 return Err(BuildError::TooShort { option, time });
+            }
+            if time > LONGEST {
+                return Err(BuildError::TooLong { option, time });
             }
         }
         for (option, number) in [
@@ -216,6 +220,14 @@ pub enum BuildError {
     /// A time too short to count.
     #[error("{option} is {time:?}; it must be at least 1 ms")]
     TooShort {
+        /// The builder's method.
+        option: &'static str,
+        /// What it was given.
+        time: Duration,
+    },
+    /// A time so long that deadlines can't hold it.
+    #[error("{option} is {time:?}; it must be at most {LONGEST:?}")]
+    TooLong {
         /// The builder's method.
         option: &'static str,
         /// What it was given.
