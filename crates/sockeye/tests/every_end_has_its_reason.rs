@@ -3,11 +3,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use common::{Notes, Read, pass, serve, until};
 use sockeye::{
-    event::{Args, State},
+    event::{Args, Refusal, State},
     server::{Builder, Namespace, Reason, Server, Socket},
 };
 use sockeye_proto::wire::ws::Message;
@@ -193,17 +193,45 @@ async fn after_a_pause_a_silent_client_is_still_lost() {
 }
 
 #[tokio::test]
-async fn a_thousand_sessions_leave_nothing_behind() {
-    let (server, url, _read) = scene(|builder| builder).await;
-    for _ in 0..10 {
+async fn hundreds_of_sessions_leave_nothing_behind() {
+    // Each socket's data holds one more reference, which goes when all that belongs to the socket has gone.
+    let token = Arc::new(());
+    let connect = async |State(token): State<Arc<()>>, socket: Socket| {
+        socket.join("room");
+        socket.emit("welcome", "x".repeat(1_000))?;
+        Ok::<_, Refusal>(token)
+    };
+    let ask = async |socket: Socket| {
+        let _ = socket.call("asked", ()).timeout::<u8>(Duration::from_secs(3600)).await;
+    };
+    let namespace = || Namespace::new().on_connect(connect).on("ask", ask).on_disconnect(left);
+    let (notes, _read) = Notes::new();
+    let builder = Server::builder().state(notes).state(Arc::clone(&token));
+    let builder = builder.namespace("/", namespace()).namespace("/b", namespace());
+    let server = builder.build().unwrap();
+    let url = serve(&server).await;
+    let before = Arc::strong_count(&token);
+    for _ in 0..5 {
         let mut clients = Vec::new();
-        for _ in 0..100 {
+        for index in 0..50 {
             let mut client = Client::connect(&url, "/", ()).await.unwrap();
             client.join("/b", ()).await.unwrap();
+            if index % 2 == 0 {
+                client.emit("ask", &()).await.unwrap();
+                client.emit("ask", &()).await.unwrap(); // it waits
+            }
             clients.push(client);
         }
-        assert_eq!((server.sessions(), server.count("/b", None)), (100, 100));
-        drop(clients);
+        assert_eq!((server.sessions(), server.count("/b", Some("room"))), (50, 50));
+        assert_eq!(Arc::strong_count(&token), before + 100);
+        for (index, client) in clients.into_iter().enumerate() {
+            match index % 3 {
+                0 => client.close().await.unwrap(),
+                1 => client.abort().unwrap(),
+                _ => drop(client),
+            }
+        }
         gone(&server).await;
+        until(|| Arc::strong_count(&token) == before).await;
     }
 }

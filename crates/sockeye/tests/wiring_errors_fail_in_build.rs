@@ -97,6 +97,11 @@ fn times_and_bounds_are_checked() {
     let ok = || root(Namespace::new());
     check(ok().ping_interval(Duration::ZERO), "ping_interval is 0ns; it must be at least 1 ms");
     check(ok().write_timeout(Duration::ZERO), "write_timeout is 0ns; it must be at least 1 ms");
+    check(
+        ok().connect_timeout(Duration::MAX),
+        "connect_timeout is 18446744073709551615.999999999s; it must be at most 946080000s",
+    );
+    check(ok().backlog(1, 1, Duration::ZERO), "backlog max_pause is 0ns; it must be at least 1 ms");
     check(ok().max_payload_bytes(0), "max_payload_bytes is 0; it must be at least 1");
     check(ok().outbox(0, 1), "outbox max_packets is 0; it must be at least 1");
     check(
