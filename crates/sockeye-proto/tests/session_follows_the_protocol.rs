@@ -487,6 +487,20 @@ fn nobody_waits_for_an_ack_of_a_session_that_is_over() {
 }
 
 #[test]
+fn an_ack_that_is_forgotten_is_nobodys() {
+    let mut server = Server::joined(&["/", "/a"]);
+    let deadline = server.now + Duration::from_secs(5);
+    server.session.expect_ack("/", 0, deadline, 1).unwrap();
+    assert_eq!(server.session.forget_ack("/a", 0), None);
+    assert_eq!(server.session.forget_ack("/nowhere", 0), None);
+    assert_eq!(server.session.forget_ack("/", 0), Some(1));
+    assert_eq!(server.session.forget_ack("/", 0), None);
+    assert_eq!((server.receive("430[]").as_deref(), server.session.has_acks()), (Ok(""), false));
+    server.at(10).unwrap();
+    assert!(server.acks.is_empty());
+}
+
+#[test]
 fn acks_have_a_bound() {
     let config = Arc::new(Config { max_acks: 2, ..Config::default() });
     let now = Instant::now();

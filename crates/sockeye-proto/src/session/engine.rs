@@ -243,6 +243,11 @@ impl<A> Session<A> {
         self.mux.expect_ack(namespace, id, deadline, token, self.config.max_acks)
     }
 
+    /// Stops waiting for an ack and gives its token back; when it comes, it is ignored.
+    pub fn forget_ack(&mut self, namespace: &str, id: u64) -> Option<A> {
+        self.mux.forget_ack(namespace, id)
+    }
+
     /// Ends the session; the first reason counts.
     pub fn close(&mut self, reason: Reason) {
         if self.is_closed() {

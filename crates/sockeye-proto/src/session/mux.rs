@@ -166,6 +166,12 @@ impl<A> Mux<A> {
         }
     }
 
+    /// Stops waiting for an ack.
+    pub(super) fn forget_ack(&mut self, namespace: &str, id: u64) -> Option<A> {
+        let key = self.members[self.position(namespace)?].key;
+        self.acks.take(key, id)
+    }
+
     /// An ack whose deadline has passed.
     pub(super) fn expired_ack(&mut self, now: Instant) -> Option<A> {
         self.acks.expired(now)
