@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{Notes, serve};
+use futures_util::FutureExt as _;
 use sockeye::{
     event::{Ack, AckSender, Args, NoAnswer, RawArgs, Refusal, State, Value},
     server::{CallError, Namespace, Server, Socket},
@@ -210,6 +211,31 @@ async fn a_call_to_a_client_that_goes_away_ends() {
     client.event().await.unwrap();
     client.close().await.unwrap();
     assert_eq!(read.next().await, "the client disconnected before it answered");
+}
+
+#[tokio::test]
+async fn calls_that_wait_have_a_bound_that_dropping_them_gives_back() {
+    let server = Server::builder().namespace("/", Namespace::new()).build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    let socket = server.of("/").sockets().remove(0);
+    let hour = Duration::from_secs(3600);
+    for _ in 0..2 {
+        let mut calls = Vec::new();
+        for _ in 0..10_000 {
+            let mut call = Box::pin(socket.call("asked", ()).timeout::<u8>(hour));
+            assert!(call.as_mut().now_or_never().is_none());
+            calls.push(call);
+        }
+        let refused = socket.call("asked", ()).timeout::<u8>(hour).now_or_never();
+        assert!(matches!(refused, Some(Err(CallError::TooManyCalls))), "{refused:?}");
+        for _ in 0..10_000 {
+            client.event().await.unwrap();
+        }
+    }
+    // The ack of a call that was dropped is ignored.
+    client.send_text("430[1]").await.unwrap();
+    socket.emit("still there", ()).unwrap();
+    assert_eq!(client.event().await.unwrap().name, "still there");
 }
 
 #[tokio::test]

@@ -63,17 +63,41 @@ impl<T: ToArgs> Call<T> {
         });
         let deadline = (tokio::time::Instant::now() + timeout.min(LONGEST)).into_std();
         let conn = &socket.0.conn;
-        conn.command(|machine| machine.expect_ack(&namespace.name, id, deadline, on_ack))
-            .map_err(|_| EmitError::Disconnected)?;
+        let full = conn.command(|machine| {
+            let refused = machine.expect_ack(&namespace.name, id, deadline, on_ack).is_err();
+            refused.then(|| !machine.is_closed())
+        });
+        match full {
+            Some(true) if socket.is_connected() => return Err(CallError::TooManyCalls),
+            Some(_) => return Err(EmitError::Disconnected.into()),
+            None => {}
+        }
+        let mut expected = Expected { socket: Some(&socket), id };
         socket.deliver(packet, false)?;
-        drop(socket);
-        match receiver.await {
+        let outcome = receiver.await;
+        expected.socket = None;
+        match outcome {
             Ok(Ok(answer)) => match RemoteError::read(&answer) {
                 Some(error) => Err(CallError::Refused(error)),
                 None => Ok(R::from_ack(&answer)?),
             },
             Ok(Err(AckFailure::Expired)) => Err(CallError::Timeout { after: timeout }),
             Ok(Err(AckFailure::Lost)) | Err(_) => Err(CallError::Disconnected),
+        }
+    }
+}
+
+/// An ack that is waited for; forgotten if the call is dropped, so that it counts no more.
+struct Expected<'s> {
+    socket: Option<&'s Socket>,
+    id: u64,
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        if let Some(socket) = self.socket {
+            let namespace = socket.namespace();
+            drop(socket.0.conn.command(|machine| machine.forget_ack(namespace, self.id)));
         }
     }
 }
@@ -103,6 +127,11 @@ pub enum CallError {
     /// The client answered something of another type.
     #[error("the ack is not of the expected type: {0}")]
     Type(#[from] ArgsError),
+    /// So many calls of the session wait for acks that one more is refused; the client has not seen the event.
+    #[error(
+        "too many calls wait for acks of this session; call less often, or with a shorter timeout"
+    )]
+    TooManyCalls,
     /// The event could not be sent; the client has not seen it.
     #[error(transparent)]
     Emit(#[from] EmitError),
