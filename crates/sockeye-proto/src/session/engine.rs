@@ -225,6 +225,15 @@ impl<A> Session<A> {
         left
     }
 
+    /// Leaves every joined namespace, as [`Self::leave`] does one.
+    pub fn leave_all(&mut self, now: Instant) {
+        while !self.is_closed()
+            && let Some(namespace) = self.mux.any_joined()
+        {
+            self.leave(now, &namespace);
+        }
+    }
+
     /// Waits for the ack `id` of a packet that is about to be sent.
     ///
     /// # Errors

@@ -146,6 +146,12 @@ impl<A> Mux<A> {
         joined
     }
 
+    /// A namespace that is joined, if there is one.
+    pub(super) fn any_joined(&self) -> Option<Box<str>> {
+        let joined = self.members.iter().find(|member| member.state == State::Joined);
+        joined.map(|member| member.namespace.clone())
+    }
+
     /// Waits for an ack of a packet about to be sent; gives the token back if that is impossible.
     pub(super) fn expect_ack(
         &mut self,

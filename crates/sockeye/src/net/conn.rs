@@ -15,6 +15,19 @@ use sockeye_proto::{
 
 use super::{Bounds, Id, PushError, dirty, outbox::Outbox};
 
+/// Drivers to wake once a lock is gone.
+#[must_use = "the drivers sleep until they are woken"]
+#[derive(Default)]
+pub(crate) struct Wakes(Vec<Arc<Conn>>);
+
+impl Wakes {
+    pub(crate) fn wake(self) {
+        for conn in self.0 {
+            conn.driver.wake();
+        }
+    }
+}
+
 /// What became of an ack that this side waited for.
 pub(crate) type AckOutcome<'m> = Result<Payload<'m>, AckFailure>;
 
@@ -74,6 +87,37 @@ impl Conn {
         packet: Prepared,
         volatile: bool,
     ) -> Result<u64, PushError> {
+        let (result, wake) = self.enqueue(packet, volatile);
+        if wake {
+            self.driver.wake();
+        }
+        result
+    }
+
+    /// As [`Self::push`] for callers that hold a lock: the driver, if it has to be woken, is added to `wakes`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`].
+    pub(crate) fn push_under_lock(
+        self: &Arc<Self>,
+        packet: Prepared,
+        volatile: bool,
+        wakes: &mut Wakes,
+    ) -> Result<u64, PushError> {
+        let (result, wake) = self.enqueue(packet, volatile);
+        if wake {
+            wakes.0.push(Arc::clone(self));
+        }
+        result
+    }
+
+    /// Appends a packet; `true` if the driver must be woken, because nobody else will flush it.
+    fn enqueue(
+        self: &Arc<Self>,
+        packet: Prepared,
+        volatile: bool,
+    ) -> (Result<u64, PushError>, bool) {
         let (result, schedule, direct) = {
             let mut outbox = self.outbox.lock();
             let result = outbox.push(packet, self.bounds, volatile);
@@ -84,10 +128,7 @@ impl Conn {
             };
             (result, schedule, outbox.is_direct() && result.is_ok())
         };
-        if schedule && !(direct && dirty::add(self)) {
-            self.driver.wake();
-        }
-        result
+        (result, schedule && !(direct && dirty::add(self)))
     }
 
     /// Changes the machine from outside the driver, which is woken: its deadline may have changed.

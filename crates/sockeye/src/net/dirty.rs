@@ -13,14 +13,30 @@ thread_local! {
     static DIRTY: RefCell<Option<Vec<Arc<Conn>>>> = const { RefCell::new(None) };
 }
 
+/// A driver's poll, during which this thread collects.
+#[must_use = "it ends when it is dropped"]
+pub(super) struct Collecting(());
+
 /// Begins to collect; what an earlier poll left over comes first.
-pub(super) fn begin(left_over: Vec<Arc<Conn>>) {
+pub(super) fn begin(left_over: Vec<Arc<Conn>>) -> Collecting {
     DIRTY.set(Some(left_over));
+    Collecting(())
 }
 
-/// Ends it and gives the list.
-pub(super) fn end() -> Vec<Arc<Conn>> {
-    DIRTY.take().unwrap_or_default()
+impl Collecting {
+    /// Ends it and gives the list.
+    pub(super) fn end(self) -> Vec<Arc<Conn>> {
+        DIRTY.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        // Something is left only if the poll panicked: then each session's own driver has to flush it.
+        for conn in DIRTY.take().unwrap_or_default() {
+            conn.driver.wake();
+        }
+    }
 }
 
 /// Puts a session on this thread's list; `false` if no driver is being polled here.

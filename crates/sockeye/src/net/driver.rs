@@ -21,7 +21,7 @@ use tokio::{io::AsyncWrite, time};
 
 use super::{
     Conn, OnAck, Stream, Wheel, dirty,
-    outbox::{Flushed, Outbox},
+    outbox::{Flushed, Outbox, copy_together},
     scratch,
     stream::Io,
 };
@@ -29,7 +29,7 @@ use super::{
 /// Reads of one poll, so that a flood on one session does not starve the others on this thread.
 const READS_PER_POLL: usize = 8;
 /// Other sessions flushed in one poll; the rest follows in the next.
-const FLUSHES_PER_POLL: usize = 256;
+const FLUSHES_PER_POLL: usize = 1_024;
 /// How long after the close handshake the peer may take to end its side of the stream.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -354,7 +354,7 @@ impl<U: Upper> Future for Driver<U> {
         let this = self.get_mut();
         this.conn.driver.register(cx.waker());
         let now = time::Instant::now().into_std();
-        dirty::begin(std::mem::take(&mut this.unflushed));
+        let dirty = dirty::begin(std::mem::take(&mut this.unflushed));
         this.handle_timeout(now);
         if this.phase == Phase::Running {
             this.upper.poll(cx);
@@ -363,7 +363,7 @@ impl<U: Upper> Future for Driver<U> {
         this.settle(now);
         // Reading goes on while the WebSocket is closed: the peer's close frame has to be heard.
         let resumed = this.phase != Phase::Running && std::mem::take(&mut this.paused);
-        let more_to_flush = this.flush(now, cx, dirty::end());
+        let more_to_flush = this.flush(now, cx, dirty.end());
         if this.phase == Phase::Done && !more_to_flush {
             return Poll::Ready(());
         }
@@ -394,13 +394,8 @@ fn flush_stream(
             return Pin::new(&mut *stream).poll_write_vectored(cx, slices);
         }
         scratch::with(|buffer| {
-            let mut used = 0;
-            for slice in slices {
-                let part = slice.len().min(buffer.len() - used);
-                buffer[used..used + part].copy_from_slice(&slice[..part]);
-                used += part;
-            }
-            Pin::new(&mut *stream).poll_write(cx, &buffer[..used])
+            let copied = copy_together(slices, buffer);
+            Pin::new(&mut *stream).poll_write(cx, &buffer[..copied])
         })
     });
     match Pin::new(stream).poll_flush(cx) {

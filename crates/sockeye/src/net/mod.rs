@@ -13,7 +13,7 @@ mod stream;
 mod tls;
 mod wheel;
 
-pub(crate) use conn::{AckFailure, Conn, OnAck};
+pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
 #[cfg(feature = "client")]
 pub(crate) use dial::{Deadline, dial};
 #[cfg(feature = "client")]

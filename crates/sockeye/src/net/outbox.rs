@@ -12,6 +12,8 @@ use sockeye_proto::wire::prepared::Prepared;
 use thiserror::Error;
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify};
 
+use super::scratch;
+
 /// Slices of one vectored write.
 const SLICES: usize = 64;
 
@@ -294,12 +296,32 @@ impl Outbox {
     }
 }
 
-/// Writes as much as fits. One slice is worth a call of its own: the kernel does less for it.
+/// Up to here, copying small frames together costs less than a vectored write of them.
+const MAX_COPIED_BYTES: usize = 8 * 1024;
+
+/// Writes as much as fits.
 fn try_write(tcp: &OwnedWriteHalf, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     match slices {
         [slice] => tcp.try_write(slice),
+        slices if slices.iter().map(|slice| slice.len()).sum::<usize>() <= MAX_COPIED_BYTES => {
+            scratch::with(|buffer| {
+                let copied = copy_together(slices, buffer);
+                tcp.try_write(&buffer[..copied])
+            })
+        }
         slices => tcp.try_write_vectored(slices),
     }
+}
+
+/// Copies as much as fits and says how much that is.
+pub(super) fn copy_together(slices: &[IoSlice<'_>], buffer: &mut [u8]) -> usize {
+    let mut copied = 0;
+    for slice in slices {
+        let part = slice.len().min(buffer.len() - copied);
+        buffer[copied..copied + part].copy_from_slice(&slice[..part]);
+        copied += part;
+    }
+    copied
 }
 
 /// Collects what is next to write, beginning `skip` bytes into the front packet.

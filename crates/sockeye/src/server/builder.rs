@@ -72,10 +72,9 @@ impl Builder {
 
     /// Largest message accepted from a client, in bytes. Default: 1,000,000.
     ///
-    /// All attachments of one packet together may be ten times as large.
+    /// All attachments of one packet together are bounded by [`Self::packet_limits`].
     pub fn max_payload_bytes(mut self, bytes: usize) -> Self {
         self.config.max_payload_bytes = bytes;
-        self.config.packets.max_attachments_bytes = bytes.saturating_mul(10);
         self
     }
 
@@ -85,9 +84,15 @@ impl Builder {
         self
     }
 
-    /// Bounds on one packet: attachments, arguments, depth of its JSON.
+    /// Bounds on one packet: attachments (10, together 10,000,000 bytes), arguments, depth of its JSON.
     pub fn packet_limits(mut self, limits: packet::Limits) -> Self {
         self.config.packets = limits;
+        self
+    }
+
+    /// Acks that one client may owe this side at a time. Default: 10,000; the reference server has no limit.
+    pub fn max_acks(mut self, count: usize) -> Self {
+        self.config.max_acks = count;
         self
     }
 

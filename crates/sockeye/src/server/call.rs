@@ -73,7 +73,7 @@ impl<T: ToArgs> Call<T> {
             None => {}
         }
         let mut expected = Expected { socket: Some(&socket), id };
-        socket.deliver(packet, false)?;
+        socket.send(packet, false)?;
         let outcome = receiver.await;
         expected.socket = None;
         match outcome {
@@ -129,7 +129,7 @@ pub enum CallError {
     Type(#[from] ArgsError),
     /// So many calls of the session wait for acks that one more is refused; the client has not seen the event.
     #[error(
-        "too many calls wait for acks of this session; call less often, or with a shorter timeout"
+        "too many calls wait for acks of this session; call less often, with a shorter timeout, or raise `max_acks`"
     )]
     TooManyCalls,
     /// The event could not be sent; the client has not seen it.

@@ -114,6 +114,8 @@ impl Upper for Dispatcher {
 
 impl Drop for Dispatcher {
     fn drop(&mut self) {
+        // Lanes are left only if the driver was dropped half-way, by a panic or by the end of its runtime.
+        self.closed(Reason::TransportError);
         self.shared.sessions.remove(self.conn.sid);
     }
 }

@@ -14,6 +14,8 @@ use sockeye_proto::{
     wire::{packet::Limits, payload::Payload},
 };
 
+use tokio::runtime::Handle;
+
 use super::{
     Context,
     extract::Farewell,
@@ -167,7 +169,8 @@ impl Lane {
             return;
         }
         context.farewell = Some(Box::new(Farewell { reason, rooms }));
-        tokio::spawn(async move {
+        let Ok(runtime) = Handle::try_current() else { return }; // nobody is left to run it
+        runtime.spawn(async move {
             match job.map(|job| *job) {
                 Some(Job::Connect(running)) => finish(running, &context, "connect").await,
                 Some(Job::Event { running, name, .. }) => finish(running, &context, &name).await,

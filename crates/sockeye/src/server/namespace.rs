@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use sockeye_proto::wire::{packet::Kind, prepared::Prepared};
 
@@ -106,21 +107,23 @@ where
 {
     fn into_parts(self) -> (StartEvent, Needs, bool) {
         let start: Start<Option<Answer>> = Box::new(move |event| {
-            let running = self.start(event)?;
-            let asked = event.wants_answer();
-            Ok(Box::pin(async move {
-                let output = running.await;
-                if !asked && let Some(refusal) = output.as_refusal() {
-                    tracing::debug!(
-                        refusal = refusal.message(),
-                        "a handler refused; no ack was asked for"
-                    );
-                }
-                if asked { output.into_answer() } else { None }
-            }))
+            let (running, asked) = (self.start(event)?, event.wants_answer());
+            // Mapped, not awaited in a block of its own, which would make room for the handler twice.
+            Ok(Box::pin(running.map(move |output| answer(output, asked))))
         });
         (StartEvent(start), needs::<H, M>(), false)
     }
+}
+
+/// The ack in what a handler returned, if the client asked for one.
+fn answer(output: impl IntoAnswer, asked: bool) -> Option<Answer> {
+    if asked {
+        return output.into_answer();
+    }
+    if let Some(refusal) = output.as_refusal() {
+        tracing::debug!(refusal = refusal.message(), "a handler refused; no ack was asked for");
+    }
+    None
 }
 
 impl<M, H: OnEvent<M>> OnEvent<(Concurrent<()>, M)> for Concurrent<H> {
@@ -144,7 +147,7 @@ impl Namespace {
     {
         let start: Start<Verdict> = Box::new(move |event| {
             let running = handler.start(event)?;
-            Ok(Box::pin(async move { running.await.into_welcome() }))
+            Ok(Box::pin(running.map(|output| output.into_welcome())))
         });
         self.data = H::Output::data_type();
         let previous = self.connect.replace((start, needs::<H, M>()));

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use sockeye_proto::wire::prepared::Prepared;
 
 use super::{Sent, Socket};
-use crate::net::Id;
+use crate::net::{Id, Wakes};
 
 /// A room's name.
 pub type Room = Arc<str>;
@@ -72,11 +72,14 @@ impl Rooms {
     pub(super) fn apply(&self, op: Op) -> Applied {
         match op {
             Op::Broadcast { to, packet, volatile } => {
-                // The list is made first: no lock is held while sockets are pushed to and drivers woken.
                 let mut sent = Sent::default();
-                for socket in self.select(&to) {
-                    sent.count(socket.deliver(packet.clone(), volatile).is_ok());
-                }
+                // Who has to be woken is noted, and woken when the lock is gone.
+                let mut wakes = Wakes::default();
+                self.each(&to, |socket| {
+                    let queued = socket.deliver(packet.clone(), volatile, &mut wakes);
+                    sent.count(queued.is_ok());
+                });
+                wakes.wake();
                 Applied::Sent(sent)
             }
             Op::Join { to, rooms } => {
@@ -119,6 +122,9 @@ impl Rooms {
     /// Takes a socket out of rooms.
     pub(super) fn leave(&self, socket: &Socket, rooms: &[Room]) {
         let mut index = self.index.write();
+        if socket.leave_early(rooms) {
+            return;
+        }
         let Some(member) = index.sockets.get_mut(&socket.key()) else { return };
         member.rooms.retain(|room| !rooms.contains(room));
         for room in rooms {
@@ -159,17 +165,24 @@ impl Rooms {
 
     /// The sockets of a target, each once.
     fn select(&self, target: &Target) -> Vec<Socket> {
+        let mut sockets = Vec::new();
+        self.each(target, |socket| sockets.push(socket.clone()));
+        sockets
+    }
+
+    /// Visits the sockets of a target, each once, under the lock.
+    fn each(&self, target: &Target, mut visit: impl FnMut(&Socket)) {
         let index = self.index.read();
         let excluded: HashSet<Id> =
             target.except.iter().flat_map(|room| index.members(room)).map(Socket::key).collect();
-        let keep = |socket: &&Socket| !excluded.contains(&socket.key());
+        let keep = |socket: &&Socket| excluded.is_empty() || !excluded.contains(&socket.key());
         match &*target.rooms {
-            [] => index.sockets.values().map(|m| &m.socket).filter(keep).cloned().collect(),
-            [room] => index.members(room).filter(keep).cloned().collect(),
+            [] => index.sockets.values().map(|m| &m.socket).filter(keep).for_each(visit),
+            [room] => index.members(room).filter(keep).for_each(visit),
             rooms => {
                 let mut seen = HashSet::new();
-                let all = rooms.iter().flat_map(|room| index.members(room));
-                all.filter(keep).filter(|socket| seen.insert(socket.key())).cloned().collect()
+                let all = rooms.iter().flat_map(|room| index.members(room)).filter(keep);
+                all.filter(|socket| seen.insert(socket.key())).for_each(&mut visit);
             }
         }
     }

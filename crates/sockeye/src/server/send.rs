@@ -17,7 +17,15 @@ pub enum EmitError {
     /// The peer reads too slowly: its outbox is full, and the session is being cut.
     #[error("the peer's outbox is full; its session is being closed")]
     SlowConsumer,
-    /// The packet was volatile and the transport was busy.
+    /// The connect handler emitted too much before it returned. The caller's fault.
+    #[error(
+        "a socket that is joining holds at most {limit} packets; emit the rest once it has joined"
+    )]
+    TooManyHeld {
+        /// The limit in force.
+        limit: usize,
+    },
+    /// The packet was volatile, and the transport was busy or the socket still joining.
     #[error("the transport is busy; the volatile packet was dropped")]
     Busy,
     /// The arguments can't be encoded. The caller's fault.

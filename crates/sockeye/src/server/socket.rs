@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     event::{Answer, ReplyPath, ToArgs},
-    net::{Conn, Id, PushError},
+    net::{Conn, Id, PushError, Wakes},
 };
 
 /// Packets that a socket may emit before it has joined.
@@ -122,7 +122,7 @@ impl Socket {
     /// [`EmitError`]; nothing was sent then.
     pub fn emit(&self, event: &str, args: impl ToArgs) -> Result<SendHandle, EmitError> {
         let packet = self.0.namespace.prepare(event, None, &args)?;
-        let number = self.deliver(packet, false)?;
+        let number = self.send(packet, false)?;
         Ok(SendHandle { socket: Arc::clone(&self.0), number })
     }
 
@@ -133,7 +133,7 @@ impl Socket {
     /// [`EmitError`]; nothing was sent then.
     pub fn emit_volatile(&self, event: &str, args: impl ToArgs) -> Result<SendHandle, EmitError> {
         let packet = self.0.namespace.prepare(event, None, &args)?;
-        let number = self.deliver(packet, true)?;
+        let number = self.send(packet, true)?;
         Ok(SendHandle { socket: Arc::clone(&self.0), number })
     }
 
@@ -185,21 +185,33 @@ impl Socket {
     }
 
     /// Queues a packet, or holds it until the socket has joined.
-    pub(super) fn deliver(&self, packet: Prepared, volatile: bool) -> Result<Number, EmitError> {
-        let mut phase = self.0.phase.lock();
-        match &mut *phase {
+    pub(super) fn send(&self, packet: Prepared, volatile: bool) -> Result<Number, EmitError> {
+        let mut wakes = Wakes::default();
+        let number = self.deliver(packet, volatile, &mut wakes);
+        wakes.wake();
+        number
+    }
+
+    /// As [`Self::send`] for callers that hold the rooms' lock.
+    pub(super) fn deliver(
+        &self,
+        packet: Prepared,
+        volatile: bool,
+        wakes: &mut Wakes,
+    ) -> Result<Number, EmitError> {
+        match &mut *self.0.phase.lock() {
             Phase::Joined { .. } => {}
             Phase::Left(_) => return Err(EmitError::Disconnected),
+            Phase::Joining { .. } if volatile => return Err(EmitError::Busy),
+            Phase::Joining { held, .. } if held.len() >= MAX_HELD => {
+                return Err(EmitError::TooManyHeld { limit: MAX_HELD });
+            }
             Phase::Joining { held, .. } => {
-                if held.len() >= MAX_HELD {
-                    return Err(EmitError::Busy);
-                }
                 held.push(packet);
                 return Ok(Number::Held(held.len() - 1));
             }
         }
-        drop(phase);
-        match self.0.conn.push(packet, volatile) {
+        match self.0.conn.push_under_lock(packet, volatile, wakes) {
             Ok(number) => Ok(Number::Outbox(number)),
             Err(PushError::Closed) => Err(EmitError::Disconnected),
             Err(PushError::Full) => Err(EmitError::SlowConsumer),
@@ -212,9 +224,11 @@ impl Socket {
         self.0.mark_left(Reason::ServerDisconnect);
         let now = tokio::time::Instant::now().into_std();
         self.0.conn.command(|machine| {
-            machine.leave(now, self.namespace());
             if close {
+                machine.leave_all(now); // or the other sockets' clients would see a lost transport, and come back
                 machine.close(Reason::ServerDisconnect);
+            } else {
+                machine.leave(now, self.namespace());
             }
         });
     }
@@ -226,17 +240,34 @@ impl Socket {
             // Only the one connect handler sets it, once.
             let _ = self.0.data.set(data);
         }
-        self.0.namespace.rooms.admit(self, || {
+        let mut wakes = Wakes::default();
+        let admitted = self.0.namespace.rooms.admit(self, || {
             let mut phase = self.0.phase.lock();
             let Phase::Joining { held, rooms } = &mut *phase else { return None };
             let rooms = std::mem::take(rooms);
             let held = std::mem::take(held)
                 .into_iter()
-                .map(|packet| self.0.conn.push(packet, false).unwrap_or(u64::MAX))
+                .map(|packet| {
+                    let number = self.0.conn.push_under_lock(packet, false, &mut wakes);
+                    number.unwrap_or(u64::MAX)
+                })
                 .collect();
             *phase = Phase::Joined { held };
             Some(rooms)
-        })
+        });
+        wakes.wake();
+        admitted
+    }
+
+    /// While the socket is joining, forgets rooms it was to join; `false` if that is over.
+    pub(super) fn leave_early(&self, unwanted: &[Room]) -> bool {
+        match &mut *self.0.phase.lock() {
+            Phase::Joining { rooms, .. } => {
+                rooms.retain(|room| !unwanted.contains(room));
+                true
+            }
+            Phase::Joined { .. } | Phase::Left(_) => false,
+        }
     }
 
     /// While the socket is joining, notes rooms to join; `false` if that is over.
