@@ -82,6 +82,14 @@ async fn rooms_make_a_union_and_exceptions_count_last() {
         assert_eq!(reached(&server, &mut clients).await, expect, "{broadcast:?}");
         assert_eq!(broadcast.sockets().len(), expect.len());
     }
+    assert_eq!(server.count("/", Some(&ids[0])), 1);
+    all().to(ids[0].as_str()).join(ids[0].as_str());
+    all().to(ids[1].as_str()).join(ids[0].as_str());
+    assert_eq!(server.count("/", Some(&ids[0])), 2);
+    assert_eq!(all().to(ids[0].as_str()).emit("said", ()).unwrap().queued, 2);
+    assert_eq!(reached(&server, &mut clients).await, "ab");
+    assert_eq!(all().to(ids[0].as_str()).leave(ids[0].as_str()), 2);
+    assert_eq!(server.count("/", Some(&ids[0])), 1);
     let mut counts = all().rooms();
     counts.sort_unstable();
     assert_eq!(counts, [("x".into(), 3), ("y".into(), 3), ("z".into(), 1)]);

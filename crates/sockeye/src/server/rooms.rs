@@ -153,7 +153,13 @@ impl Rooms {
         let index = self.index.read();
         match room {
             None => index.sockets.len(),
-            Some(room) => index.rooms.get(room).map_or(0, HashMap::len),
+            // A socket is in the room named by its id, whether it has joined it as well or not.
+            Some(room) => {
+                let joined = index.rooms.get(room);
+                let own = Id::parse(room).filter(|id| index.sockets.contains_key(id));
+                let only_own = own.filter(|id| joined.is_none_or(|room| !room.contains_key(id)));
+                joined.map_or(0, HashMap::len) + usize::from(only_own.is_some())
+            }
         }
     }
 
