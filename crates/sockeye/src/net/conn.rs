@@ -118,7 +118,7 @@ impl Conn {
         packet: Prepared,
         volatile: bool,
     ) -> (Result<u64, PushError>, bool) {
-        let (result, schedule, direct) = {
+        let (result, schedule) = {
             let mut outbox = self.outbox.lock();
             let result = outbox.push(packet, self.bounds, volatile);
             let schedule = match result {
@@ -126,9 +126,9 @@ impl Conn {
                 Err(PushError::Full) => true, // the driver cuts the session
                 Err(PushError::Closed | PushError::Busy) => false,
             };
-            (result, schedule, outbox.is_direct() && result.is_ok())
+            (result, schedule)
         };
-        (result, schedule && !(direct && dirty::add(self)))
+        (result, schedule && !(result.is_ok() && dirty::add(self)))
     }
 
     /// Changes the machine from outside the driver, which is woken: its deadline may have changed.

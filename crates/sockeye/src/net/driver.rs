@@ -303,6 +303,9 @@ impl<U: Upper> Driver<U> {
     fn flush(&mut self, now: Instant, cx: &mut Context<'_>, mut dirty: Vec<Arc<Conn>>) -> bool {
         let rest = dirty.split_off(dirty.len().min(FLUSHES_PER_POLL));
         for conn in dirty {
+            if Arc::ptr_eq(&conn, &self.conn) {
+                continue; // its turn comes below
+            }
             match conn.outbox(|outbox| outbox.flush_direct(now)) {
                 Flushed::All => {}
                 Flushed::Blocked | Flushed::Failed => conn.driver.wake(),

@@ -176,11 +176,6 @@ impl Outbox {
         !std::mem::replace(&mut self.scheduled, true)
     }
 
-    /// Whether it can be written to from outside the driver.
-    pub(super) fn is_direct(&self) -> bool {
-        self.tcp.is_some()
-    }
-
     /// Writes to plain TCP whatever it takes, without waiting.
     pub(super) fn flush_direct(&mut self, now: Instant) -> Flushed {
         self.scheduled = false;
