@@ -43,14 +43,16 @@ pub(crate) type OnAck = Box<dyn FnOnce(AckOutcome<'_>) + Send>;
 
 /// One session, shared by its driver, its sockets and whoever emits to them.
 ///
-/// Lock order: rooms, machine, outbox, wheel. No lock is held while waking or in user code.
+/// Lock order: rooms, a socket's phase, machine, outbox, wheel. No lock is held in user code, nor while a driver is
+/// woken.
+#[repr(C)] // the outbox first: beside the reference count, a broadcast touches nothing else
 pub(crate) struct Conn {
-    pub(crate) sid: Id,
-    machine: Mutex<Session<OnAck>>,
     outbox: Mutex<Outbox>,
     bounds: Bounds,
     pub(super) driver: AtomicWaker,
     pub(super) timer: Timer,
+    machine: Mutex<Session<OnAck>>,
+    pub(crate) sid: Id,
 }
 
 /// Where the wheel keeps this session, in ticks; `u64::MAX` is never.

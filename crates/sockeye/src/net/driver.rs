@@ -355,6 +355,11 @@ impl<U: Upper> Future for Driver<U> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        // Entered for each poll: held while idle, a span would cost more than half a kilobyte.
+        let _span = tracing::debug_span!(
+            target: "sockeye::engine", "session", id = this.conn.sid.hint(), transport = "websocket"
+        )
+        .entered();
         this.conn.driver.register(cx.waker());
         let now = time::Instant::now().into_std();
         let dirty = dirty::begin(std::mem::take(&mut this.unflushed));
@@ -382,6 +387,9 @@ impl<U> Drop for Driver<U> {
     fn drop(&mut self) {
         // Also when the runtime drops the task half-way: whoever waits for a packet to be written must hear of it.
         self.conn.outbox(Outbox::fail);
+        for conn in &self.unflushed {
+            conn.driver.wake();
+        }
     }
 }
 

@@ -31,6 +31,11 @@ impl Id {
         id.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(id))
     }
 
+    /// Enough of it to tell sessions apart in a log, too little to take one over.
+    pub(crate) fn hint(&self) -> &str {
+        self.as_str().get(..6).unwrap_or_default()
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default() // the alphabet is ASCII
     }
@@ -38,7 +43,7 @@ impl Id {
 
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        write!(f, "{}…", self.hint())
     }
 }
 

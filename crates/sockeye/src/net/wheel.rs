@@ -116,15 +116,17 @@ impl Shared {
         let now = time::Instant::now().into_std();
         let elapsed = now.saturating_duration_since(self.epoch).as_nanos() / TICK.as_nanos();
         let now = u64::try_from(elapsed).unwrap_or(NEVER - 1);
-        let mut due = Vec::new();
+        let mut looked_at = Vec::new();
         let next = {
             let mut slots = self.slots.lock();
-            slots.collect(now, &mut due);
+            slots.collect(now, &mut looked_at);
             slots.sleeps_until = slots.next().unwrap_or(NEVER);
             slots.sleeps_until
         };
-        for conn in due {
-            conn.driver.wake();
+        for (conn, due) in looked_at {
+            if due {
+                conn.driver.wake();
+            }
         }
         (next != NEVER).then(|| self.at(next))
     }
@@ -141,26 +143,29 @@ impl Slots {
         self.slots[slot as usize].push(Entry { tick, conn: Arc::downgrade(conn) });
     }
 
-    fn collect(&mut self, now: u64, due: &mut Vec<Arc<Conn>>) {
+    /// Looks at all sessions whose tick has come; each is given out, with whether it is to be woken, because the last
+    /// hold of a session must not be let go under the lock.
+    fn collect(&mut self, now: u64, looked_at: &mut Vec<(Arc<Conn>, bool)>) {
         let from = (self.done + 1).max(now.saturating_sub(SLOTS - 1));
         self.done = self.done.max(now);
         for tick in from..=now {
             let slot = (tick % SLOTS) as usize;
             for entry in std::mem::take(&mut self.slots[slot]) {
                 let Some(conn) = entry.conn.upgrade() else { continue };
+                let mut due = false;
                 if conn.timer.armed.load(SeqCst) != entry.tick {
-                    continue; // an earlier entry came in after this one, and sees to what is wanted
-                }
-                if entry.tick > now {
+                    // An earlier entry came in after this one, and sees to what is wanted.
+                } else if entry.tick > now {
                     self.slots[slot].push(entry); // another round
-                    continue;
+                } else {
+                    conn.timer.armed.store(NEVER, SeqCst);
+                    match conn.timer.wanted.load(SeqCst) {
+                        NEVER => {}
+                        wanted if wanted <= now => due = true,
+                        wanted => self.insert(wanted, &conn),
+                    }
                 }
-                conn.timer.armed.store(NEVER, SeqCst);
-                match conn.timer.wanted.load(SeqCst) {
-                    NEVER => {}
-                    wanted if wanted <= now => due.push(conn),
-                    wanted => self.insert(wanted, &conn),
-                }
+                looked_at.push((conn, due));
             }
         }
     }

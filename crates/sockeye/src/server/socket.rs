@@ -40,12 +40,13 @@ const MAX_HELD: usize = 1_000;
 #[derive(Clone)]
 pub struct Socket(pub(super) Arc<Inner>);
 
+#[repr(C)] // what a broadcast looks at first, beside the reference count
 pub(super) struct Inner {
+    pub(super) conn: Arc<Conn>,
+    phase: Mutex<Phase>,
     id: Id,
     pub(super) namespace: Arc<NamespaceInner>,
-    pub(super) conn: Arc<Conn>,
     handshake: Option<Arc<Handshake>>,
-    phase: Mutex<Phase>,
     data: OnceLock<SocketData>,
     /// Concurrent handlers at work.
     concurrent: AtomicU32,
