@@ -1,4 +1,29 @@
-//! Socket.IO server and client, and raw WebSocket, for tokio.
+//! A Socket.IO server, and raw WebSocket at both ends, for tokio.
+//!
+//! - [`server`]: namespaces, sockets, rooms, broadcasts and acks, as a [`tower`] service for axum or plain hyper. It
+//!   serves clients of Socket.IO 3 and newer (Engine.IO 4), over WebSocket. Begin with [`server::Server`].
+//! - [`event`]: what handlers are made of. They are async functions that take [`Args`](event::Args),
+//!   [`State`](event::State) and the like, and return what to answer. Begin with [`Handler`](event::Handler).
+//! - [`ws`]: WebSocket without Socket.IO, as client and as server, with TLS and compression. Begin with
+//!   [`ws::connect`] or [`ws::service`](fn@ws::service).
+//!
+//! ```
+//! use sockeye::{event::{Ack, Args}, server::{Namespace, Server}};
+//!
+//! async fn add(Args((a, b)): Args<(i64, i64)>) -> Ack<i64> {
+//!     Ack(a + b) // the answer of `await socket.emitWithAck("add", 1, 2)`
+//! }
+//!
+//! # fn main() -> Result<(), sockeye::server::BuildError> {
+//! let server = Server::builder().namespace("/", Namespace::new().on("add", add)).build()?;
+//! let app: axum::Router = axum::Router::new().route_service("/socket.io/", server.service());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Whatever a peer can send or leave unread has a bound; [`server::Builder`] and [`ws::Options`] list the bounds with
+//! their defaults. Features: `server` and `client` (the dialling half of [`ws`]), both on by default. The protocols
+//! themselves are in [`sockeye_proto`], which does no I/O.
 
 pub mod event;
 mod net;
