@@ -1,0 +1,91 @@
+//! What handlers and the rest of the application can learn of a socket: names of events, the opening request, data.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod common;
+
+use axum::Router;
+use common::serve;
+use sockeye::{
+    event::{Ack, EventName, RawArgs, Refusal},
+    server::{Auth, Namespace, Server, Socket},
+    ws::{self, WebSocket},
+};
+use sockeye_testkit::client::Client;
+use tokio::net::TcpListener;
+
+#[tokio::test]
+async fn events_without_a_handler_of_their_own_go_to_the_one_for_any() {
+    let own = async || Ack("own");
+    let any = async |EventName(name): EventName, args: RawArgs| Ack((name, args.text().to_owned()));
+    let namespace = Namespace::new().on("own", own).on_any(any);
+    let server = Server::builder().namespace("/", namespace).build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    for (event, expect) in
+        [("own", r#""own""#), ("other", r#""other","[1]""#), ("7", r#""7","[1]""#)]
+    {
+        assert_eq!(client.call_raw(event, &([1],)).await.unwrap().args_text(), expect);
+    }
+}
+
+#[tokio::test]
+async fn a_number_is_a_name_too() {
+    let seven = async |socket: Socket| drop(socket.emit("seven", ()));
+    let namespace = Namespace::new().on("7", seven);
+    let server = Server::builder().namespace("/", namespace).build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    client.send_text("42[7]").await.unwrap();
+    assert_eq!(client.event().await.unwrap().name, "seven");
+}
+
+#[tokio::test]
+async fn the_opening_request_is_kept_if_wanted() {
+    for keep in [true, false] {
+        let builder = Server::builder().keep_handshake(keep).namespace("/", Namespace::new());
+        let server = builder.build().unwrap();
+        let _client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+        let socket = server.of("/").sockets().remove(0);
+        let handshake = socket.handshake();
+        assert_eq!(handshake.is_some(), keep);
+        if let Some(handshake) = handshake {
+            assert!(handshake.uri.query().unwrap().contains("EIO=4"), "{}", handshake.uri);
+            assert_eq!(handshake.headers["upgrade"], "websocket");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_sockets_of_a_group_come_with_their_data_and_rooms() {
+    let connect = async |socket: Socket, Auth(name): Auth<serde_json::Value>| {
+        socket.join("lobby");
+        Ok::<_, Refusal>(name["name"].to_string())
+    };
+    let namespace = Namespace::new().on_connect(connect);
+    let server = Server::builder().namespace("/", namespace).build().unwrap();
+    let name = serde_json::json!({"name": "ada"});
+    let client = Client::connect(&serve(&server).await, "/", name).await.unwrap();
+    let sockets = server.of("/").to("lobby").sockets();
+    assert_eq!(sockets.len(), 1);
+    assert_eq!(sockets[0].id(), client.id());
+    assert_eq!(sockets[0].data::<String>().unwrap().as_str(), r#""ada""#);
+    assert!(sockets[0].data::<u8>().is_none());
+    assert_eq!(sockets[0].rooms(), ["lobby".into()]);
+}
+
+#[tokio::test]
+async fn any_path_will_do_and_others_go_their_own_way() {
+    let server = Server::builder().namespace("/", Namespace::new()).build().unwrap();
+    let raw = async |mut socket: WebSocket| drop(socket.send("raw").await);
+    let app = Router::new()
+        .route_service("/imchat/", server.service())
+        .route_service("/raw", ws::service(raw));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let client = Client::connect(&format!("http://{address}/imchat/"), "/", ()).await.unwrap();
+    assert_eq!(server.sessions(), 1);
+    let mut other = ws::connect(format!("ws://{address}/raw")).await.unwrap();
+    assert_eq!(other.recv().await.unwrap(), Some("raw".into()));
+    assert_eq!(server.sessions(), 1);
+    drop(client);
+}
