@@ -84,6 +84,13 @@ impl Builder {
         self
     }
 
+    /// Until the attachments that a packet announced must have arrived. Default: 60 s; the reference server waits for
+    /// ever.
+    pub fn attachments_timeout(mut self, timeout: Duration) -> Self {
+        self.config.attachments_timeout = timeout;
+        self
+    }
+
     /// Bounds on one packet: attachments (10, together 10,000,000 bytes), arguments, depth of its JSON.
     pub fn packet_limits(mut self, limits: packet::Limits) -> Self {
         self.config.packets = limits;
@@ -142,6 +149,7 @@ impl Builder {
             ("ping_interval", config.timing.ping_interval),
             ("ping_timeout", config.timing.ping_timeout),
             ("connect_timeout", config.connect_timeout),
+            ("attachments_timeout", config.attachments_timeout),
             ("write_timeout", write_timeout),
             ("backlog max_pause", backlog.max_pause),
         ] {
@@ -155,6 +163,7 @@ impl Builder {
         for (option, number) in [
             ("max_payload_bytes", config.max_payload_bytes),
             ("max_namespaces", config.max_namespaces),
+            ("max_acks", config.max_acks),
             ("outbox max_packets", outbox.max_packets),
             ("outbox max_bytes", outbox.max_bytes),
             ("backlog max_events", backlog.max_events),
