@@ -8,7 +8,9 @@ use sockeye_proto::{
 };
 use thiserror::Error;
 
-use super::{Namespace, Server, call::LONGEST, lane::Backlog, sessions::Sessions, shared::Shared};
+use super::{
+    Namespace, Server, backlog::Backlog, call::LONGEST, sessions::Sessions, shared::Shared,
+};
 use crate::{
     event::States,
     net::{Bounds, Wheel},

@@ -1,23 +1,21 @@
 //! One socket's handlers, one after the other, in the order its events arrived.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     sync::Arc,
     task::{self, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use bytes::Bytes;
 use sockeye_proto::{
     session::Reason,
     wire::{packet::Limits, payload::Payload},
 };
-
 use tokio::runtime::Handle;
 
 use super::{
     Context,
+    backlog::{Backlog, Queue},
     extract::Farewell,
     guard,
     namespace::{Inner as NamespaceInner, Running, Verdict},
@@ -28,19 +26,6 @@ use crate::{
     net::Pressure,
 };
 
-/// How many events may wait for the handler before them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Backlog {
-    /// Past either of these, reading pauses.
-    pub(super) max_events: usize,
-    pub(super) max_bytes: usize,
-    /// Paused for this long, the session is given up.
-    pub(super) max_pause: Duration,
-}
-
-/// While acks are outstanding reading can't pause: so many times the bound is then the end.
-const HARD_FACTOR: usize = 16;
-
 /// A socket and what its handlers are doing.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -49,15 +34,6 @@ pub(super) struct Lane {
     job: Option<Box<Job>>,
     queue: Option<Box<Queue>>,
     state: State,
-}
-
-/// Events that wait for the handler at work.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Waiting>,
-    bytes: usize,
-    /// Since when the queue is past its bound.
-    behind_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,14 +48,6 @@ enum State {
 enum Job {
     Connect(Running<Verdict>),
     Event { running: Running<Option<Answer>>, reply: Option<Reply>, name: Box<str> },
-}
-
-/// An event that waits for the handler before it.
-#[derive(Debug)]
-struct Waiting {
-    name: Box<str>,
-    id: Option<u64>,
-    payload: Payload<'static>,
 }
 
 impl Lane {
@@ -161,7 +129,7 @@ impl Lane {
             let error = disconnected().to_connect_error();
             socket.0.conn.machine(|machine| machine.refuse(socket.namespace(), &error));
         }
-        if let Some(discarded) = queue.map(|queue| queue.waiting.len()) {
+        if let Some(discarded) = queue.map(|queue| queue.len()) {
             tracing::debug!(target: "sockeye::packet", discarded, "events of a socket that is gone are discarded");
         }
         let disconnect = state == State::Joined && socket.0.namespace.disconnect.is_some();
@@ -277,50 +245,6 @@ impl Lane {
             tracing::warn!(target: "sockeye::packet", namespace = here, event, "{text}");
         }
         Refusal::new(text).code("no-handler")
-    }
-}
-
-impl Queue {
-    fn push(&mut self, name: &str, id: Option<u64>, payload: Payload<'_>, backlog: Backlog) {
-        let event = Waiting { name: name.into(), id, payload: payload.into_owned() };
-        self.bytes += event.bytes();
-        self.waiting.push_back(event);
-        if self.is_behind(backlog) {
-            self.behind_since.get_or_insert_with(|| tokio::time::Instant::now().into_std());
-        }
-    }
-
-    fn pop(&mut self, backlog: Backlog) -> Option<Waiting> {
-        let event = self.waiting.pop_front()?;
-        self.bytes -= event.bytes();
-        if !self.is_behind(backlog) {
-            self.behind_since = None; // each pause counts by itself: slow handlers that get on are no overload
-        }
-        Some(event)
-    }
-
-    fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
-        let Some(since) = self.behind_since else { return Pressure::Calm };
-        let until = since + backlog.max_pause;
-        if now >= until {
-            return Pressure::Overload;
-        }
-        // What one read brings may be more than that: it is only too much if it goes on.
-        let full = self.waiting.len() >= backlog.max_events.saturating_mul(HARD_FACTOR)
-            || self.bytes >= backlog.max_bytes.saturating_mul(HARD_FACTOR);
-        Pressure::Pause { until, full }
-    }
-
-    fn is_behind(&self, backlog: Backlog) -> bool {
-        self.waiting.len() >= backlog.max_events || self.bytes >= backlog.max_bytes
-    }
-}
-
-impl Waiting {
-    /// What the event costs while it waits.
-    fn bytes(&self) -> usize {
-        let attachments: usize = self.payload.attachments().iter().map(Bytes::len).sum();
-        self.name.len() + self.payload.text().len() + attachments
     }
 }
 

@@ -1,6 +1,7 @@
 //! A Socket.IO server as a tower service: namespaces, sockets, rooms, broadcast.
 #![doc = include_str!("../docs/server.md")]
 
+mod backlog;
 mod broadcast;
 mod builder;
 mod call;
@@ -12,6 +13,7 @@ mod lane;
 mod namespace;
 mod rooms;
 mod send;
+mod send_handle;
 mod service;
 mod sessions;
 mod shared;
@@ -24,7 +26,8 @@ pub use call::{Call, CallError, FromAck, RemoteError};
 pub use extract::{Auth, Context, Data, LastRooms};
 pub use namespace::{Concurrent, Namespace, OnEvent, concurrent};
 pub use rooms::Room;
-pub use send::{EmitError, SendHandle, SendState, Sent};
+pub use send::{EmitError, Sent};
+pub use send_handle::{SendHandle, SendState};
 pub use service::Service;
 pub use shared::Server;
 pub use socket::{Handshake, Socket};

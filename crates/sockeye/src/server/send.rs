@@ -1,10 +1,7 @@
-//! How far an emit got: refused, queued, written.
-
-use std::{fmt, sync::Arc};
+//! What comes of an emit: why it was refused, or where it was queued.
 
 use thiserror::Error;
 
-use super::socket;
 use crate::event::EncodeError;
 
 /// Why an emit did not happen.
@@ -60,24 +57,6 @@ impl Sent {
     }
 }
 
-/// How far one packet has got.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SendState {
-    /// It waits in the outbox.
-    Queued,
-    /// The operating system has taken all of it. Only an ack tells that the peer has.
-    Written,
-    /// The session ended first.
-    Failed,
-}
-
-/// Follows one emitted packet. Keeping it costs nothing per packet: it is a number to compare with.
-#[derive(Clone)]
-pub struct SendHandle {
-    pub(super) socket: Arc<socket::Inner>,
-    pub(super) number: Number,
-}
-
 /// Which packet of the session it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
@@ -85,37 +64,4 @@ pub(super) enum Number {
     Outbox(u64),
     /// Held until the socket has joined.
     Held(usize),
-}
-
-impl SendHandle {
-    /// How far the packet has got by now.
-    pub fn state(&self) -> SendState {
-        match self.socket.number(self.number).map(|number| self.socket.conn.is_written(number)) {
-            Some(Some(true)) => SendState::Written,
-            Some(None) => SendState::Failed,
-            Some(Some(false)) => SendState::Queued,
-            None if self.socket.has_left() => SendState::Failed,
-            None => SendState::Queued,
-        }
-    }
-
-    /// Waits until the operating system has taken the packet; `false` if the session ended first.
-    ///
-    /// In a connect handler it returns `false` at once: the packet leaves only after the handler has returned.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future changes nothing.
-    pub async fn written(&self) -> bool {
-        match self.socket.number(self.number) {
-            Some(number) => self.socket.conn.written(number).await,
-            None => false,
-        }
-    }
-}
-
-impl fmt::Debug for SendHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendHandle").field("state", &self.state()).finish_non_exhaustive()
-    }
 }

@@ -5,8 +5,8 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use sockeye_proto::session::{Config, websocket};
 
 use super::{
-    Broadcast, Builder, Service, lane::Backlog, namespace::Inner as NamespaceInner, rooms::Target,
-    sessions::Sessions,
+    Broadcast, Builder, Service, backlog::Backlog, namespace::Inner as NamespaceInner,
+    rooms::Target, sessions::Sessions,
 };
 use crate::{
     event::States,
