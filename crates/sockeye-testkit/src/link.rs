@@ -7,7 +7,7 @@ use std::{
 
 use crate::Rng;
 
-/// What goes wrong on a [`Link`].
+/// What goes wrong on a link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
     /// Both ends learn that the stream is gone; what was on its way is lost.
@@ -16,7 +16,7 @@ pub enum Fault {
     BlackHole,
 }
 
-/// How a [`Link`] behaves.
+/// How a link behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Weather {
     /// Bytes that arrive together, at most; 1 splits the stream everywhere.

@@ -11,7 +11,7 @@ const REQUIRED: &str = "SOCKEYE_PEERS";
 ///
 /// # Panics
 ///
-/// If they are missing and [`SOCKEYE_PEERS`](REQUIRED) is set.
+/// If they are missing and `SOCKEYE_PEERS` is set.
 #[must_use]
 pub fn node(script: &str) -> Option<Command> {
     let script = interop().join(script);
@@ -28,7 +28,7 @@ pub fn node(script: &str) -> Option<Command> {
 ///
 /// # Panics
 ///
-/// If they are missing and [`SOCKEYE_PEERS`](REQUIRED) is set.
+/// If they are missing and `SOCKEYE_PEERS` is set.
 #[must_use]
 pub fn python(script: &str) -> Option<Command> {
     let python = built().map(|profile| profile.join("../venv/bin/python"));
