@@ -1,8 +1,23 @@
 """The blocking client of python-socketio, run through the scenarios."""
 
+import engineio
 import runner
 import socketio
 from inbox import PATIENCE_S, Inbox
+
+
+class InOrder(engineio.Client):
+    """Handles a message where it is read: the stock client starts a thread for each, and so loses their order."""
+
+    def _trigger_event(self, event, *args, **kwargs):
+        return super()._trigger_event(event, *args, **{**kwargs, "run_async": False})
+
+
+class Client(socketio.Client):
+    """The stock client, but for the threads."""
+
+    def _engineio_client_class(self):
+        return InOrder
 
 
 class Connection:
@@ -11,7 +26,7 @@ class Connection:
     def __init__(self, url, namespaces, auth=None, refused=False, reconnection=False, answers=None):
         self._inbox = Inbox()
         self._answers = answers or {}
-        self._client = socketio.Client(
+        self._client = Client(
             reconnection=reconnection, reconnection_delay=0.05, randomization_factor=0
         )
         for namespace in namespaces:
