@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::failure::{Context, Failure, Outcome};
 use crate::place;
 use crate::run::{capture, command};
+use crate::test::OURS;
 
 const TABLE: &str = "interop/features.toml";
 const PAGE: &str = "docs/features.md";
@@ -96,8 +97,8 @@ fn known() -> Outcome<Tests> {
     struct Suite {
         testcases: BTreeMap<String, serde::de::IgnoredAny>,
     }
-    let list = ["nextest", "list", "--workspace", "--message-format", "json"];
-    let list = capture(&mut command("cargo", list))?;
+    let list = ["nextest", "list", "--message-format", "json"];
+    let list = capture(command("cargo", list).args(OURS))?;
     let list: List = serde_json::from_str(&list).context("reading the list of tests")?;
     let names = list.suites.into_iter().flat_map(|(binary, suite)| {
         suite.testcases.into_keys().map(move |test| (format!("{binary} {test}"), true))
@@ -112,16 +113,17 @@ fn ran() -> Outcome<Tests> {
 
 /// Reads the runner's report; names of tests need no unescaping.
 fn passed(junit: &str) -> Tests {
-    let attribute = |case: &str, name: &str| {
-        let (_, rest) = case.split_once(&format!("{name}=\""))?;
+    let attribute = |tag: &str, name: &str| {
+        let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
         rest.split_once('"').map(|(value, _)| value.to_owned())
     };
-    let cases = junit.split("<testcase ").skip(1);
+    let cases = junit.split("<testcase").skip(1);
     cases
         .filter_map(|case| {
-            let binary = attribute(case, "classname")?;
-            let test = attribute(case, " name").or_else(|| attribute(case, "name"))?;
-            let failed = case.contains("<failure") || case.contains("<error");
+            // What follows the last case of a suite is the tag of the next suite, which has a name too.
+            let (tag, body) = case.split_once('>')?;
+            let (binary, test) = (attribute(tag, "classname")?, attribute(tag, "name")?);
+            let failed = body.contains("<failure") || body.contains("<error");
             Some((format!("{binary} {test}"), !failed))
         })
         .collect()
@@ -187,6 +189,8 @@ mod tests {
 
     const JUNIT: &str = r#"<testsuites><testsuite name="a::peer_b">
         <testcase name="good" classname="a::peer_b" time="0.1"></testcase>
+        <testcase name="last" classname="a::peer_b" time="0.1"/>
+    </testsuite><testsuite name="a" errors="0" failures="1">
         <testcase name="m::bad" classname="a" time="0.1"><failure message="no"/></testcase>
     </testsuite></testsuites>"#;
 
@@ -194,7 +198,7 @@ mod tests {
     fn check(row: &str, peers: Peers, expect: &[&str]) {
         let table = format!("[[group]]\ntitle = 'T'\nrows = [{{ name = 'F', {row} }}]");
         let features = toml::from_str(&table).unwrap();
-        let known = ["a::peer_b good", "a m::bad", "a m::idle", "a::peer_c idle"];
+        let known = ["a::peer_b good", "a::peer_b last", "a m::bad", "a m::idle", "a::peer_c idle"];
         let known = known.map(|name| (name.to_owned(), true)).into();
         assert_eq!(findings(&features, &known, &passed(JUNIT), peers), expect, "{row}");
     }
@@ -202,6 +206,7 @@ mod tests {
     #[test]
     fn a_claim_needs_tests_that_ran_and_passed() {
         check("state = 'works', tests = ['a::peer_b good']", Peers::Ran, &[]);
+        check("state = 'works', tests = ['a::peer_b last']", Peers::Ran, &[]);
         check("state = 'planned'", Peers::Ran, &[]);
         check("state = 'no', note = 'nobody asks for it'", Peers::Ran, &[]);
         check("state = 'works'", Peers::Ran, &["\"F\": works, but no test says so"]);
