@@ -45,14 +45,18 @@ const EDGES: &[Edge] = &[
         never: &[],
     },
     Edge { krate: "sockeye-testkit", uses: &["sockeye-proto"], tests_use: &[], never: &[] },
+    // A server of others that the bench compares with: nothing of ours may be in it.
+    Edge { krate: "interop-oxide", uses: &[], tests_use: &[], never: &[] },
     Edge { krate: "xtask", uses: &[], tests_use: &[], never: &[] },
 ];
 
 /// The manifest of every crate of the workspace.
 pub(crate) fn manifests() -> Outcome<Vec<PathBuf>> {
     let root = place::root();
-    let mut files = place::files(&root.join("crates"))?;
-    files.extend(place::files(&root.join("xtask"))?);
+    let mut files = Vec::new();
+    for folder in ["crates", "interop", "xtask"] {
+        files.extend(place::files(&root.join(folder))?);
+    }
     files.retain(|file| file.file_name().is_some_and(|name| name == "Cargo.toml"));
     Ok(files)
 }
@@ -130,6 +134,11 @@ mod tests {
             "sockeye",
             "[target.'cfg(unix)'.dependencies]\nsockeye-cli = '1'",
             &["sockeye: may not depend on sockeye-cli"],
+        );
+        check_one(
+            "interop-oxide",
+            "[dependencies]\nsockeye-echo.workspace = true",
+            &["interop-oxide: may not depend on sockeye-echo"],
         );
         check_one("sockeye-kafka", "", &["sockeye-kafka: has no row in xtask/src/tidy/crates.rs"]);
     }

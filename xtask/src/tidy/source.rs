@@ -58,14 +58,13 @@ impl Source {
     }
 }
 
-/// Every file of the workspace that a person wrote.
+/// Every file of the workspace that a person wrote, and npm's lockfiles.
 pub(crate) fn all() -> Outcome<Vec<Source>> {
     let mut sources = Vec::new();
     for file in place::files(place::root())? {
-        let named =
-            file.file_name().is_some_and(|name| name == "run" || name == "package-lock.json");
+        let is_run = file.file_name().is_some_and(|name| name == "run");
         let kind = file.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-        if named != READ.contains(&kind) {
+        if is_run || READ.contains(&kind) {
             sources.push(Source::new(below_root(&file), place::read(&file)?));
         }
     }

@@ -12,21 +12,38 @@ enum In {
     Code(&'static str),
     /// In every text.
     Text,
+    /// In files of this name.
+    Named(&'static str),
 }
 
 const WORDS: &[(In, &str, &str)] = &[
     (In::Code(""), "unsafe", "no crate has unsafe code"),
     (In::Code("crates/sockeye-proto/src"), "Instant::now", "time is an input of a machine"),
     (In::Code("crates/sockeye-proto/src"), "SystemTime::now", "time is an input of a machine"),
-    (In::Text, concat!("/ho", "me/"), "a path of one machine"),
-    (In::Text, concat!("/Us", "ers/"), "a path of one machine"),
+    (In::Text, concat!("/ho", "me/"), MACHINE),
+    (In::Text, concat!("/Us", "ers/"), MACHINE),
+    (In::Text, concat!("/ro", "ot/"), MACHINE),
+    (In::Text, concat!("/wo", "rk/"), MACHINE),
+    (
+        In::Text,
+        concat!("/tm", "p/"),
+        "a test writes below `CARGO_TARGET_TMPDIR`, a program asks the system",
+    ),
+    (In::Named("package-lock.json"), "\"resolved\"", REGISTRY),
+    (In::Named("requirements.txt"), "index-url", REGISTRY),
+    (In::Named("config.toml"), "registry", REGISTRY),
 ];
+
+const MACHINE: &str = "a path of one machine";
+const REGISTRY: &str =
+    "which registry to ask is the machine's choice; versions and hashes pin a package";
 
 /// Finds the words of the table, and the paths of this very machine.
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let here = place::root().to_string_lossy().into_owned();
     let home = env::var("HOME").ok().filter(|home| home.len() > 1).map(|home| home + "/");
-    let machine = std::iter::once(here).chain(home);
+    let is_in_table = |path: &String| WORDS.iter().any(|(_, word, _)| path.starts_with(word));
+    let machine = std::iter::once(here).chain(home).filter(|path| !is_in_table(path));
     let mut findings = Vec::new();
     for (place, word, why) in WORDS {
         let text = match place {
@@ -35,11 +52,13 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
             }
             In::Code(_) => continue,
             In::Text => &source.text,
+            In::Named(name) if source.path.rsplit('/').next() == Some(name) => &source.text,
+            In::Named(_) => continue,
         };
         findings.extend(occurrences(source, text, word, why));
     }
     for path in machine {
-        findings.extend(occurrences(source, &source.text, &path, "a path of one machine"));
+        findings.extend(occurrences(source, &source.text, &path, MACHINE));
     }
     findings
 }
@@ -78,5 +97,8 @@ mod tests {
         check_one("crates/sockeye/src/a.rs", "let now = Instant::now();", 0);
         check_one("a.md", concat!("see /ho", "me/ann/notes"), 1);
         check_one("a.md", &format!("see {}", place::root().display()), 1);
+        check_one("a.sh", concat!("cd /wo", "rk/it"), 1);
+        check_one("web/package-lock.json", r#""resolved": "https://example.org/a.tgz""#, 1);
+        check_one("web/package.json", r#""resolved": true"#, 0);
     }
 }
