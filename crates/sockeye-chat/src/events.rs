@@ -49,7 +49,7 @@ async fn join(
     let sender = Sender { server: &server, socket: &socket, visitor: &visitor };
     match visitor.may_move().and_then(|()| Room::parse(&name)) {
         Ok(room) => hall.join(sender, &room, ack),
-        Err(violation) => ack.refuse(&violation.into()),
+        Err(violation) => ack.refuse(violation),
     }
 }
 

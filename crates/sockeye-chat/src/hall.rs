@@ -46,7 +46,7 @@ impl Hall {
         let is_new = !is_in(socket, room);
         if is_new {
             if let Err(violation) = has_space(server, socket, room) {
-                return ack.refuse(&violation.into());
+                return ack.refuse(violation);
             }
             socket.join(room.key());
             if !is_in(socket, room) {

@@ -50,7 +50,7 @@ async fn dropped(ack: AckSender) {
 }
 
 async fn taken_and_refused(ack: AckSender) {
-    ack.refuse(&Refusal::new("not now"));
+    ack.refuse(Refusal::new("not now"));
 }
 
 async fn is_asked(ack: AckSender) -> Ack<bool> {

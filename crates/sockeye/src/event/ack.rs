@@ -58,10 +58,10 @@ impl AckSender {
         }
     }
 
-    /// Answers with an error.
-    pub fn refuse(mut self, refusal: &Refusal) {
+    /// Answers with a refusal; any error of yours is one too, as with `?` in a handler.
+    pub fn refuse(mut self, refusal: impl Into<Refusal>) {
         if let Some(reply) = self.reply.take() {
-            reply.send(Answer::refusal(refusal));
+            reply.send(Answer::refusal(&refusal.into()));
         }
     }
 
