@@ -42,7 +42,8 @@ const REGISTRY: &str =
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let here = place::root().to_string_lossy().into_owned();
     let home = env::var("HOME").ok().filter(|home| home.len() > 1).map(|home| home + "/");
-    let is_in_table = |path: &String| WORDS.iter().any(|(_, word, _)| path.starts_with(word));
+    // One finding for each path: the table's, where it has a word for it.
+    let is_in_table = |path: &String| WORDS.iter().any(|(_, word, _)| path.contains(word));
     let machine = std::iter::once(here).chain(home).filter(|path| !is_in_table(path));
     let mut findings = Vec::new();
     for (place, word, why) in WORDS {
