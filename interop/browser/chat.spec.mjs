@@ -252,6 +252,8 @@ test("a phone of 360 pixels has no sideways scrolling, and a drawer for the rest
   await ada.waitForFunction(() => document.activeElement?.getAttribute("aria-controls") === "side");
 
   await ada.getByRole("button", { name: "Rooms and people" }).click();
+  // It takes the focus once it is out; before that, the focus would be taken from the field below.
+  await ada.waitForFunction(() => document.activeElement?.getAttribute("aria-label") === "Close");
   await open(ada, room);
   await say(ada, "an unbroken word: " + "w".repeat(200));
   assert.equal(await scrollsSideways(ada), false, "chat");
