@@ -5,6 +5,37 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// The version of Engine.IO that a client speaks; decided once, by the `EIO` of its first request.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Version {
+    /// `EIO=3`, with version 4 of the Socket.IO protocol on it: what npm `socket.io-client` 1 and 2 speak.
+    V3,
+    /// `EIO=4`, with version 5 of the Socket.IO protocol on it: npm `socket.io-client` 3 and 4.
+    #[default]
+    V4,
+}
+
+impl Version {
+    /// The version that the value of `EIO` stands for, if it is one of the two.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::engine::Version;
+    ///
+    /// assert_eq!(Version::from_eio("4"), Some(Version::V4));
+    /// assert_eq!(Version::from_eio("5"), None);
+    /// ```
+    #[must_use]
+    pub fn from_eio(value: &str) -> Option<Self> {
+        match value {
+            "3" => Some(Self::V3),
+            "4" => Some(Self::V4),
+            _ => None,
+        }
+    }
+}
+
 /// What an Engine.IO packet is for; its digit is the first character of the message.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Kind {
