@@ -4,6 +4,7 @@ pub mod attachment;
 pub mod encoding;
 pub mod engine;
 mod json;
+pub mod msgpack;
 pub mod packet;
 pub mod payload;
 pub mod prepared;

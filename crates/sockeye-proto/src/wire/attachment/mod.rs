@@ -4,7 +4,7 @@
 //! `{"_placeholder":true,"num":n}` where the n-th of them belongs.
 
 mod de;
-mod placeholder;
+pub(super) mod placeholder;
 mod reassembly;
 mod ser;
 #[cfg(test)]

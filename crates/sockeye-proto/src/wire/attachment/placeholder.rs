@@ -7,14 +7,14 @@ const NUMBER: &str = r#""num""#;
 
 /// A placeholder that isn't one: its number is missing or no index, or it has more keys.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Illegal;
+pub(in crate::wire) struct Illegal;
 
 /// Reads the object whose first key begins at byte `first_key` of valid JSON; `None` if it is an ordinary object.
 ///
 /// An object that begins with `"_placeholder":true`, or with a scalar `"num"` and then that, must be a placeholder in
 /// full. The reference also takes objects with the mark anywhere, with more keys, and with `num` as `1.0` or `1e0`;
 /// no peer known to us writes such, and what we need not accept can't be abused (CVE-2022-2421).
-pub(super) fn read(text: &str, first_key: usize) -> Option<Result<usize, Illegal>> {
+pub(in crate::wire) fn read(text: &str, first_key: usize) -> Option<Result<usize, Illegal>> {
     let mut cursor = Cursor::at(text, first_key);
     let first = entry(text, &mut cursor)?;
     if first != MARKED && first.0 != NUMBER {
