@@ -226,9 +226,9 @@ pub enum DecodeError {
         /// The bound that was passed, in bytes.
         limit: usize,
     },
-    /// A placeholder that stands for none of the packet's attachments.
+    /// A placeholder that stands for none of the packet's attachments, or for one that another stands for.
     #[error(
-        "illegal placeholder; expected {{\"_placeholder\":true,\"num\":n}} with n from 0 to {last}"
+        "illegal placeholder; expected {{\"_placeholder\":true,\"num\":n}} with n from 0 to {last}, each n once"
     )]
     IllegalPlaceholder {
         /// Number of the last attachment.
@@ -543,7 +543,7 @@ mod tests {
         let text = DecodeError::IllegalPlaceholder { last: 1 }.to_string();
         assert_eq!(
             text,
-            r#"illegal placeholder; expected {"_placeholder":true,"num":n} with n from 0 to 1"#
+            r#"illegal placeholder; expected {"_placeholder":true,"num":n} with n from 0 to 1, each n once"#
         );
     }
 

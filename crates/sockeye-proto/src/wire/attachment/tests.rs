@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_json::{json, value::RawValue};
 
@@ -117,12 +117,26 @@ fn bytes_go_both_ways_at_any_place() {
 }
 
 #[test]
-fn one_attachment_may_be_read_twice_and_borrowed() {
-    let text = r#"[{"_placeholder":true,"num":1},{"num": 1 , "_placeholder" : true },{"_placeholder":true,"num":0}]"#;
-    let payload = payload(text, &[b"a", b"b"]).unwrap();
+fn attachments_come_in_any_order_and_can_be_borrowed() {
+    let text = r#"[{"_placeholder":true,"num":1},{ "num": 2 , "_placeholder" : true },{"_placeholder":true,"num":0}]"#;
+    let payload = payload(text, &[b"a", b"b", b"c"]).unwrap();
     let read: (&[u8], &[u8], &[u8]) = payload.deserialize().unwrap();
-    assert_eq!(read, (&b"b"[..], &b"b"[..], &b"a"[..]));
+    assert_eq!(read, (&b"b"[..], &b"c"[..], &b"a"[..]));
     assert_eq!(read.0.as_ptr(), payload.attachments()[1].as_ptr());
+}
+
+/// Two requests could otherwise fill the memory: one attachment, and a text that asks for thirty thousand copies.
+#[test]
+fn an_attachment_is_not_asked_for_twice() {
+    let holders = |numbers: &[usize]| {
+        let holder = |number| format!(r#"{{"_placeholder":true,"num":{number}}}"#);
+        format!("[[{}]]", numbers.iter().map(holder).collect::<Vec<_>>().join(","))
+    };
+    let read = |numbers: &[usize]| payload(&holders(numbers), &[b"a", b"b"]).map(|_| ());
+    assert_eq!(read(&[1, 0]), Ok(()));
+    assert_eq!(read(&[1]), Ok(()), "one that nobody asks for is harmless");
+    assert_eq!(read(&[0, 0]), Err(DecodeError::IllegalPlaceholder { last: 1 }));
+    assert_eq!(read(&[0, 1, 0]), Err(DecodeError::IllegalPlaceholder { last: 1 }));
 }
 
 #[test]

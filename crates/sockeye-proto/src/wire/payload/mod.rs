@@ -197,7 +197,8 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError::IllegalPlaceholder`] if the text asks for an attachment that is not there: the peer's fault.
+    /// [`DecodeError::IllegalPlaceholder`] if the text asks for an attachment that is not there, or twice for one: the
+    /// peer's fault.
     pub fn with_attachments(self, attachments: Vec<Bytes>) -> Result<Self, DecodeError> {
         attachment::check_placeholders(&self.text, &attachments)?;
         Ok(Self { attachments, ..self })
