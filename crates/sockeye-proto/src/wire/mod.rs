@@ -7,5 +7,6 @@ mod json;
 pub mod msgpack;
 pub mod packet;
 pub mod payload;
+pub mod polling;
 pub mod prepared;
 pub mod ws;

@@ -143,9 +143,14 @@ impl Prepared {
     /// The Engine.IO message as text, for polling and for frames that are masked: `42["name"]`.
     #[must_use]
     pub fn text(&self) -> &str {
-        let (start, end) = self.0.text;
         #[expect(clippy::expect_used, reason = "one buffer for header and text needs the check")]
-        simdutf8::basic::from_utf8(&self.0.frames[start..end]).expect("made of digits and of texts")
+        simdutf8::basic::from_utf8(self.text_bytes()).expect("made of digits and of texts")
+    }
+
+    /// The bytes of [`Self::text`].
+    pub(super) fn text_bytes(&self) -> &[u8] {
+        let (start, end) = self.0.text;
+        &self.0.frames[start..end]
     }
 
     /// The attachments, each a binary message behind [`Self::text`].
