@@ -110,6 +110,13 @@ impl Default for Limits {
 ///
 /// [`Payload`]: super::payload::Payload
 pub fn decode<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, DecodeError> {
+    let packet = split(text, limits)?;
+    check_data(packet.kind, packet.data.unwrap_or_default(), limits)?;
+    Ok(packet)
+}
+
+/// Splits header and data, whatever the data is.
+pub(super) fn split<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, DecodeError> {
     let digit = text.chars().next().ok_or(DecodeError::Empty)?;
     let (kind, is_binary) = match digit {
         '0' => (Kind::Connect, false),
@@ -125,7 +132,6 @@ pub fn decode<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, DecodeEr
     let (attachments, rest) = if is_binary { split_attachments(rest, limits)? } else { (0, rest) };
     let (namespace, rest) = split_namespace(rest);
     let (id, rest) = split_id(rest)?;
-    check_data(kind, rest, limits)?;
     Ok(Packet { kind, attachments, namespace, id, data: (!rest.is_empty()).then_some(rest) })
 }
 

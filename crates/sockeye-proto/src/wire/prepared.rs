@@ -1,17 +1,21 @@
 //! One emit, encoded once for all its receivers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::{
-    engine,
-    packet::{self, Packet},
+    encoding::{Encoding, Parser},
+    engine::{self, Version},
+    msgpack,
+    packet::{self, Limits, Packet},
     payload::Payload,
     ws::{Encoder, FrameHeader, Message, Opcode},
 };
 
 /// One packet, encoded once for all its receivers: the finished, unmasked WebSocket frames, shared by reference count.
+///
+/// It is made for the default [`Encoding`]; [`Self::encoded_for`] gives the same packet in another.
 ///
 /// # Examples
 ///
@@ -27,11 +31,35 @@ pub struct Prepared(Arc<Encoded>);
 
 #[derive(Debug)]
 struct Encoded {
-    /// The text frame, then the header of each attachment's frame.
+    /// The text frame, then the header of each attachment's frame. In msgpack there is no text frame.
     frames: Vec<u8>,
     /// Where the text begins and ends in `frames`.
     text: (usize, usize),
     attachments: Vec<Bytes>,
+    form: Form,
+    /// The same in other encodings, once somebody has asked for them.
+    variants: OnceLock<Box<Variants>>,
+}
+
+/// What [`Encoded`] holds, and in which encoding.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    /// A Socket.IO packet in the default encoding: the only form that has variants.
+    Packet,
+    /// What is the same in every encoding: an Engine.IO packet, a message that is no packet, or a variant.
+    Final,
+    /// A variant for Engine.IO 3: [`MARK`] is the last byte of each attachment's header.
+    Marked,
+}
+
+/// In Engine.IO 3 the type of a binary message, always "message", stands before its data.
+const MARK: u8 = 4;
+
+#[derive(Debug, Default)]
+struct Variants {
+    json_v3: OnceLock<Prepared>,
+    msgpack_v4: OnceLock<Prepared>,
+    msgpack_v3: OnceLock<Prepared>,
 }
 
 impl Prepared {
@@ -54,7 +82,8 @@ impl Prepared {
             id,
             data: Some(data),
         };
-        Self::new(engine::Kind::Message, packet::encoded_bytes(&packet), attachments, |out| {
+        let body_bytes = packet::encoded_bytes(&packet);
+        Self::new(engine::Kind::Message, body_bytes, attachments, Form::Packet, |out| {
             packet::encode_into(&packet, out);
         })
     }
@@ -83,7 +112,7 @@ impl Prepared {
         };
         let args = payload.args_text();
         let body_bytes = packet::encoded_bytes(&packet) + args.len() + 2;
-        Self::new(engine::Kind::Message, body_bytes, attachments, |out| {
+        Self::new(engine::Kind::Message, body_bytes, attachments, Form::Packet, |out| {
             packet::encode_into(&packet, out);
             out.push(b'[');
             out.extend_from_slice(args.as_bytes());
@@ -94,7 +123,9 @@ impl Prepared {
     /// Encodes an Engine.IO packet.
     #[must_use]
     pub fn engine(kind: engine::Kind, body: &str) -> Self {
-        Self::new(kind, body.len(), Vec::new(), |out| out.extend_from_slice(body.as_bytes()))
+        Self::new(kind, body.len(), Vec::new(), Form::Final, |out| {
+            out.extend_from_slice(body.as_bytes());
+        })
     }
 
     /// Encodes a WebSocket message that is no packet: a pong, a close.
@@ -113,25 +144,54 @@ impl Prepared {
         let mut frames = Vec::new();
         Encoder::new().encode(message, None, &mut frames);
         let text = (frames.len(), frames.len());
-        Self(Arc::new(Encoded { frames, text, attachments: Vec::new() }))
+        Self::of(frames, text, Vec::new(), Form::Final)
+    }
+
+    /// The same packet in another encoding, made when it is first asked for and shared from then on.
+    ///
+    /// Engine.IO packets and WebSocket messages are the same in all of them. In msgpack a Socket.IO packet is one
+    /// attachment and has no [`text`](Self::text).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::{encoding::{Encoding, Parser}, engine::Version, packet::Kind, prepared::Prepared};
+    ///
+    /// let photo = r#"["photo",{"_placeholder":true,"num":0}]"#;
+    /// let photo = Prepared::packet(Kind::Event, "/", None, photo, vec![vec![0xFF, 0xD8].into()]);
+    /// let last_frame = |photo: &Prepared| photo.slices().skip(1).collect::<Vec<_>>().concat();
+    /// assert_eq!(last_frame(&photo), b"\x82\x02\xFF\xD8");
+    ///
+    /// let v3 = photo.encoded_for(Encoding { version: Version::V3, ..Encoding::default() });
+    /// assert_eq!(last_frame(&v3), b"\x82\x03\x04\xFF\xD8");
+    /// ```
+    // By value: what is in the right encoding already is passed on without a look at its reference count.
+    #[must_use]
+    pub fn encoded_for(self, encoding: Encoding) -> Self {
+        if encoding == Encoding::default() || self.0.form != Form::Packet {
+            return self;
+        }
+        self.variant(encoding)
     }
 
     /// The slices to write to a WebSocket, in this order: the text frame, then of each attachment header and content.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        let Encoded { frames, text, attachments } = &*self.0;
+        let Encoded { frames, text, attachments, form, .. } = &*self.0;
         let (text_frame, mut headers) = frames.split_at(text.1);
+        let mark_bytes = form.mark_bytes();
         let attachments = attachments.iter().flat_map(move |attachment| {
-            let (header, rest) = headers.split_at(header_bytes(attachment.len()));
+            let header_bytes = header_bytes(mark_bytes + attachment.len()) + mark_bytes;
+            let (header, rest) = headers.split_at(header_bytes);
             headers = rest;
             [header, attachment]
         });
-        std::iter::once(text_frame).chain(attachments)
+        Some(text_frame).filter(|frame| !frame.is_empty()).into_iter().chain(attachments)
     }
 
-    /// Number of WebSocket frames: one for the text and one for each attachment.
+    /// Number of WebSocket frames: one for the text, if there is one, and one for each attachment.
     #[must_use]
     pub fn frame_count(&self) -> usize {
-        1 + self.0.attachments.len()
+        usize::from(self.0.text.1 > 0) + self.0.attachments.len()
     }
 
     /// Number of bytes that [`Self::slices`] hold together.
@@ -140,7 +200,7 @@ impl Prepared {
         self.0.frames.len() + self.0.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
-    /// The Engine.IO message as text, for polling and for frames that are masked: `42["name"]`.
+    /// The Engine.IO message as text, for polling and for frames that are masked: `42["name"]`. Empty if there is none.
     #[must_use]
     pub fn text(&self) -> &str {
         #[expect(clippy::expect_used, reason = "one buffer for header and text needs the check")]
@@ -153,7 +213,7 @@ impl Prepared {
         &self.0.frames[start..end]
     }
 
-    /// The attachments, each a binary message behind [`Self::text`].
+    /// The attachments, each a binary message behind [`Self::text`]; only their data, in Engine.IO 3 too.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         &self.0.attachments
@@ -164,6 +224,7 @@ impl Prepared {
         kind: engine::Kind,
         body_bytes: usize,
         attachments: Vec<Bytes>,
+        form: Form,
         write_body: impl FnOnce(&mut Vec<u8>),
     ) -> Self {
         let text_bytes = 1 + body_bytes;
@@ -179,7 +240,77 @@ impl Prepared {
         for attachment in &attachments {
             push_header(Opcode::Binary, attachment.len(), &mut frames);
         }
-        Self(Arc::new(Encoded { frames, text, attachments }))
+        Self::of(frames, text, attachments, form)
+    }
+
+    fn of(frames: Vec<u8>, text: (usize, usize), attachments: Vec<Bytes>, form: Form) -> Self {
+        let variants = OnceLock::new();
+        Self(Arc::new(Encoded { frames, text, attachments, form, variants }))
+    }
+
+    /// This packet, which is in the default encoding, in another.
+    #[cold]
+    fn variant(self, encoding: Encoding) -> Self {
+        let variants = || self.0.variants.get_or_init(Box::default);
+        match (encoding.parser, encoding.version) {
+            (Parser::Json, Version::V4) => self,
+            // What is only text is the same in both versions.
+            (Parser::Json, Version::V3) if self.0.attachments.is_empty() => self,
+            (Parser::Json, Version::V3) => {
+                let Encoded { frames, text, attachments, .. } = &*self.0;
+                let text_frame = &frames[..text.1];
+                let marked = || Self::marked(text_frame, *text, attachments.clone());
+                variants().json_v3.get_or_init(marked).clone()
+            }
+            (Parser::MsgPack, Version::V4) => {
+                let unmarked = || {
+                    let content = self.to_msgpack();
+                    let mut header = Vec::with_capacity(header_bytes(content.len()));
+                    push_header(Opcode::Binary, content.len(), &mut header);
+                    Self::of(header, (0, 0), vec![content], Form::Final)
+                };
+                variants().msgpack_v4.get_or_init(unmarked).clone()
+            }
+            (Parser::MsgPack, Version::V3) => {
+                let marked = || Self::marked(&[], (0, 0), vec![self.to_msgpack()]);
+                variants().msgpack_v3.get_or_init(marked).clone()
+            }
+        }
+    }
+
+    /// The frames of Engine.IO 3.
+    fn marked(text_frame: &[u8], text: (usize, usize), attachments: Vec<Bytes>) -> Self {
+        let mut frames = text_frame.to_vec();
+        for attachment in &attachments {
+            push_header(Opcode::Binary, 1 + attachment.len(), &mut frames);
+            frames.push(MARK);
+        }
+        Self::of(frames, text, attachments, Form::Marked)
+    }
+
+    /// The whole packet in msgpack, its attachments included.
+    fn to_msgpack(&self) -> Bytes {
+        const NONE: Limits = Limits {
+            max_attachments: u32::MAX,
+            max_attachments_bytes: usize::MAX,
+            max_args: usize::MAX,
+            max_depth: u32::MAX,
+        };
+        // Behind the digit of an Engine.IO message. What `packet` or `ack` wrote can be split, unless the namespace is
+        // none; then the peer gets a message that it refuses, as it would refuse the text.
+        let packet = packet::split(&self.text()[1..], &NONE);
+        debug_assert!(packet.is_ok(), "{packet:?} in {:?}; not a namespace?", self.text());
+        packet.map_or_else(
+            |_| Bytes::new(),
+            |packet| msgpack::encode(&packet, &self.0.attachments).into(),
+        )
+    }
+}
+
+impl Form {
+    /// How many bytes stand between an attachment's header and its data.
+    const fn mark_bytes(self) -> usize {
+        matches!(self, Self::Marked) as usize
     }
 }
 
@@ -202,30 +333,33 @@ mod tests {
     use super::*;
     use crate::wire::ws::{Decoder, Input, Limits, Message, Role};
 
-    /// What a peer reads from the slices of `prepared`.
-    fn received(prepared: &Prepared) -> (String, Vec<Bytes>) {
+    /// What a peer reads from the slices of `prepared`: the text, if there is one, and the binary messages.
+    fn received(prepared: &Prepared) -> (Option<String>, Vec<Bytes>) {
+        assert!(prepared.slices().next().is_some_and(|first| !first.is_empty()));
         let mut wire = prepared.slices().collect::<Vec<_>>().concat();
         assert_eq!(wire.len(), prepared.wire_bytes());
         let limits = Limits { max_message_bytes: 1_000_000, ..Limits::default() };
         let mut decoder = Decoder::new(Role::Client, limits);
         let mut input = Input::new(&mut wire);
         let mut text = None;
-        let mut attachments = Vec::new();
+        let mut messages = Vec::new();
         while let Some(message) = decoder.decode(&mut input).unwrap() {
             match message {
-                Message::Text(received) if text.is_none() => text = Some(received.to_owned()),
-                Message::Binary(received) => attachments.push(Bytes::copy_from_slice(received)),
+                Message::Text(received) if text.is_none() && messages.is_empty() => {
+                    text = Some(received.to_owned());
+                }
+                Message::Binary(received) => messages.push(Bytes::copy_from_slice(received)),
                 unexpected => panic!("{unexpected:?}"),
             }
         }
         assert!(input.is_empty());
-        assert_eq!(1 + attachments.len(), prepared.frame_count());
-        (text.unwrap(), attachments)
+        assert_eq!(usize::from(text.is_some()) + messages.len(), prepared.frame_count());
+        (text, messages)
     }
 
     #[track_caller]
     fn check(prepared: &Prepared, text: &str) {
-        let expect = (text.to_owned(), prepared.attachments().to_vec());
+        let expect = (Some(text.to_owned()), prepared.attachments().to_vec());
         assert_eq!(received(prepared), expect);
         assert_eq!(prepared.text(), text);
     }
@@ -255,5 +389,127 @@ mod tests {
         let second = first.clone();
         assert!(std::ptr::eq(first.text(), second.text()));
         assert_eq!(size_of::<Prepared>(), size_of::<usize>());
+    }
+
+    const V3: Encoding = Encoding { version: Version::V3, parser: Parser::Json };
+    const MSGPACK: Encoding = Encoding { version: Version::V4, parser: Parser::MsgPack };
+    const MSGPACK_V3: Encoding = Encoding { version: Version::V3, parser: Parser::MsgPack };
+
+    fn marked(data: &[u8]) -> Bytes {
+        [&[4], data].concat().into()
+    }
+
+    /// A Socket.IO packet in every encoding, as a peer sees it.
+    #[track_caller]
+    fn check_encodings(prepared: &Prepared, in_msgpack: &[u8]) {
+        let (text, attachments) = received(prepared);
+        assert_eq!(received(&prepared.clone().encoded_for(Encoding::default())).0, text);
+
+        let v3 = prepared.clone().encoded_for(V3);
+        let in_v3 = attachments.iter().map(|data| marked(data)).collect();
+        assert_eq!(received(&v3), (text.clone(), in_v3));
+        assert_eq!((v3.text(), v3.attachments()), (&*text.unwrap(), &*attachments));
+
+        let msgpack = prepared.clone().encoded_for(MSGPACK);
+        assert_eq!(received(&msgpack), (None, vec![Bytes::copy_from_slice(in_msgpack)]));
+        let msgpack_v3 = prepared.clone().encoded_for(MSGPACK_V3);
+        assert_eq!(received(&msgpack_v3), (None, vec![marked(in_msgpack)]));
+        for variant in [msgpack, msgpack_v3] {
+            assert_eq!(
+                (variant.text(), variant.attachments()),
+                ("", &[in_msgpack.to_vec().into()][..])
+            );
+        }
+    }
+
+    #[test]
+    fn every_encoding_says_the_same() {
+        use packet::Kind;
+
+        let event = |namespace, id, data: &str, attachments: &[&[u8]]| {
+            let attachments = attachments.iter().map(|data| Bytes::copy_from_slice(data)).collect();
+            Prepared::packet(Kind::Event, namespace, id, data, attachments)
+        };
+        check_encodings(
+            &event("/", None, r#"["a",1]"#, &[]),
+            b"\x83\xA4type\x02\xA4data\x92\xA1a\x01\xA3nsp\xA1/",
+        );
+        check_encodings(
+            &event("/é", Some(0), r#"["1"]"#, &[]),
+            b"\x84\xA4type\x02\xA4data\x91\xA11\xA2id\x00\xA3nsp\xA3/\xC3\xA9",
+        );
+        let two = r#"["b",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
+        check_encodings(
+            &event("/", None, two, &[b"", b"\x04\x01"]),
+            b"\x83\xA4type\x02\xA4data\x93\xA1b\xC4\x02\x04\x01\xC4\x00\xA3nsp\xA1/",
+        );
+        check_encodings(
+            &Prepared::packet(Kind::Connect, "/", None, r#"{"sid":"x"}"#, Vec::new()),
+            b"\x83\xA4type\x00\xA4data\x81\xA3sid\xA1x\xA3nsp\xA1/",
+        );
+        check_encodings(
+            &Prepared::packet(Kind::Connect, "/a", None, "", Vec::new()),
+            b"\x82\xA4type\x00\xA3nsp\xA2/a",
+        );
+        check_encodings(
+            &Prepared::packet(Kind::ConnectError, "/", None, r#""no""#, Vec::new()),
+            b"\x83\xA4type\x04\xA4data\xA2no\xA3nsp\xA1/",
+        );
+        check_encodings(
+            &Prepared::packet(Kind::Disconnect, "/", None, "", Vec::new()),
+            b"\x82\xA4type\x01\xA3nsp\xA1/",
+        );
+        let payload = Payload::ack("[1]", &packet::Limits::default()).unwrap();
+        check_encodings(
+            &Prepared::ack("/", u64::MAX, &payload),
+            b"\x84\xA4type\x03\xA4data\x91\x01\xA2id\xCF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xA3nsp\xA1/",
+        );
+        // Deeper than any parser of JSON goes: it is our own, so it is written all the same.
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        let deep = Prepared::packet(Kind::ConnectError, "/", None, &deep, Vec::new());
+        let in_msgpack =
+            [&b"\x83\xA4type\x04\xA4data\x81\xA1a"[..], &[0x91; 199], b"\x90\xA3nsp\xA1/"];
+        check_encodings(&deep, &in_msgpack.concat());
+    }
+
+    #[test]
+    fn the_mark_of_engine_io_3_counts_in_the_length() {
+        for bytes in [124, 125, 126, 0xFFFE, 0xFFFF, 0x10000] {
+            let data = vec![7; bytes];
+            let attachments = vec![data.clone().into(), Bytes::new(), data.clone().into()];
+            let event = Prepared::packet(packet::Kind::Event, "/", None, "[1]", attachments);
+            let expect = vec![marked(&data), marked(b""), marked(&data)];
+            assert_eq!(received(&event.encoded_for(V3)), (Some("453-[1]".to_owned()), expect));
+        }
+    }
+
+    #[test]
+    fn variants_are_made_once_and_only_where_something_differs() {
+        let is_same = |a: &Prepared, b: &Prepared| Arc::ptr_eq(&a.0, &b.0);
+
+        let text = Prepared::packet(packet::Kind::Event, "/", None, "[1]", Vec::new());
+        let binary = Prepared::packet(packet::Kind::Event, "/", None, "[1]", vec![Bytes::new()]);
+        let fixed = [
+            Prepared::engine(engine::Kind::Ping, ""),
+            Prepared::engine(engine::Kind::Message, "hi"),
+            Prepared::websocket(Message::Ping(b"?")),
+            Prepared::websocket(Message::Close(None)),
+        ];
+        for encoding in [V3, MSGPACK, MSGPACK_V3] {
+            for same in &fixed {
+                assert!(
+                    is_same(same, &same.clone().encoded_for(encoding)),
+                    "{encoding:?} {same:?}"
+                );
+            }
+            for packet in [&text, &binary] {
+                let variant = packet.clone().encoded_for(encoding);
+                assert!(is_same(&variant, &packet.clone().encoded_for(encoding)));
+                assert_eq!(is_same(&variant, packet), encoding == V3 && is_same(packet, &text));
+                // A variant stays what it is.
+                assert!(is_same(&variant, &variant.clone().encoded_for(encoding)));
+            }
+        }
+        assert!(is_same(&text, &text.clone().encoded_for(Encoding::default())));
     }
 }

@@ -4,7 +4,13 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::{engine::Kind, packet, prepared::Prepared, ws::Message};
+use crate::wire::{
+    encoding::{Encoding, Parser},
+    engine::Kind,
+    packet,
+    prepared::Prepared,
+    ws::Message,
+};
 
 const FORMATS: [Format; 3] = [Format::V4, Format::V3Text, Format::V3Binary];
 
@@ -310,6 +316,32 @@ fn what_is_no_packet_leaves_no_trace() {
     for (version, bytes) in [(Version::V4, "2\u{1E}6"), (Version::V3, "1:21:6")] {
         let (body, count) = encode(queue.iter(), version, true, 1_000);
         assert_eq!((body.bytes.as_slice(), count), (bytes.as_bytes(), 4));
+    }
+}
+
+#[test]
+fn packets_in_other_encodings_fit_in_bodies_too() {
+    use Version::{V3, V4};
+
+    let packet = event("[1]", &[&[9]]);
+    let in_encoding = |version, parser| packet.clone().encoded_for(Encoding { version, parser });
+    let octets = b"\x00\x07\xFF451-[1]\x01\x02\xFF\x04\x09";
+    for (version, parser, octets, expect) in [
+        (V3, Parser::Json, false, &b"7:451-[1]6:b4CQ=="[..]),
+        (V3, Parser::Json, true, octets),
+        // {type: 2, data: [1], nsp: "/"}
+        (V4, Parser::MsgPack, true, b"bg6R0eXBlAqRkYXRhkQGjbnNwoS8="),
+        (V3, Parser::MsgPack, false, b"30:b4g6R0eXBlAqRkYXRhkQGjbnNwoS8="),
+        (
+            V3,
+            Parser::MsgPack,
+            true,
+            b"\x01\x02\x01\xFF\x04\x83\xA4type\x02\xA4data\x91\x01\xA3nsp\xA1/",
+        ),
+    ] {
+        let (body, count) = encode([in_encoding(version, parser)].iter(), version, octets, 0);
+        assert_eq!(count, 1);
+        assert_eq!(body.bytes.escape_ascii().to_string(), expect.escape_ascii().to_string());
     }
 }
 
