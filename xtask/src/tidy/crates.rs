@@ -47,6 +47,12 @@ const EDGES: &[Edge] = &[
     Edge { krate: "sockeye-testkit", uses: &["sockeye-proto"], tests_use: &[], never: &[] },
     // A server of others that the bench compares with: nothing of ours may be in it.
     Edge { krate: "interop-oxide", uses: &[], tests_use: &[], never: &[] },
+    Edge {
+        krate: "sockeye-fuzz",
+        uses: &["sockeye-proto", "sockeye-testkit"],
+        tests_use: &[],
+        never: &[],
+    },
     Edge { krate: "xtask", uses: &[], tests_use: &[], never: &[] },
 ];
 
@@ -54,7 +60,7 @@ const EDGES: &[Edge] = &[
 pub(crate) fn manifests() -> Outcome<Vec<PathBuf>> {
     let root = place::root();
     let mut files = Vec::new();
-    for folder in ["crates", "interop", "xtask"] {
+    for folder in ["crates", "fuzz", "interop", "xtask"] {
         files.extend(place::files(&root.join(folder))?);
     }
     files.retain(|file| file.file_name().is_some_and(|name| name == "Cargo.toml"));

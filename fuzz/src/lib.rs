@@ -1,0 +1,13 @@
+//! What the fuzz targets share; each target is a file in `src/bin` and says what must hold for any input.
+
+mod deflate;
+mod oracle;
+mod owner;
+mod said;
+mod script;
+
+pub use deflate::agreements;
+pub use oracle::Oracle;
+pub use owner::Owner;
+pub use said::{Said, read, write};
+pub use script::Script;

@@ -1,0 +1,297 @@
+//! The owner of a session, who believes nothing: it keeps its own books and compares them after every step.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sockeye_proto::{
+    session::{Config, Output, Reason, Received, Role, Session, Violation},
+    wire::{
+        engine::{self, Kind},
+        packet::{self, Limits},
+        payload::Payload,
+    },
+};
+
+/// Bounds that a short input can reach.
+const LIMITS: Limits =
+    Limits { max_attachments: 3, max_attachments_bytes: 20, max_args: 4, max_depth: 5 };
+const MAX_NAMESPACES: usize = 3;
+const MAX_ACKS: usize = 4;
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
+const LONGEST_STEP: Duration = Duration::from_secs(200);
+
+/// A session with everything that must be true of it.
+#[derive(Debug)]
+pub struct Owner {
+    role: Role,
+    session: Session<u64>,
+    now: Instant,
+    asking: BTreeSet<String>,
+    joined: BTreeSet<String>,
+    /// By token: the namespace and the deadline.
+    acks: BTreeMap<u64, (String, Instant)>,
+    next_token: u64,
+    closed: Option<Reason>,
+}
+
+impl Owner {
+    /// Owns a server's session, whose first packet is the handshake.
+    pub fn server() -> Self {
+        let now = Instant::now();
+        let mut owner =
+            Self::new(Role::Server, Session::server(now, Arc::new(config()), "the-sid"), now);
+        let Some(Output::Send(handshake)) = owner.session.poll_output() else { panic!("nothing") };
+        assert!(handshake.text().starts_with(r#"0{"sid":"the-sid","upgrades":[]"#));
+        owner.drain();
+        owner
+    }
+
+    /// Owns a client's session, which waits for the handshake.
+    pub fn client() -> Self {
+        let now = Instant::now();
+        Self::new(Role::Client, Session::client(now, Arc::new(config())), now)
+    }
+
+    const fn new(role: Role, session: Session<u64>, now: Instant) -> Self {
+        Self {
+            role,
+            session,
+            now,
+            asking: BTreeSet::new(),
+            joined: BTreeSet::new(),
+            acks: BTreeMap::new(),
+            next_token: 0,
+            closed: None,
+        }
+    }
+
+    /// Does one thing; what the letters stand for is listed in `bin/session.rs`.
+    pub fn act(&mut self, operation: char, rest: &str) {
+        match operation {
+            '<' => self.receive_text(rest),
+            '#' => self.receive_binary(rest.as_bytes()),
+            'h' => self.session.heard(self.now),
+            '+' => self.run_for(duration(rest)),
+            '~' => {
+                self.now += duration(rest);
+                self.handle_timeout();
+            }
+            't' => self.handle_timeout(),
+            'p' | 'P' => self.session.set_paused(self.now, operation == 'p'),
+            'x' => self.session.close(Reason::ServerShuttingDown),
+            'L' => {
+                self.session.leave_all(self.now);
+                self.joined.clear();
+            }
+            _ if !packet::is_namespace(rest) => {}
+            'j' if self.role == Role::Client => self.join(rest),
+            'a' if self.role == Role::Server => {
+                let accepted = self.session.accept(rest, r#"{"sid":"x"}"#);
+                assert_eq!(accepted, self.closed.is_none() && self.asking.remove(rest));
+                if accepted {
+                    self.joined.insert(rest.to_owned());
+                }
+            }
+            'r' if self.role == Role::Server => {
+                let refused = self.session.refuse(rest, r#"{"message":"no"}"#);
+                assert_eq!(refused, self.closed.is_none() && self.asking.remove(rest));
+            }
+            'l' => {
+                let left = self.session.leave(self.now, rest);
+                assert_eq!(left, self.closed.is_none() && self.joined.remove(rest));
+            }
+            'e' => self.expect_ack(rest),
+            'f' => self.forget_ack(rest),
+            _ => {}
+        }
+        self.drain();
+    }
+
+    /// Waits until silence has ended the session.
+    ///
+    /// # Panics
+    ///
+    /// If it has not.
+    pub fn end(mut self) {
+        self.act('P', "");
+        for _ in 0..4 {
+            self.run_for(LONGEST_STEP);
+        }
+        assert!(self.closed.is_some(), "silence ends it: {:?}", self.session.next_deadline());
+    }
+
+    fn receive_text(&mut self, text: &str) {
+        let is_close = matches!(engine::decode(text), Ok((Kind::Close, _)));
+        let was_closed = self.closed.is_some();
+        let received = self.session.receive_text(self.now, text);
+        let ended = received.as_ref().err().map(Violation::reason);
+        assert!(!was_closed || matches!(received, Ok(None)), "heard after the end");
+        let received = received.ok().flatten();
+        // In a block of its own, since what was received borrows the text only.
+        self.hear(received);
+        self.drain();
+        if was_closed {
+            return;
+        }
+        assert_eq!(
+            self.closed,
+            if is_close && ended.is_none() { Some(Reason::TransportClose) } else { ended },
+            "after {text:?}"
+        );
+    }
+
+    fn receive_binary(&mut self, bytes: &[u8]) {
+        let was_closed = self.closed;
+        let received = self.session.receive_binary(self.now, bytes);
+        let ended = received.as_ref().err().map(Violation::reason);
+        assert!(was_closed.is_none() || matches!(received, Ok(None)), "heard after the end");
+        self.hear(received.ok().flatten());
+        self.drain();
+        assert_eq!(self.closed, was_closed.or(ended), "after {} bytes", bytes.len());
+    }
+
+    fn hear(&mut self, received: Option<Received<'_, u64>>) {
+        let is_server = self.role == Role::Server;
+        match received {
+            None => {}
+            Some(Received::Opened) => assert!(!is_server),
+            Some(Received::Connect { namespace, auth }) => {
+                assert!(is_server && packet::is_namespace(namespace));
+                assert!(!self.joined.contains(namespace), "it was joined already");
+                assert!(self.asking.insert(namespace.to_owned()), "it has asked already");
+                assert!(self.asking.len() + self.joined.len() <= MAX_NAMESPACES);
+                assert!(auth.len() == 1 && auth.args_text().starts_with('{'), "{auth:?}");
+            }
+            Some(Received::Connected { namespace, .. }) => {
+                assert!(!is_server && self.asking.remove(namespace), "nobody asked");
+                assert!(self.joined.insert(namespace.to_owned()));
+            }
+            Some(Received::Refused { namespace, .. }) => {
+                assert!(!is_server && self.asking.remove(namespace), "nobody asked");
+            }
+            Some(Received::Disconnect { namespace }) => {
+                let had_asked = is_server && self.asking.remove(namespace);
+                assert!(self.joined.remove(namespace) || had_asked, "was not joined");
+            }
+            Some(Received::Event { namespace, payload, .. }) => {
+                assert!(self.joined.contains(&*namespace), "an event for {namespace:?}");
+                check(&payload);
+            }
+            Some(Received::Ack { token, payload }) => {
+                assert!(self.acks.remove(&token).is_some(), "an ack for nobody");
+                check(&payload);
+            }
+        }
+    }
+
+    fn join(&mut self, namespace: &str) {
+        let is_in = self.asking.contains(namespace) || self.joined.contains(namespace);
+        let asked = self.session.connect(namespace, "");
+        assert_eq!(asked, self.closed.is_none() && !is_in);
+        if asked {
+            self.asking.insert(namespace.to_owned());
+        }
+    }
+
+    fn expect_ack(&mut self, namespace: &str) {
+        let token = self.next_token;
+        self.next_token += 1;
+        let deadline = self.now + ACK_TIMEOUT;
+        let is_in = self.closed.is_none() && self.joined.contains(namespace);
+        match self.session.expect_ack(namespace, token, deadline, token) {
+            Ok(()) => {
+                assert!(is_in && self.acks.len() < MAX_ACKS);
+                self.acks.insert(token, (namespace.to_owned(), deadline));
+            }
+            Err(back) => assert!(back == token && (!is_in || self.acks.len() == MAX_ACKS)),
+        }
+    }
+
+    fn forget_ack(&mut self, namespace: &str) {
+        let oldest = self.acks.iter().find(|(_, (of, _))| of == namespace).map(|(id, _)| *id);
+        let id = oldest.unwrap_or(self.next_token);
+        assert_eq!(self.session.forget_ack(namespace, id), oldest);
+        self.acks.remove(&id);
+    }
+
+    fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.session.next_deadline().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.handle_timeout();
+        }
+        self.now = end;
+    }
+
+    fn handle_timeout(&mut self) {
+        let was_closed = self.closed;
+        if let Err(violation) = self.session.handle_timeout(self.now) {
+            assert_eq!(self.session.closed(), Some(violation.reason()));
+            assert_eq!(was_closed, None, "twice");
+        }
+        self.drain();
+        let next = self.session.next_deadline();
+        assert!(next.is_none_or(|next| next > self.now), "a deadline that has passed was not met");
+        assert!(self.acks.values().all(|(_, deadline)| *deadline > self.now), "an ack is overdue");
+    }
+
+    /// Takes what the session has to say, and compares the books.
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            assert_eq!(self.closed, None, "{output:?} after the end");
+            match output {
+                Output::Send(packet) => {
+                    let (kind, body) = engine::decode(packet.text()).expect("our own packet");
+                    if kind == Kind::Message {
+                        packet::decode(body, &Limits::default()).expect("our own packet");
+                    }
+                }
+                Output::AckExpired(token) => {
+                    let ack = self.acks.remove(&token);
+                    assert!(ack.is_some_and(|(_, deadline)| deadline <= self.now), "too early");
+                }
+                Output::AckLost(token) => {
+                    let ack = self.acks.remove(&token);
+                    let (namespace, _) = ack.expect("handed back before");
+                    let is_over = self.session.is_closed();
+                    assert!(is_over || !self.joined.contains(&namespace), "could still arrive");
+                }
+                Output::Closed(reason) => {
+                    self.closed = Some(reason);
+                    assert!(self.acks.is_empty(), "tokens were not handed back: {:?}", self.acks);
+                }
+            }
+        }
+        assert_eq!(self.session.closed(), self.closed);
+        assert_eq!(self.session.next_deadline().is_none(), self.closed.is_some());
+        assert_eq!(self.session.has_acks(), !self.acks.is_empty());
+        assert!(
+            self.closed.is_some() || self.acks.values().all(|(of, _)| self.joined.contains(of))
+        );
+    }
+}
+
+fn config() -> Config {
+    Config {
+        max_namespaces: MAX_NAMESPACES,
+        max_acks: MAX_ACKS,
+        packets: LIMITS,
+        ..Config::default()
+    }
+}
+
+fn check(payload: &Payload<'_>) {
+    assert!(payload.len() <= LIMITS.max_args);
+    assert!(payload.attachments().len() <= LIMITS.max_attachments as usize);
+    let bytes: usize = payload.attachments().iter().map(|attachment| attachment.len()).sum();
+    assert!(bytes <= LIMITS.max_attachments_bytes);
+}
+
+/// Milliseconds in digits, within reason.
+fn duration(text: &str) -> Duration {
+    let millis = text.parse().unwrap_or(1);
+    Duration::from_millis(millis).min(LONGEST_STEP)
+}
