@@ -1,4 +1,4 @@
-//! The chores of the workspace: test, tidy, features, autobahn, bench.
+//! The chores of the workspace: test, tidy, features, autobahn, fuzz, bench.
 
 // A chore talks to the person who started it; there is no other output.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -7,6 +7,7 @@ mod autobahn;
 mod bench;
 mod failure;
 mod features;
+mod fuzz;
 mod peers;
 mod place;
 mod run;
@@ -26,6 +27,7 @@ Usage: cargo xtask CHORE
   tidy             check import edges, crate edges, file heads, file lengths and forbidden words
   features         check that the tests of every feature ran, and write docs/features.md
   autobahn [--quick]  run the WebSocket test suite on our server and client, and write docs/autobahn.md
+  fuzz [TARGET] [--seconds N]  run the fuzz targets for a minute each, or so many seconds; TARGET FILE replays an input
   bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes";
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["bench", rest @ ..] => bench::bench(rest),
         ["autobahn"] => autobahn::check(false),
         ["autobahn", "--quick"] => autobahn::check(true),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["features"] => features::write(),
         ["tidy"] => tidy::check(),
         _ => Err(Failure::new(USAGE)),

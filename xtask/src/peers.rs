@@ -24,7 +24,7 @@ pub(crate) fn install() -> Outcome {
 }
 
 /// `npm ci` beside the lockfile.
-fn npm(folder: &Path) -> Outcome {
+pub(crate) fn npm(folder: &Path) -> Outcome {
     let lock = folder.join("package-lock.json");
     let stamp = folder.join("node_modules/.sockeye-lock.json");
     if same(&lock, &stamp)? {

@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::features::Peers;
 use crate::run::{command, run};
-use crate::{autobahn, features, peers, tools};
+use crate::{autobahn, features, fuzz, peers, tools};
 
 /// Tests that launch npm, PyPI or browser peers live in binaries of this name.
 const NEEDS_PEERS: &str = "binary(/^peer_/)";
@@ -21,6 +21,7 @@ pub(crate) fn all() -> Outcome {
     run(command("cargo", ["nextest", "run"]).args(OURS).env("SOCKEYE_PEERS", "required"))?;
     doc_tests()?;
     features::check(Peers::Ran)?;
+    fuzz::smoke()?;
     autobahn::check(true)
 }
 

@@ -25,7 +25,8 @@ pub(crate) fn for_peers() -> Outcome {
     chromium()
 }
 
-fn node() -> Outcome {
+/// Checks Node.js and npm.
+pub(crate) fn node() -> Outcome {
     let advice = "install it from https://nodejs.org or your distribution";
     let version = capture(&mut command("node", ["--version"]))
         .map_err(|_| Failure::new(format!("Node.js >= {NODE_MAJOR} is missing; {advice}")))?;
