@@ -1,5 +1,7 @@
 //! Bodies as npm `engine.io-parser` 5.2 (Engine.IO 4) and 2.2 (Engine.IO 3) write and read them.
 
+mod captured;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
