@@ -10,7 +10,7 @@ use serde_json::{json, value::RawValue};
 use super::*;
 use crate::wire::{
     packet::{self, Limits},
-    payload::Payload,
+    payload::{EncodeError, Payload},
 };
 
 const LIMITS: Limits =
@@ -192,10 +192,8 @@ fn objects_that_are_no_placeholders() {
     ordinary(r#"{"_placeholder":null,"num":"splice"}"#);
     ordinary(r#"{"_placeholder":{"_placeholder":false}}"#);
     ordinary(r#"["_placeholder",true,"num",0]"#);
-    // In these the reference sees a placeholder; nobody writes them.
-    ordinary(r#"{"a":1,"_placeholder":true,"num":0}"#);
-    ordinary(r#"{"\u005fplaceholder":true,"num":0}"#);
-    ordinary(r#"{"num":[0],"_placeholder":true}"#);
+    ordinary(r#"{"a":"_placeholder","num":true}"#);
+    ordinary(r#"{"a":1,"_placeholder":"true"}"#);
 
     // Without attachments there are no placeholders at all, as in the reference.
     let text = r#"[{"_placeholder":true,"num":7}]"#;
@@ -231,6 +229,14 @@ fn illegal_placeholders() {
     illegal(r#"{"_placeholder":true,"num":0,"num":0}"#);
     illegal(r#"{"_placeholder":true,"_placeholder":true,"num":0}"#);
 
+    // The mark anywhere else, in any spelling: the reference finds it.
+    illegal(r#"{"a":1,"_placeholder":true,"num":0}"#);
+    illegal(r#"{"\u005fplaceholder":true,"num":0}"#);
+    illegal(r#"{"num":0,"_placehol\u0064er" : true}"#);
+    illegal(r#"{"num":[0],"_placeholder":true}"#);
+    illegal(r#"{"a":{"b":1,"_placeholder":true}}"#);
+    illegal(r#"["\ud800",{"a":1,"_placeholder":true}]"#);
+
     let deep = r#"{"num":"#.repeat(10_000) + "0" + &"}".repeat(10_000);
     let error = payload(&format!("[{deep}]"), &[b"a"]).unwrap_err();
     assert_eq!(error, DecodeError::TooDeep { limit: 127 });
@@ -243,6 +249,28 @@ fn half_surrogate_pairs_pass_beside_attachments() {
     let payload = payload(text, &[b"a"]).unwrap();
     assert_eq!(payload.len(), 3);
     assert!(payload.deserialize::<Value>().is_err());
+}
+
+/// A client that gets it closes its connection; so one client's words, passed on, could cut off all the others.
+#[test]
+fn what_looks_like_a_placeholder_is_not_sent_beside_bytes() {
+    let forged = |value: bool| {
+        [("a", Value::from(1)), ("_placeholder", Value::from(value))].into_iter().collect::<Value>()
+    };
+    let is_false = |written: Result<Payload<'static>, EncodeError>| {
+        matches!(written, Err(EncodeError::FalsePlaceholder))
+    };
+    let ab = Bytes::from_static(b"ab");
+    assert!(is_false(Payload::serialize(&(&ab, forged(true)))));
+    assert!(is_false(Payload::serialize_event("a", &(forged(true), &ab))));
+    let right = json!({"_placeholder": true, "num": 0});
+    assert!(is_false(Payload::serialize(&(&ab, right))), "it would stand for the same bytes");
+    Payload::serialize(&(&ab, forged(false))).unwrap();
+    Payload::serialize(&(forged(true),)).unwrap(); // without bytes there are no placeholders
+    // npm's other parser needs none, so its users may send one.
+    let text = r#"[{"_placeholder":true,"num":0},{"\u005fplaceholder":true}]"#;
+    let msgpack = Payload::ack(text, &LIMITS).unwrap().with_own_attachments(vec![ab]);
+    assert!(is_false(msgpack.to_event("a")));
 }
 
 fn reassemble(text: &str, contents: &[&'static [u8]]) -> Result<Progress, DecodeError> {

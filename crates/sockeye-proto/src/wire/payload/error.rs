@@ -41,4 +41,9 @@ pub enum EncodeError {
         /// The name given.
         name: String,
     },
+    /// Beside bytes there is an object that the peer would take for one of their placeholders.
+    #[error(
+        "an object has \"_placeholder\": true, which beside bytes stands for one of them; use another key"
+    )]
+    FalsePlaceholder,
 }

@@ -114,7 +114,8 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Json`] if the value has no JSON form, as a map with keys that are neither text nor numbers.
+    /// [`EncodeError::Json`] if the value has no JSON form, as a map with keys that are neither text nor numbers;
+    /// [`EncodeError::FalsePlaceholder`] if it has bytes, and something that looks like a placeholder for bytes.
     ///
     /// # Examples
     ///
@@ -135,8 +136,8 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::ReservedEventName`] if only the library itself may raise the event, and [`EncodeError::Json`] if
-    /// the value has no JSON form.
+    /// [`EncodeError::ReservedEventName`] if only the library itself may raise the event; else as
+    /// [`Payload::serialize`].
     ///
     /// # Examples
     ///
@@ -158,7 +159,7 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Json`] if an item has no JSON form.
+    /// As [`Payload::serialize`].
     pub fn serialize_all<T: Serialize>(args: &[T]) -> Result<Payload<'static>, EncodeError> {
         Payload::write(None, args, Shape::Arguments { len: args.len() })
     }
@@ -167,7 +168,8 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::ReservedEventName`] if only the library itself may raise the event.
+    /// [`EncodeError::ReservedEventName`] if only the library itself may raise the event;
+    /// [`EncodeError::FalsePlaceholder`] as in [`Payload::serialize`]: a peer with another parser can have sent such.
     ///
     /// # Examples
     ///
@@ -180,6 +182,7 @@ impl<'a> Payload<'a> {
     /// ```
     pub fn to_event(&self, name: &str) -> Result<Payload<'static>, EncodeError> {
         check_name(name)?;
+        check_marks(&self.text, &self.attachments)?;
         let mut event = Payload::write(Some(name), &(), Shape::Arguments { len: 0 })?;
         if !self.is_empty() {
             let text = event.text.to_mut();
@@ -364,6 +367,7 @@ impl<'a> Payload<'a> {
         }
         let args = (first, text.len() - 1);
         let text = String::from_utf8(text).map_err(serde_json::Error::custom)?;
+        check_marks(&text, &attachments)?;
         Ok(Payload { text: Cow::Owned(text), args, len, named: name.is_some(), attachments })
     }
 }
@@ -373,6 +377,11 @@ fn check_name(name: &str) -> Result<(), EncodeError> {
         return Err(EncodeError::ReservedEventName { name: name.to_owned() });
     }
     Ok(())
+}
+
+/// Checks that the peer will find our placeholders, and no others.
+fn check_marks(text: &str, attachments: &[Bytes]) -> Result<(), EncodeError> {
+    attachment::check_placeholders(text, attachments).map_err(|_| EncodeError::FalsePlaceholder)
 }
 
 /// Reads an array's bracket, up to its first item.
