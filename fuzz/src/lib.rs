@@ -5,9 +5,11 @@ mod oracle;
 mod owner;
 mod said;
 mod script;
+mod value;
 
 pub use deflate::agreements;
 pub use oracle::Oracle;
 pub use owner::Owner;
 pub use said::{Said, read, write};
 pub use script::Script;
+pub use value::same_in_javascript;

@@ -91,8 +91,7 @@ impl Harness {
     fn build(&self, targets: &[String]) -> Outcome {
         let mut flags = COVERAGE.to_vec();
         // With `--target`, build scripts and macros go without the flags.
-        let mut build =
-            command("cargo", ["build", "--release", "--locked", "--target", &self.host]);
+        let mut build = command("cargo", ["build", "--release", "--target", &self.host]);
         build.args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir"]).arg(&self.folder);
         if self.asan {
             flags.push("-Zsanitizer=address");
