@@ -8,9 +8,10 @@ use crate::{autobahn, features, fuzz, peers, tools};
 /// Tests that launch npm, PyPI or browser peers live in binaries of this name.
 const NEEDS_PEERS: &str = "binary(/^peer_/)";
 
-/// The workspace but for the bench's socketioxide peer: that is somebody else's server, has no tests, and its
-/// dependencies would be built for nothing.
-pub(crate) const OURS: [&str; 3] = ["--workspace", "--exclude", "interop-oxide"];
+/// The workspace but for its two peers, socketioxide and rust_socketio: these are somebody else's, have no tests, and
+/// their dependencies would be built for nothing.
+pub(crate) const OURS: [&str; 5] =
+    ["--workspace", "--exclude", "interop-oxide", "--exclude", "interop-rust-client"];
 
 /// Runs all tests, the peers' included.
 pub(crate) fn all() -> Outcome {

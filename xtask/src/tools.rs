@@ -22,7 +22,7 @@ pub(crate) fn for_peers() -> Outcome {
             "python3 with its venv module is missing; on Debian: apt-get install python3-venv",
         ));
     }
-    chromium()
+    debian()
 }
 
 /// Checks Node.js and npm.
@@ -40,18 +40,32 @@ pub(crate) fn node() -> Outcome {
     Ok(())
 }
 
-/// The browser of the page tests. Debian's package is the one thing that is installed system-wide.
-fn chromium() -> Outcome {
-    if answers("chromium", &["--version"]) {
+/// What Debian has and the peers need: how to see that it is there, and its packages.
+const DEBIAN: [(&str, &[&str], &[&str]); 3] = [
+    // The browser of the page tests.
+    ("chromium", &["--version"], &["chromium"]),
+    // The proxy that clients reach the server through.
+    ("nginx", &["-v"], &["nginx-light"]),
+    // What rust_socketio is linked to.
+    ("pkg-config", &["--exists", "openssl"], &["libssl-dev", "pkg-config"]),
+];
+
+/// Installs what is missing of [`DEBIAN`]: the one thing that is installed system-wide.
+fn debian() -> Outcome {
+    let missing = DEBIAN.iter().filter(|(program, arguments, _)| !answers(program, arguments));
+    let missing: Vec<&str> = missing.flat_map(|(.., packages)| packages.iter().copied()).collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    let advice = "chromium is missing; on Debian, as root: apt-get install chromium";
     if !answers("apt-get", &["--version"]) || !is_root() {
-        return Err(Failure::new(advice));
+        let packages = missing.join(" ");
+        return Err(Failure::new(format!(
+            "not installed: {packages}; on Debian, as root: apt-get install {packages}"
+        )));
     }
     run(&mut command("apt-get", ["update", "-q"]))?;
-    let install = ["install", "-q", "-y", "--no-install-recommends", "chromium"];
-    run(command("apt-get", install).env("DEBIAN_FRONTEND", "noninteractive"))
+    let install = ["install", "-q", "-y", "--no-install-recommends"];
+    run(command("apt-get", install).args(missing).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn is_root() -> bool {

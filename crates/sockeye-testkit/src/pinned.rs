@@ -41,6 +41,17 @@ pub fn python(script: &str) -> Option<Command> {
     )
 }
 
+/// The program of `interop/rust_client`; `None`, with the reason printed, if it was not built.
+///
+/// # Panics
+///
+/// If it was not built and `SOCKEYE_PEERS` is set.
+#[must_use]
+pub fn rust_client() -> Option<Command> {
+    let path = built().map(|profile| profile.join("interop-rust-client"));
+    found(path.filter(|path| path.is_file()), "the parts of interop/rust_client").map(Command::new)
+}
+
 /// A built example of this workspace.
 ///
 /// A test run of the workspace builds all examples; one of a single crate may find it missing or old.

@@ -45,7 +45,7 @@ const EDGES: &[Edge] = &[
         never: &[],
     },
     Edge { krate: "sockeye-testkit", uses: &["sockeye-proto"], tests_use: &[], never: &[] },
-    // A server of others that the bench compares with: nothing of ours may be in it.
+    // A server of others that the bench compares with, a client of others that tests run: nothing of ours is in them.
     Edge { krate: "interop-oxide", uses: &[], tests_use: &[], never: &[] },
     Edge {
         krate: "sockeye-fuzz",
@@ -53,6 +53,7 @@ const EDGES: &[Edge] = &[
         tests_use: &[],
         never: &[],
     },
+    Edge { krate: "interop-rust-client", uses: &[], tests_use: &[], never: &[] },
     Edge { krate: "xtask", uses: &[], tests_use: &[], never: &[] },
 ];
 
