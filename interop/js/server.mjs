@@ -12,17 +12,21 @@
 //   disconnect-me(close)     leaves the namespace, or closes the connection if `close`
 // `/auth` has no events and refuses whoever has no `token: "secret"`; other namespaces don't exist.
 //
-// Usage: node server.mjs [--port N] [--ping-interval MS] [--ping-timeout MS]
+// Usage: node server.mjs [--port N] [--ping-interval MS] [--ping-timeout MS] [--v3] [--parser msgpack] [--origin URL]
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
+import msgpack from "socket.io-msgpack-parser";
 
 const { values: flags } = parseArgs({
   options: {
     port: { type: "string", default: "0" },
     "ping-interval": { type: "string", default: "25000" },
     "ping-timeout": { type: "string", default: "20000" },
+    v3: { type: "boolean", default: false },
+    parser: { type: "string" },
+    origin: { type: "string" },
   },
 });
 
@@ -30,6 +34,9 @@ const http = createServer();
 const io = new Server(http, {
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
+  allowEIO3: flags.v3,
+  ...(flags.parser === "msgpack" && { parser: msgpack }),
+  ...(flags.origin && { cors: { origin: flags.origin, credentials: true } }),
 });
 
 function serve(namespace) {

@@ -1,8 +1,10 @@
 """The asyncio client of python-socketio, run through the scenarios from outside its loop."""
 
 import asyncio
+import queue
 import threading
 
+import engineio
 import runner
 import socketio
 from inbox import PATIENCE_S, Inbox
@@ -16,17 +18,37 @@ def wait(coroutine):
     return asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=2 * PATIENCE_S)
 
 
-class Connection:
-    """One `socketio.AsyncClient` as the scenarios use it."""
+class Engine(engineio.AsyncClient):
+    """The stock engine, which tells of heartbeats."""
 
-    def __init__(self, url, namespaces, auth=None, refused=False, reconnection=False, answers=None):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.heartbeats = queue.Queue()
+
+    async def _receive_packet(self, packet):
+        await super()._receive_packet(packet)
+        if packet.packet_type == engineio.packet.PING:
+            self.heartbeats.put(packet)
+
+
+class Client(socketio.AsyncClient):
+    """The stock client on that engine."""
+
+    def _engineio_client_class(self):
+        return Engine
+
+
+class Connection:
+    """One client as the scenarios use it."""
+
+    def __init__(self, site, namespaces, auth=None, refused=False, reconnection=False, answers=None):
         self._inbox = Inbox()
         self._answers = answers or {}
-        wait(self._connect(url, namespaces, auth, refused, reconnection))
+        wait(self._connect(site, namespaces, auth, refused, reconnection))
 
-    async def _connect(self, url, namespaces, auth, refused, reconnection):
-        self._client = socketio.AsyncClient(
-            reconnection=reconnection, reconnection_delay=0.05, randomization_factor=0
+    async def _connect(self, site, namespaces, auth, refused, reconnection):
+        self._client = Client(
+            reconnection=reconnection, reconnection_delay=0.05, randomization_factor=0, serializer=site.parser
         )
         for namespace in namespaces:
             self._client.on("*", self._answer(namespace), namespace)
@@ -34,10 +56,10 @@ class Connection:
             self._client.on("disconnect", self._keep("disconnect", namespace), namespace)
         try:
             await self._client.connect(
-                url,
+                site.url,
                 auth=auth,
                 namespaces=namespaces,
-                transports=["websocket"],
+                transports=site.transports,
                 wait_timeout=PATIENCE_S,
             )
         except socketio.exceptions.ConnectionError:
@@ -62,6 +84,12 @@ class Connection:
 
     def sid(self, namespace="/"):
         return self._client.get_sid(namespace)
+
+    def transport(self):
+        return self._client.transport()
+
+    def heartbeat(self):
+        self._client.eio.heartbeats.get(timeout=PATIENCE_S)
 
     def close(self):
         wait(self._client.shutdown())

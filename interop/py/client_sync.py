@@ -1,33 +1,47 @@
 """The blocking client of python-socketio, run through the scenarios."""
 
+import queue
+
 import engineio
 import runner
 import socketio
 from inbox import PATIENCE_S, Inbox
 
 
-class InOrder(engineio.Client):
-    """Handles a message where it is read: the stock client starts a thread for each, and so loses their order."""
+class Engine(engineio.Client):
+    """The stock engine, which tells of heartbeats.
+
+    It handles a message where it is read: the stock one starts a thread for each, and so loses their order.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.heartbeats = queue.Queue()
+
+    def _receive_packet(self, packet):
+        super()._receive_packet(packet)
+        if packet.packet_type == engineio.packet.PING:
+            self.heartbeats.put(packet)
 
     def _trigger_event(self, event, *args, **kwargs):
         return super()._trigger_event(event, *args, **{**kwargs, "run_async": False})
 
 
 class Client(socketio.Client):
-    """The stock client, but for the threads."""
+    """The stock client on that engine."""
 
     def _engineio_client_class(self):
-        return InOrder
+        return Engine
 
 
 class Connection:
-    """One `socketio.Client` as the scenarios use it."""
+    """One client as the scenarios use it."""
 
-    def __init__(self, url, namespaces, auth=None, refused=False, reconnection=False, answers=None):
+    def __init__(self, site, namespaces, auth=None, refused=False, reconnection=False, answers=None):
         self._inbox = Inbox()
         self._answers = answers or {}
         self._client = Client(
-            reconnection=reconnection, reconnection_delay=0.05, randomization_factor=0
+            reconnection=reconnection, reconnection_delay=0.05, randomization_factor=0, serializer=site.parser
         )
         for namespace in namespaces:
             self._client.on("*", self._answer(namespace), namespace)
@@ -35,10 +49,10 @@ class Connection:
             self._client.on("disconnect", self._keep("disconnect", namespace), namespace)
         try:
             self._client.connect(
-                url,
+                site.url,
                 auth=auth,
                 namespaces=namespaces,
-                transports=["websocket"],
+                transports=site.transports,
                 wait_timeout=PATIENCE_S,
             )
         except socketio.exceptions.ConnectionError:
@@ -63,6 +77,12 @@ class Connection:
 
     def sid(self, namespace="/"):
         return self._client.get_sid(namespace)
+
+    def transport(self):
+        return self._client.transport()
+
+    def heartbeat(self):
+        self._client.eio.heartbeats.get(timeout=PATIENCE_S)
 
     def close(self):
         self._client.shutdown()

@@ -1,39 +1,83 @@
 """Runs scenarios against a server and prints `ok NAME` or `FAIL NAME reason` for each.
 
-Usage: client_….py --list | client_….py URL [NAME…]     (all but the ones driven from outside)
+Usage: client_….py --list
+       client_….py [--transport websocket|polling|upgrade] [--parser msgpack] URL [NAME…]
+
+Without names, all but the ones driven from outside; `all` is those too, at the end.
 """
 
+import argparse
 import os
 import sys
 import threading
+import time
 import traceback
+from dataclasses import dataclass
 
+import engineio
 import scenarios
+
+# The client takes 16 packets in an answer and gives up the connection at one more, unless it is told otherwise.
+engineio.payload.Payload.max_decode_packets = 1_000_000
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where to connect, and how."""
+
+    url: str
+    transport: str
+    parser: str
+
+    @property
+    def transports(self):
+        """What the client may use, in order."""
+        return ["polling", "websocket"] if self.transport == "upgrade" else [self.transport]
+
+    @property
+    def settles(self):
+        """What it uses in the end."""
+        return self.transports[-1]
 
 
 def main(flavour):
     """Runs what the command line names; `flavour` makes one connection and can close it."""
-    url, *names = sys.argv[1:]
-    if url == "--list":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--transport", default="websocket", choices=["websocket", "polling", "upgrade"])
+    parser.add_argument("--parser", default="default", choices=["default", "msgpack"])
+    parser.add_argument("url", nargs="?")
+    parser.add_argument("names", nargs="*")
+    wish = parser.parse_args()
+    if wish.list:
         print("\n".join(scenarios.ALL))
         return
     threading.Thread(target=_end_with_our_launcher, daemon=True).start()
+    site = Site(wish.url, wish.transport, wish.parser)
+    names = [name for name in scenarios.ALL if name not in scenarios.DRIVEN]
+    if wish.names == ["all"]:
+        names += scenarios.DRIVEN
+    elif wish.names:
+        names = wish.names
     failures = 0
-    for name in names or [name for name in scenarios.ALL if name not in scenarios.DRIVEN]:
-        failures += not _run(flavour, url, name)
+    for name in names:
+        start = time.monotonic()
+        failures += not _run(flavour, site, name)
+        print(f"{name} took {1000 * (time.monotonic() - start):.0f} ms", file=sys.stderr)
     # Threads of a client that was cut off must not keep us.
     sys.stdout.flush()
     os._exit(1 if failures else 0)
 
 
-def _run(flavour, url, name):
+def _run(flavour, site, name):
     connections = []
 
     def connect(namespaces=("/",), **options):
-        connection = flavour(url, list(namespaces), **options)
+        connection = flavour(site, list(namespaces), **options)
         connections.append(connection)
         return connection
 
+    connect.site = site
     try:
         scenarios.ALL[name](connect)
         print(f"ok {name}", flush=True)

@@ -17,10 +17,12 @@ scenarios::scenarios! {
     events_go_both_ways
     events_stay_in_order
     every_text_survives
+    heartbeats_keep_an_idle_connection
     large_messages_pass
     many_calls_are_told_apart
     namespaces_share_a_connection
     rooms_get_what_is_sent_to_them
+    ten_thousand_events_stay_in_order
     the_auth_payload_arrives
     the_client_acknowledges
     the_server_acknowledges

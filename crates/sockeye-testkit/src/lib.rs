@@ -4,6 +4,7 @@ pub mod client;
 mod end;
 mod heard;
 mod link;
+pub mod matrix;
 mod pair;
 mod peer;
 pub mod pinned;

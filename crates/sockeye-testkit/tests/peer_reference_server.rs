@@ -1,38 +1,32 @@
-//! The suites that judge our server pass on npm's own, so what they ask for is what Socket.IO does.
+//! The scenarios that judge our server pass on npm's own, so what they ask for is what Socket.IO does.
 
-use std::process::Command;
-use std::time::Duration;
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 
-use sockeye_testkit::{Peer, PeerError, pinned};
+use sockeye_testkit::matrix::{self, Client, Transport};
+use sockeye_testkit::{Peer, PeerError, clients, pinned};
 
-/// Runs all scenarios of a client on npm's server.
+clients! {
+    check;
+    npm_2 = Npm2: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+    npm_3 = Npm3: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+    npm_4 = Npm4: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+    npm_4_msgpack = Npm4Msgpack: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+    python_asyncio = PythonAsyncio: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+    python_asyncio_msgpack = PythonAsyncioMsgpack: polling = Polling, websocket = WebSocket;
+    python_blocking = PythonBlocking: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+    rust = Rust: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+}
+
 #[track_caller]
-fn check(client: Option<Command>) -> Result<(), PeerError> {
-    let (Some(server), Some(mut client)) = (pinned::node("js/server.mjs"), client) else {
+fn check(client: Client, transport: Transport) -> Result<(), PeerError> {
+    if pinned::node("js/server.mjs").is_none() {
         return Ok(());
-    };
-    let server = Peer::launch(server, "listening on ")?;
-    client.arg(server.ready());
-    let mut client = Peer::launch_for(Duration::from_secs(90), client, "ok ")?;
-    // The first one was the ready line.
-    let scenarios = 1 + client.remaining_lines()?.len();
-    let transcript = client.transcript().to_owned();
-    assert!(client.finish()?.success(), "{transcript}");
-    assert!(scenarios >= 20, "only {scenarios} scenarios ran:\n{transcript}");
-    Ok(())
+    }
+    matrix::run(client, transport, serve, |url| Ok(url.to_owned()))
 }
 
-#[test]
-fn npm_client() -> Result<(), PeerError> {
-    check(pinned::node("js/client.mjs"))
-}
-
-#[test]
-fn python_blocking_client() -> Result<(), PeerError> {
-    check(pinned::python("py/client_sync.py"))
-}
-
-#[test]
-fn python_asyncio_client() -> Result<(), PeerError> {
-    check(pinned::python("py/client_async.py"))
+fn serve(port: &str, flags: &[&str]) -> Result<Peer, PeerError> {
+    let mut server = pinned::node("js/server.mjs").expect("`check` found it");
+    server.args(["--port", port]).args(flags);
+    Peer::launch_for(matrix::PATIENCE, server, "listening on ")
 }

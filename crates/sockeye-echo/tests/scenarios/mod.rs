@@ -31,7 +31,8 @@ pub(crate) use scenarios;
 
 fn server(port: &str) -> Result<Peer, PeerError> {
     let mut server = pinned::example("interop_server");
-    server.args(["--port", port]);
+    // Some scenarios wait for a heartbeat.
+    server.args(["--port", port, "--ping-interval", "300"]);
     Peer::launch(server, "listening on ")
 }
 
