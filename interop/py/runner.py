@@ -1,7 +1,7 @@
 """Runs scenarios against a server and prints `ok NAME` or `FAIL NAME reason` for each.
 
 Usage: client_….py --list
-       client_….py [--transport websocket|polling|upgrade] [--parser msgpack] URL [NAME…]
+       client_….py [--transport websocket|polling|upgrade|stuck] [--parser msgpack] URL [NAME…]
 
 Without names, all but the ones driven from outside; `all` is those too, at the end.
 """
@@ -32,19 +32,19 @@ class Site:
     @property
     def transports(self):
         """What the client may use, in order."""
-        return ["polling", "websocket"] if self.transport == "upgrade" else [self.transport]
+        return ["polling", "websocket"] if self.transport in ("upgrade", "stuck") else [self.transport]
 
     @property
     def settles(self):
-        """What it uses in the end."""
-        return self.transports[-1]
+        """What it uses in the end: when stuck, something on the way lets no WebSocket through."""
+        return "polling" if self.transport == "stuck" else self.transports[-1]
 
 
 def main(flavour):
     """Runs what the command line names; `flavour` makes one connection and can close it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--transport", default="websocket", choices=["websocket", "polling", "upgrade"])
+    parser.add_argument("--transport", default="websocket", choices=["websocket", "polling", "upgrade", "stuck"])
     parser.add_argument("--parser", default="default", choices=["default", "msgpack"])
     parser.add_argument("url", nargs="?")
     parser.add_argument("names", nargs="*")

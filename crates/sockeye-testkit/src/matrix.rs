@@ -1,5 +1,6 @@
 //! Other people's clients, each over each transport, through all their scenarios.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub enum Transport {
     Upgrade,
     /// WebSocket from the start.
     WebSocket,
-    /// Polling, since the upgrade that the client tries does not get through. npm's clients alone.
+    /// Polling, since the upgrade that the client tries does not get through.
     Stuck,
 }
 
@@ -153,6 +154,36 @@ pub fn run(
     assert!(client_run.finish()?.success(), "{client:?}, {transport:?}:\n{transcript}");
     assert_eq!(passed, client.scenarios(), "{client:?}, {transport:?}:\n{transcript}");
     Ok(())
+}
+
+/// [`run`] behind nginx, which lets WebSockets through unless the client is to be [`Transport::Stuck`]; it keeps its
+/// files in `folder`.
+///
+/// # Errors
+///
+/// As [`run`].
+///
+/// # Panics
+///
+/// As [`run`].
+#[track_caller]
+pub fn run_behind_nginx(
+    client: Client,
+    transport: Transport,
+    serve: impl Fn(&str, &[&str]) -> Result<Peer, PeerError>,
+    folder: &Path,
+) -> Result<(), PeerError> {
+    let Some(mut command) = pinned::nginx() else { return Ok(()) };
+    let mut nginx = None;
+    let before = |url: &str| {
+        command.arg(url).arg(folder);
+        let nginx = nginx.insert(Peer::launch_for(PATIENCE, command, "listening on ")?);
+        let [with_websocket, without] = nginx.ready().split(' ').collect::<Vec<_>>()[..] else {
+            panic!("nginx.mjs says {:?}; expected two URLs", nginx.ready());
+        };
+        Ok(if transport == Transport::Stuck { without } else { with_websocket }.to_owned())
+    };
+    run(client, transport, serve, before)
 }
 
 /// One test for each client and transport named, in a module of the client's name.

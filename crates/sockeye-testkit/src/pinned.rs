@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// If set, a missing peer fails its test. `cargo xtask test` sets it; without it the test skips itself.
 const REQUIRED: &str = "SOCKEYE_PEERS";
@@ -39,6 +39,17 @@ pub fn python(script: &str) -> Option<Command> {
             command
         },
     )
+}
+
+/// The script of `interop/` that runs nginx; `None`, with the reason printed, if nginx is missing.
+///
+/// # Panics
+///
+/// If it is missing and `SOCKEYE_PEERS` is set.
+#[must_use]
+pub fn nginx() -> Option<Command> {
+    let nginx = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
+    found(nginx.ok(), "nginx's packages").and_then(|_| node("js/nginx.mjs"))
 }
 
 /// The program of `interop/rust_client`; `None`, with the reason printed, if it was not built.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 
+use std::path::Path;
+
 use sockeye_testkit::matrix::{self, Client, Transport};
 use sockeye_testkit::{Peer, PeerError, clients, pinned};
 
@@ -12,9 +14,29 @@ clients! {
     npm_4 = Npm4: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
     npm_4_msgpack = Npm4Msgpack: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
     python_asyncio = PythonAsyncio: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
-    python_asyncio_msgpack = PythonAsyncioMsgpack: polling = Polling, websocket = WebSocket;
+    python_asyncio_msgpack = PythonAsyncioMsgpack: websocket = WebSocket;
     python_blocking = PythonBlocking: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
     rust = Rust: polling = Polling, upgrade = Upgrade, websocket = WebSocket;
+}
+
+mod behind_nginx {
+    use super::*;
+
+    clients! {
+        check;
+        npm_4 = Npm4: polling = Stuck, upgrade = Upgrade;
+        rust = Rust: polling = Stuck;
+    }
+
+    #[track_caller]
+    fn check(client: Client, transport: Transport) -> Result<(), PeerError> {
+        if pinned::node("js/server.mjs").is_none() {
+            return Ok(());
+        }
+        let folder = format!("nginx-reference-{client:?}-{transport:?}");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        matrix::run_behind_nginx(client, transport, serve, &folder)
+    }
 }
 
 #[track_caller]

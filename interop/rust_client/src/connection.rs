@@ -24,7 +24,7 @@ pub(crate) struct Site {
 impl Site {
     /// Whether the connection stays one of HTTP requests.
     pub(crate) fn polls(&self) -> bool {
-        matches!(self.transport, TransportType::Polling)
+        matches!(self.transport, TransportType::Polling | TransportType::Any)
     }
 
     /// Opens a connection and joins the namespace with it: this client has one for each.

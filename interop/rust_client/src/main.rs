@@ -1,7 +1,7 @@
 //! Runs rust_socketio through scenarios against a Socket.IO server and prints `ok NAME` or `FAIL NAME reason` for each.
 //!
 //! Usage: interop-rust-client --list
-//!        interop-rust-client [--transport websocket|polling|upgrade] URL [NAME…]
+//!        interop-rust-client [--transport websocket|polling|upgrade|stuck] URL [NAME…]
 //!
 //! Without names, all but the one driven from outside; `all` is that too, at the end. Each scenario has a process of
 //! its own: a thread of this client never ends once its connection has, and takes all the processor it can get.
@@ -78,6 +78,8 @@ fn transport_type(name: &str) -> Result<TransportType, String> {
         "websocket" => Ok(TransportType::Websocket),
         "polling" => Ok(TransportType::Polling),
         "upgrade" => Ok(TransportType::WebsocketUpgrade),
+        // It falls back to polling where no WebSocket gets through.
+        "stuck" => Ok(TransportType::Any),
         _ => Err(format!("no such transport: {name}")),
     }
 }
