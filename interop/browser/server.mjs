@@ -32,8 +32,8 @@ export class Server {
     if (this.#command === null) return;
     const port = this.url === null ? "0" : new URL(this.url).port;
     const [program, ...args] = this.#command.map((arg) => arg.replaceAll("{port}", port));
-    // A group of its own, so that what the command starts is killed with it.
-    const child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    // A group of its own, so that what the command starts is killed with it; an input, which some live as long as.
+    const child = spawn(program, args, { detached: true, stdio: ["pipe", "pipe", "pipe"] });
     this.#child = child;
     this.url = await new Promise((resolve, reject) => {
       const said = [];

@@ -9,6 +9,7 @@ mod pair;
 mod peer;
 pub mod pinned;
 mod rng;
+pub mod spec;
 
 pub use end::End;
 pub use heard::Heard;
