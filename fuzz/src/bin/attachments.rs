@@ -5,9 +5,12 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use sockeye_fuzz::{Said, Script, read};
+use sockeye_fuzz::{Said, Script, read, same_in_javascript};
 use sockeye_proto::wire::{
     attachment::{Assembled, Progress, Reassembly, Value},
+    encoding::{Encoding, Parser},
+    engine::Version,
+    msgpack::{self, Data},
     packet::{self, DecodeError, Kind, Limits},
     payload::Payload,
     prepared::Prepared,
@@ -31,32 +34,79 @@ fuzz_target!(|data: &[u8]| {
     let Assembled { namespace, id, name, payload } = assembled.clone();
     assert_eq!(name.is_some(), matches!(text.as_bytes()[0], b'5'));
     let kind = if name.is_some() { Kind::Event } else { Kind::Ack };
-    let values: Vec<Value> = payload.deserialize_all().unwrap_or_default();
+    let values: Option<Vec<Value>> = payload.deserialize_all().ok();
 
-    // Sent on as it is: over a WebSocket, as text and binary messages.
+    // Sent on as it is, over a WebSocket.
     let (array, attachments) = payload.into_parts();
-    let prepared = Prepared::packet(kind, &namespace, id, &array, attachments);
-    let frames = prepared.slices().collect::<Vec<_>>().concat();
-    let decoder = Decoder::new(Role::Client, ws::Limits::default());
-    let (said, end) = read(decoder, &frames, frames.len());
-    assert!(end.is_ok_and(|decoder| decoder.is_between_messages()));
-    let [Said::Text(text), said @ ..] = &said[..] else { panic!("{said:?}") };
-    let attachments: Vec<Bytes> = said
-        .iter()
-        .map(|said| match said {
-            Said::Binary(bytes) => Bytes::copy_from_slice(bytes),
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let sent = Prepared::packet(kind, &namespace, id, &array, attachments);
+    let (text, attachments) = frames(&sent);
     let again = assemble(&text[1..], &attachments).expect("our own packet").expect("all of it");
     assert_eq!(again, assembled);
 
+    // And to a peer of Engine.IO 3: a byte before each attachment says that it is a message.
+    let v3 = Encoding { version: Version::V3, parser: Parser::Json };
+    let (text_v3, marked) = frames(&sent.clone().encoded_for(v3));
+    assert_eq!(text_v3, text);
+    assert!(
+        marked
+            .iter()
+            .map(|it| it.strip_prefix(b"\x04"))
+            .eq(attachments.iter().map(|it| Some(&it[..])))
+    );
+
+    // And to one with the msgpack parser, whose numbers are JavaScript's.
+    let msgpack = Encoding { version: Version::V4, parser: Parser::MsgPack };
+    let (nothing, message) = frames(&sent.encoded_for(msgpack));
+    assert!(nothing.is_empty() && message.len() == 1);
+    let name = name.map(Value::from);
+    if name.as_ref().is_some_and(|name| same_in_javascript(name, &Value::Null)) {
+        return; // an infinite number is null there, and null is no name
+    }
+    let read = msgpack::decode(&message[0], &LIMITS).expect("our own packet");
+    assert_eq!((&read.namespace, read.id), (&namespace, id));
+    let (read_name, payload) = match read.data {
+        Data::Event { name, payload } => (Some(name), payload),
+        Data::Ack { payload } => (None, payload),
+        other => panic!("{other:?}"),
+    };
+    match (name, read_name) {
+        (Some(name), Some(read)) => {
+            let number = read.parse().map_or(Value::from(&*read), |number: f64| number.into());
+            assert!(name == Value::from(&*read) || same_in_javascript(&name, &number), "{read}");
+        }
+        (name, read) => assert!(name.is_none() && read.is_none()),
+    }
+    if let Some(values) = &values {
+        let read = payload.deserialize_all().expect("the same values");
+        assert!(same_in_javascript(&Value::Array(read), &Value::Array(values.clone())));
+    }
+
     // As new arguments: the values are the same, whatever the numbers of their attachments.
-    let written = Payload::serialize_all(&values);
-    let written = written.expect("it was JSON before");
+    let Some(values) = values else { return };
+    let written = Payload::serialize_all(&values).expect("it was JSON before");
     assert_eq!(written.deserialize_all::<Value>().expect("our own text"), values);
     assert_eq!(written.attachments().len(), values.iter().map(bytes_in).sum::<usize>());
 });
+
+/// Text and attachments as a peer gets them, over a WebSocket.
+fn frames(sent: &Prepared) -> (String, Vec<Bytes>) {
+    let frames = sent.slices().collect::<Vec<_>>().concat();
+    assert_eq!(frames.len(), sent.wire_bytes());
+    let decoder = Decoder::new(Role::Client, ws::Limits::default());
+    let (said, end) = read(decoder, &frames, frames.len());
+    assert!(end.is_ok_and(|decoder| decoder.is_between_messages()));
+    assert_eq!(said.len(), sent.frame_count());
+    let mut text = String::new();
+    let mut attachments = Vec::new();
+    for said in said {
+        match said {
+            Said::Text(said) => text.push_str(&said),
+            Said::Binary(bytes) => attachments.push(bytes.into()),
+            other => panic!("{other:?}"),
+        }
+    }
+    (text, attachments)
+}
 
 /// The packet, once as many attachments have arrived as it announced; `None` before.
 fn assemble(text: &str, attachments: &[Bytes]) -> Result<Option<Assembled>, DecodeError> {
