@@ -71,8 +71,9 @@ fuzz_target!(|data: &[u8]| {
     };
     match (name, read_name) {
         (Some(name), Some(read)) => {
-            let number = read.parse().map_or(Value::from(&*read), |number: f64| number.into());
-            assert!(name == Value::from(&*read) || same_in_javascript(&name, &number), "{read}");
+            let number = read.parse::<f64>().map(Value::from);
+            let is_same = number.is_ok_and(|number| same_in_javascript(&name, &number));
+            assert!(is_same || name == Value::from(&*read), "{name:?} was read as {read}");
         }
         (name, read) => assert!(name.is_none() && read.is_none()),
     }
