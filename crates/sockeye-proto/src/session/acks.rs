@@ -1,7 +1,7 @@
 //! Acks this side waits for: who asked, and until when.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::Instant,
 };
 
@@ -22,9 +22,22 @@ impl<A> Acks<A> {
         Self { waiting: BTreeMap::new(), by_deadline: BTreeSet::new() }
     }
 
-    pub(super) fn insert(&mut self, member: u32, id: u64, deadline: Instant, token: A) {
-        self.waiting.insert((member, id), (deadline, token));
-        self.by_deadline.insert((deadline, (member, id)));
+    /// Waits for an ack; gives the token back if somebody waits for the same one already.
+    pub(super) fn insert(
+        &mut self,
+        member: u32,
+        id: u64,
+        deadline: Instant,
+        token: A,
+    ) -> Result<(), A> {
+        match self.waiting.entry((member, id)) {
+            Entry::Occupied(_) => Err(token),
+            Entry::Vacant(free) => {
+                free.insert((deadline, token));
+                self.by_deadline.insert((deadline, (member, id)));
+                Ok(())
+            }
+        }
     }
 
     /// The token of an ack that arrived; `None` if nobody waits for it (any more).
@@ -69,9 +82,10 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut acks = Acks::new();
-        acks.insert(1, 0, at(30), "late");
-        acks.insert(1, 1, at(10), "early");
-        acks.insert(2, 0, at(20), "other");
+        acks.insert(1, 0, at(30), "late").unwrap();
+        acks.insert(1, 1, at(10), "early").unwrap();
+        acks.insert(2, 0, at(20), "other").unwrap();
+        assert_eq!(acks.insert(1, 0, at(40), "twice"), Err("twice"));
         assert_eq!(acks.next_deadline(), Some(at(10)));
         assert_eq!(acks.take(1, 7), None, "an unknown id is nobody's");
         assert_eq!(acks.take(2, 0), Some("other"));

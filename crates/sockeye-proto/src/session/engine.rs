@@ -238,7 +238,7 @@ impl<A> Session<A> {
     ///
     /// # Errors
     ///
-    /// Gives the token back if the namespace is not joined (any more), or too many acks are outstanding.
+    /// Gives the token back if the namespace is not joined (any more), too many acks are outstanding, or this one is.
     pub fn expect_ack(
         &mut self,
         namespace: &str,

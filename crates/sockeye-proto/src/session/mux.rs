@@ -165,8 +165,7 @@ impl<A> Mux<A> {
             Some(index)
                 if self.members[index].state == State::Joined && self.acks.len() < max_acks =>
             {
-                self.acks.insert(self.members[index].key, id, deadline, token);
-                Ok(())
+                self.acks.insert(self.members[index].key, id, deadline, token)
             }
             _ => Err(token),
         }
