@@ -105,6 +105,13 @@ impl Owner {
             }
             'e' => self.expect_ack(rest),
             'f' => self.forget_ack(rest),
+            'E' => {
+                if let Some(id) = self.oldest_ack(rest) {
+                    let deadline = self.now + ACK_TIMEOUT;
+                    let back = self.session.expect_ack(rest, id, deadline, u64::MAX);
+                    assert_eq!(back, Err(u64::MAX), "{id} is waited for already");
+                }
+            }
             _ => {}
         }
         self.drain();
@@ -117,10 +124,13 @@ impl Owner {
     /// If it has not.
     pub fn end(mut self) {
         self.act('P', "");
-        for _ in 0..4 {
-            self.run_for(LONGEST_STEP);
+        // A server may announce a heartbeat of any length.
+        let mut steps = 0..100;
+        while let Some(due) = self.session.next_deadline() {
+            assert!(steps.next().is_some(), "silence does not end it");
+            self.now = self.now.max(due);
+            self.handle_timeout();
         }
-        assert!(self.closed.is_some(), "silence ends it: {:?}", self.session.next_deadline());
     }
 
     fn receive_text(&mut self, text: &str) {
@@ -211,10 +221,14 @@ impl Owner {
     }
 
     fn forget_ack(&mut self, namespace: &str) {
-        let oldest = self.acks.iter().find(|(_, (of, _))| of == namespace).map(|(id, _)| *id);
+        let oldest = self.oldest_ack(namespace);
         let id = oldest.unwrap_or(self.next_token);
         assert_eq!(self.session.forget_ack(namespace, id), oldest);
         self.acks.remove(&id);
+    }
+
+    fn oldest_ack(&self, namespace: &str) -> Option<u64> {
+        self.acks.iter().find(|(_, (of, _))| of == namespace).map(|(id, _)| *id)
     }
 
     fn run_for(&mut self, time: Duration) {

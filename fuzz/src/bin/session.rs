@@ -9,6 +9,7 @@
 //! +MS     the clock moves, from deadline  l/NS  leave                   x    the owner closes
 //!         to deadline                     L     leave all
 //! e/NS    wait for an ack                 f/NS  wait no longer for the oldest ack
+//! E/NS    wait for the oldest ack once more
 //! ```
 #![no_main]
 
