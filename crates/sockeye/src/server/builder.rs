@@ -9,10 +9,11 @@ use sockeye_proto::{
 use thiserror::Error;
 
 use super::{
-    Namespace, Server, backlog::Backlog, call::LONGEST, sessions::Sessions, shared::Shared,
+    Handshake, Namespace, Origins, Server, admission::Admission, backlog::Backlog, call::LONGEST,
+    origins::OriginsError, sessions::Sessions, shared::Shared,
 };
 use crate::{
-    event::States,
+    event::{Refusal, States},
     net::{Bounds, Wheel},
 };
 
@@ -25,6 +26,10 @@ pub struct Builder {
     write_timeout: Duration,
     backlog: Backlog,
     keep_handshake: bool,
+    origins: Origins,
+    admission: Option<Admission>,
+    http_compression: bool,
+    max_sessions: usize,
     states: States,
     namespaces: Vec<(String, Namespace)>,
 }
@@ -41,6 +46,10 @@ impl Default for Builder {
                 max_pause: Duration::from_secs(60),
             },
             keep_handshake: false,
+            origins: Origins::same_origin(),
+            admission: None,
+            http_compression: true,
+            max_sessions: usize::MAX,
             states: States::default(),
             namespaces: Vec::new(),
         }
@@ -133,7 +142,60 @@ impl Builder {
         self
     }
 
-    /// Keeps the opening request's URI and headers for [`Socket::handshake`](super::Socket::handshake). Default: no; it
+    /// The web pages that may connect. Default: [`Origins::same_origin`]; the reference server lets every page open a
+    /// WebSocket.
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Asks the application before a session is opened, be it on polling or WebSocket; requests of a session that is
+    /// open are not asked for.
+    ///
+    /// A [`Refusal`] is answered with 403 and its message; its code and data are not sent. A panic, or no answer
+    /// within the [`connect_timeout`](Self::connect_timeout), costs this request a 500 and is logged. If the client
+    /// gives up, the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sockeye::{event::Refusal, server::{Handshake, Namespace, Server}};
+    ///
+    /// async fn has_ticket(request: Arc<Handshake>) -> Result<(), Refusal> {
+    ///     match request.headers.get("x-ticket") {
+    ///         Some(_) => Ok(()),
+    ///         None => Err(Refusal::new("buy a ticket first")),
+    ///     }
+    /// }
+    ///
+    /// let server =
+    ///     Server::builder().allow_request(has_ticket).namespace("/", Namespace::new()).build()?;
+    /// # Ok::<_, sockeye::server::BuildError>(())
+    /// ```
+    pub fn allow_request<F, Fut>(mut self, ask: F) -> Self
+    where
+        F: Fn(Arc<Handshake>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.admission = Some(Admission::new(ask));
+        self
+    }
+
+    /// Sessions that may be open at a time; further ones are refused with 503 and `Retry-After`. Default: no bound.
+    pub fn max_sessions(mut self, count: usize) -> Self {
+        self.max_sessions = count;
+        self
+    }
+
+    /// Compresses answers to polling requests from 1 KiB on, by gzip or deflate, for clients that accept it.
+    /// Default: yes.
+    pub fn http_compression(mut self, compress: bool) -> Self {
+        self.http_compression = compress;
+        self
+    }
+
+    /// Keeps the opening request's URI, headers and extensions for [`Socket::handshake`](super::Socket::handshake). Default: no; it
     /// costs memory for each session.
     pub fn keep_handshake(mut self, keep: bool) -> Self {
         self.keep_handshake = keep;
@@ -146,7 +208,7 @@ impl Builder {
     ///
     /// [`BuildError`]: what is wrong in the configuration or the wiring. All of it is the caller's to mend.
     pub fn build(self) -> Result<Server, BuildError> {
-        let Self { config, outbox, write_timeout, backlog, keep_handshake, states, .. } = self;
+        let Self { config, outbox, write_timeout, backlog, states, .. } = self;
         for (option, time) in [
             ("ping_interval", config.timing.ping_interval),
             ("ping_timeout", config.timing.ping_timeout),
@@ -166,6 +228,7 @@ impl Builder {
             ("max_payload_bytes", config.max_payload_bytes),
             ("max_namespaces", config.max_namespaces),
             ("max_acks", config.max_acks),
+            ("max_sessions", self.max_sessions),
             ("outbox max_packets", outbox.max_packets),
             ("outbox max_bytes", outbox.max_bytes),
             ("backlog max_events", backlog.max_events),
@@ -188,6 +251,10 @@ impl Builder {
                 return Err(BuildError::NamespaceTwice { name });
             }
         }
+        let origins = self.origins.build().map_err(|error| match error {
+            OriginsError::Unusable { origin, problem } => BuildError::Origin { origin, problem },
+            OriginsError::AnyWithCredentials => BuildError::AnyOriginWithCredentials,
+        })?;
         let websocket = websocket::Config::default().max_message_bytes(config.max_payload_bytes);
         Ok(Server::new(Arc::new(Shared {
             config: Arc::new(config),
@@ -195,11 +262,14 @@ impl Builder {
             outbox,
             write_timeout,
             backlog,
-            keep_handshake,
+            keep_handshake: self.keep_handshake,
+            origins,
+            admission: self.admission,
+            http_compression: self.http_compression,
             states,
             namespaces,
             wheel: Arc::new(Wheel::new(tokio::time::Instant::now().into_std())),
-            sessions: Sessions::default(),
+            sessions: Sessions::new(self.max_sessions),
         })))
     }
 }
@@ -233,6 +303,20 @@ pub enum BuildError {
     /// A server without a namespace refuses everybody.
     #[error("no namespace is given; add one, e.g. `.namespace(\"/\", Namespace::new())`")]
     NoNamespace,
+    /// No browser sends this origin, or every page can.
+    #[error("origin {origin:?} {problem}")]
+    Origin {
+        /// What was listed.
+        origin: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// Every page of the web could act as the visitor.
+    #[error(
+        "Origins::any() together with credentials would let every page act as its visitor; list the origins, or \
+         leave out the credentials"
+    )]
+    AnyOriginWithCredentials,
     /// A time too short to count.
     #[error("{option} is {time:?}; it must be at least 1 ms")]
     TooShort {

@@ -24,6 +24,11 @@ impl Panicked {
         Self { text: text.unwrap_or_else(|| "a panic without text".to_owned()) }
     }
 
+    /// What the panic said.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Logs it and gives what the peer is told.
     pub(super) fn report(&self, namespace: &str, event: &str) -> Refusal {
         tracing::error!(namespace, event, panic = self.text, "a handler panicked");

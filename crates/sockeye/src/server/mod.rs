@@ -1,7 +1,9 @@
 //! A Socket.IO server as a tower service: namespaces, sockets, rooms, broadcast.
 #![doc = include_str!("../docs/server.md")]
 
+mod admission;
 mod backlog;
+mod body;
 mod broadcast;
 mod builder;
 mod call;
@@ -11,6 +13,10 @@ mod extract;
 mod guard;
 mod lane;
 mod namespace;
+mod opening;
+mod origins;
+mod query;
+mod refused;
 mod rooms;
 mod send;
 mod send_handle;
@@ -20,15 +26,17 @@ mod shared;
 mod socket;
 mod welcome;
 
+pub use body::Body;
 pub use broadcast::Broadcast;
 pub use builder::{BuildError, Builder};
 pub use call::{Call, CallError, FromAck, RemoteError};
 pub use extract::{Auth, Context, Data, LastRooms};
 pub use namespace::{Concurrent, Namespace, OnEvent, concurrent};
+pub use origins::Origins;
 pub use rooms::Room;
 pub use send::{EmitError, Sent};
 pub use send_handle::{SendHandle, SendState};
-pub use service::Service;
+pub use service::{ResponseFuture, Service};
 pub use shared::Server;
 pub use socket::{Handshake, Socket};
 pub use welcome::IntoWelcome;

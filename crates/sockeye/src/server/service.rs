@@ -1,92 +1,191 @@
-//! The tower service: it answers the handshake and hands the stream to a driver.
+//! The tower service: the door, behind compression, behind CORS.
 
 use std::{
     convert::Infallible,
-    future::{Ready, ready},
+    fmt,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::upgrade::OnUpgrade;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use tower::Layer as _;
+use tower_http::{
+    compression::{self, Compression, CompressionBody, CompressionLayer, predicate::SizeAbove},
+    cors::{self, Cors},
+};
 
-use super::{Handshake, dispatch::Dispatcher, door, shared::Shared};
-use crate::net::{Conn, Driver, Id, Stream};
+use super::{
+    body::{Body, Whole},
+    door::{self, Wish},
+    opening,
+    refused::Refused,
+    shared::Shared,
+};
+
+/// Smaller answers are not worth compressing.
+const MIN_COMPRESSED_BYTES: u64 = 1_024;
 
 /// Socket.IO as a [`tower::Service`], for axum and everything else built on hyper.
 ///
-/// Mount it at `/socket.io` and at `/socket.io/`: official clients ask for the latter, others forget the slash.
-#[derive(Clone, Debug)]
-pub struct Service {
-    shared: Arc<Shared>,
+/// Mount it at `/socket.io` and at `/socket.io/`: official clients ask for the latter, others forget the slash. In axum
+/// `route_service` for both, or `nest_service` for one of them, which takes all paths below, too, as the reference
+/// server does.
+///
+/// What pages of other origins may do is decided by [`Builder::origins`](super::Builder::origins), and told to
+/// browsers from in here: a CORS layer around it is neither needed nor of use.
+#[derive(Clone)]
+pub struct Service(Stack);
+
+#[derive(Clone)]
+enum Stack {
+    Plain(Compressed),
+    /// Shared, as it is large, and cloned only for those requests that come through.
+    Cors(Arc<Cors<Compressed>>),
 }
+
+type Compressed = Compression<Door, SizeAbove>;
 
 impl Service {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-
-    fn answer<B>(&self, mut request: Request<B>) -> Response<Full<Bytes>> {
-        let accepted = match door::check(&request, &self.shared) {
-            Ok(handshake) => handshake.response(),
-            Err(refused) => {
-                tracing::debug!(target: "sockeye::engine", %refused, "request refused");
-                return refused.response();
-            }
-        };
-        let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-            tracing::error!(
-                target: "sockeye::engine",
-                "the HTTP server does not support upgrades; with hyper, serve the connection `with_upgrades`"
-            );
-            return door::Refused::BadRequest("no upgrade".to_owned()).response();
-        };
-        let handshake = self.shared.keep_handshake.then(|| {
-            let (parts, _) = request.into_parts();
-            Arc::new(Handshake { uri: parts.uri, headers: parts.headers })
-        });
-        // A small task waits for the upgrade; the driver is another, so that it keeps only its own future.
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            match upgrade.await {
-                Ok(upgraded) => open(shared, Stream::recover(upgraded), handshake),
-                Err(error) => tracing::debug!(target: "sockeye::ws", %error, "upgrade failed"),
-            }
-        });
-        accepted.map(|()| Full::default())
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let compresses = shared.http_compression;
+        let cors = shared.origins.cors();
+        let door = CompressionLayer::new()
+            .gzip(compresses)
+            .deflate(compresses)
+            .compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES))
+            .layer(Door(shared));
+        Self(match cors {
+            Some(cors) => Stack::Cors(Arc::new(cors.layer(door))),
+            None => Stack::Plain(door),
+        })
     }
 }
 
-/// Opens a session on a stream that speaks WebSocket.
-fn open(shared: Arc<Shared>, stream: (Stream, Bytes), handshake: Option<Arc<Handshake>>) {
-    let Ok(sid) = Id::random() else {
-        tracing::error!("the system has no randomness to give; a session is refused");
-        return;
-    };
-    let now = tokio::time::Instant::now().into_std();
-    let conn = Conn::server(now, Arc::clone(&shared.config), sid, shared.outbox);
-    if !shared.sessions.insert(&conn) {
-        return; // the server began to close in the meantime
-    }
-    let wheel = Arc::clone(&shared.wheel);
-    let websocket = shared.websocket.clone();
-    let write_timeout = shared.write_timeout;
-    let dispatcher = Dispatcher::new(shared, Arc::clone(&conn), handshake);
-    tokio::spawn(Driver::new(conn, wheel, stream, &websocket, write_timeout, dispatcher));
-}
-
-impl<B> tower::Service<Request<B>> for Service {
-    type Response = Response<Full<Bytes>>;
+impl<B> tower::Service<Request<B>> for Service
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.answer(request)))
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let is_preflight = matches!(self.0, Stack::Cors(_)) && request.method() == Method::OPTIONS;
+        let answering = match &mut self.0 {
+            Stack::Plain(service) => Answering::Plain(service.call(request)),
+            Stack::Cors(service) => Answering::Cors(Cors::clone(service).call(request)),
+        };
+        ResponseFuture { answering, is_preflight }
     }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+/// An answer of [`Service`] in the making.
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture {
+    answering: Answering,
+    is_preflight: bool,
+}
+
+enum Answering {
+    Plain(CompressedFuture),
+    Cors(cors::ResponseFuture<CompressedFuture>),
+}
+
+type CompressedFuture = compression::ResponseFuture<DoorFuture, SizeAbove>;
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let response: Result<Response<CompressionBody<Whole>>, _> =
+            ready!(match &mut this.answering {
+                Answering::Plain(future) => Pin::new(future).poll(cx),
+                Answering::Cors(future) => Pin::new(future).poll(cx),
+            });
+        Poll::Ready(response.map(|mut response| {
+            if this.is_preflight {
+                *response.status_mut() = StatusCode::NO_CONTENT; // it has none
+            }
+            response.map(Body::new)
+        }))
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture")
+    }
+}
+
+/// The service proper.
+#[derive(Clone)]
+struct Door(Arc<Shared>);
+
+type DoorFuture = Pin<Box<dyn Future<Output = Result<Response<Whole>, Infallible>> + Send>>;
+
+impl<B> tower::Service<Request<B>> for Door
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<Whole>;
+    type Error = Infallible;
+    type Future = DoorFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> DoorFuture {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let is_old_browser = is_old_browser(&request);
+            let mut response = answer(shared, request).await.unwrap_or_else(|refused| {
+                tracing::debug!(target: "sockeye::engine", %refused, "request refused");
+                refused.response()
+            });
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let headers = response.headers_mut();
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                if is_old_browser {
+                    let name = HeaderName::from_static("x-xss-protection");
+                    headers.insert(name, HeaderValue::from_static("0"));
+                }
+            }
+            Ok(response)
+        })
+    }
+}
+
+async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Result<Response<Whole>, Refused>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+{
+    let (parts, _body) = request.into_parts();
+    let request = Request::from_parts(parts, ());
+    match door::check(&request, &shared)? {
+        Wish::WebSocket(accepted) => opening::on_websocket(shared, request, accepted).await,
+    }
+}
+
+/// Whether it is an Internet Explorer, whose filter takes packets for an attack.
+fn is_old_browser<B>(request: &Request<B>) -> bool {
+    let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    agent.is_some_and(|agent| {
+        ["MSIE ", "Trident/"]
+            .iter()
+            .any(|mark| agent.windows(mark.len()).any(|window| window == mark.as_bytes()))
+    })
 }

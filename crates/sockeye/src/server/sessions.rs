@@ -1,4 +1,4 @@
-//! All sessions of a server, so that it can be closed.
+//! All sessions of a server, so that requests find theirs, their number has a bound, and they can be closed.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -6,29 +6,40 @@ use parking_lot::Mutex;
 use sockeye_proto::session::Reason;
 use tokio::{sync::Notify, time};
 
+use super::{refused::Refused, shared::Shared};
 use crate::net::{Conn, Id};
 
 /// The open sessions by their secret ids.
-#[derive(Debug, Default)]
+///
+/// A look into a hash map takes longer or shorter, but its hash is keyed with a secret of its own: how long says nothing
+/// about how much of an id was guessed.
+#[derive(Debug)]
 pub(super) struct Sessions {
     inner: Mutex<Inner>,
+    max: usize,
     emptied: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     open: HashMap<Id, Arc<Conn>>,
+    /// Places of sessions that are about to open.
+    reserved: usize,
     closing: bool,
 }
 
 impl Sessions {
-    /// Adds a session; `false` if the server is closing and takes none.
-    pub(super) fn insert(&self, conn: &Arc<Conn>) -> bool {
-        let mut inner = self.inner.lock();
-        if !inner.closing {
-            inner.open.insert(conn.sid, Arc::clone(conn));
-        }
-        !inner.closing
+    pub(super) fn new(max: usize) -> Self {
+        Self { inner: Mutex::default(), max, emptied: Notify::new() }
+    }
+
+    /// Whether a further session could open now.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Closing`], [`Refused::Full`].
+    pub(super) fn has_place(&self) -> Result<(), Refused> {
+        self.inner.lock().has_place(self.max)
     }
 
     pub(super) fn remove(&self, sid: Id) {
@@ -45,12 +56,9 @@ impl Sessions {
         }
     }
 
-    pub(super) fn contains(&self, sid: &str) -> bool {
-        Id::parse(sid).is_some_and(|sid| self.inner.lock().open.contains_key(&sid))
-    }
-
-    pub(super) fn is_closing(&self) -> bool {
-        self.inner.lock().closing
+    pub(super) fn find(&self, sid: &str) -> Option<Arc<Conn>> {
+        let sid = Id::parse(sid)?;
+        self.inner.lock().open.get(&sid).cloned()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,6 +95,55 @@ impl Sessions {
                 return;
             }
             emptied.await;
+        }
+    }
+}
+
+impl Inner {
+    fn has_place(&self, max: usize) -> Result<(), Refused> {
+        if self.closing {
+            Err(Refused::Closing)
+        } else if self.open.len() + self.reserved >= max {
+            Err(Refused::Full)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A place for one session that is about to open; dropped, it is free again.
+pub(super) struct Place(Option<Arc<Shared>>);
+
+impl Place {
+    /// Takes one of the places there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Closing`], [`Refused::Full`].
+    pub(super) fn reserve(shared: &Arc<Shared>) -> Result<Self, Refused> {
+        let mut inner = shared.sessions.inner.lock();
+        inner.has_place(shared.sessions.max)?;
+        inner.reserved += 1;
+        drop(inner);
+        Ok(Self(Some(Arc::clone(shared))))
+    }
+
+    /// Puts the session there; `false` if the server began to close and takes none.
+    pub(super) fn take(mut self, conn: &Arc<Conn>) -> bool {
+        let Some(shared) = self.0.take() else { return false };
+        let mut inner = shared.sessions.inner.lock();
+        inner.reserved -= 1;
+        if !inner.closing {
+            inner.open.insert(conn.sid, Arc::clone(conn));
+        }
+        !inner.closing
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.sessions.inner.lock().reserved -= 1;
         }
     }
 }

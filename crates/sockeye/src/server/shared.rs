@@ -5,8 +5,8 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use sockeye_proto::session::{Config, websocket};
 
 use super::{
-    Broadcast, Builder, Service, backlog::Backlog, namespace::Inner as NamespaceInner,
-    rooms::Target, sessions::Sessions,
+    Broadcast, Builder, Service, admission::Admission, backlog::Backlog,
+    namespace::Inner as NamespaceInner, origins, rooms::Target, sessions::Sessions,
 };
 use crate::{
     event::States,
@@ -21,6 +21,9 @@ pub(super) struct Shared {
     pub(super) write_timeout: Duration,
     pub(super) backlog: Backlog,
     pub(super) keep_handshake: bool,
+    pub(super) origins: origins::Policy,
+    pub(super) admission: Option<Admission>,
+    pub(super) http_compression: bool,
     pub(super) states: States,
     pub(super) namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
     pub(super) wheel: Arc<Wheel>,

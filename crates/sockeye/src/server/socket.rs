@@ -69,13 +69,15 @@ enum Phase {
     Left(Reason),
 }
 
-/// The HTTP request that opened the session; kept only if the builder's `keep_handshake` asks for it.
+/// The HTTP request that opens a session; sockets have it if the builder's `keep_handshake` asks for it.
 #[derive(Clone, Debug)]
 pub struct Handshake {
     /// Path and query.
     pub uri: http::Uri,
     /// All headers.
     pub headers: http::HeaderMap,
+    /// What the HTTP server and layers around the service left: axum's `ConnectInfo`, for instance, or who has logged in.
+    pub extensions: http::Extensions,
 }
 
 impl Socket {

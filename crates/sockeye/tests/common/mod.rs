@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(dead_code, reason = "each test is a crate of its own and uses its part")]
 
+pub(crate) mod http;
+
 use std::time::Duration;
 
 use axum::Router;

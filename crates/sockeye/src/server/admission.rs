@@ -1,0 +1,61 @@
+//! The application's word on new sessions, asked before there is one.
+
+use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::time;
+
+use super::{Handshake, guard};
+use crate::event::Refusal;
+
+type Verdict = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+
+/// What [`Builder::allow_request`](super::Builder::allow_request) was given.
+pub(super) struct Admission(Box<dyn Fn(Arc<Handshake>) -> Verdict + Send + Sync>);
+
+/// Why a session may not be opened.
+#[derive(Debug)]
+pub(super) enum Denied {
+    /// The application says so.
+    Refused(Refusal),
+    /// The application has no answer: it panicked, or took too long.
+    Failed,
+}
+
+impl Admission {
+    pub(super) fn new<F, Fut>(ask: F) -> Self
+    where
+        F: Fn(Arc<Handshake>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        Self(Box::new(move |handshake| Box::pin(ask(handshake))))
+    }
+
+    /// Asks. What goes wrong in there costs this one request.
+    pub(super) async fn ask(
+        &self,
+        handshake: Arc<Handshake>,
+        patience: Duration,
+    ) -> Result<(), Denied> {
+        let asked = async {
+            let mut verdict = guard::call(|| (self.0)(handshake))?;
+            poll_fn(|cx| guard::poll(verdict.as_mut(), cx)).await
+        };
+        match time::timeout(patience, asked).await {
+            Ok(Ok(verdict)) => verdict.map_err(Denied::Refused),
+            Ok(Err(panicked)) => {
+                tracing::error!(panic = panicked.text(), "allow_request panicked");
+                Err(Denied::Failed)
+            }
+            Err(_) => {
+                tracing::error!(?patience, "allow_request did not answer; the request is refused");
+                Err(Denied::Failed)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Admission")
+    }
+}

@@ -1,0 +1,102 @@
+//! The server's "no" to a request, in the words of Engine.IO.
+
+use std::fmt;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use super::{body::Whole, origins};
+
+/// Why a request gets nothing: the client's fault, but for the last ones.
+#[derive(Debug)]
+pub(super) enum Refused {
+    UnknownTransport,
+    UnknownSession,
+    BadMethod,
+    BadRequest(String),
+    /// A page of this origin may not connect.
+    ForeignOrigin,
+    /// The application says no, with this text for the client.
+    NotAllowed(String),
+    UnsupportedVersion,
+    /// The application has no answer.
+    Failed,
+    /// There are as many sessions as there may be.
+    Full,
+    /// The server is closing.
+    Closing,
+}
+
+impl Refused {
+    /// The Engine.IO error that says so.
+    pub(super) fn response(&self) -> Response<Whole> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            code: u8,
+            message: &'a str,
+        }
+        let (status, code, message) = match self {
+            Self::UnknownTransport => (StatusCode::BAD_REQUEST, 0, "Transport unknown"),
+            Self::UnknownSession => (StatusCode::BAD_REQUEST, 1, "Session ID unknown"),
+            Self::BadMethod => (StatusCode::BAD_REQUEST, 2, "Bad handshake method"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, 3, "Bad request"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, 4, "Origin not allowed"),
+            Self::NotAllowed(message) => (StatusCode::FORBIDDEN, 4, message.as_str()),
+            Self::UnsupportedVersion => {
+                (StatusCode::BAD_REQUEST, 5, "Unsupported protocol version")
+            }
+            Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, 4, "internal error"),
+            Self::Full => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is full"),
+            Self::Closing => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is shutting down"),
+        };
+        // A number and a text always have a JSON form.
+        let body = serde_json::to_vec(&Body { code, message }).unwrap_or_default();
+        let mut response = Response::new(Whole::new(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        response
+    }
+
+    const fn retry_after(&self) -> Option<&'static str> {
+        match self {
+            Self::Closing => Some("1"), // the server that follows may take over in a moment
+            Self::Full => Some("5"),
+            _ => None,
+        }
+    }
+}
+
+impl From<origins::Refused> for Refused {
+    fn from(refused: origins::Refused) -> Self {
+        match refused {
+            origins::Refused::Malformed => {
+                Self::BadRequest("Origin must stand once, in visible ASCII".to_owned())
+            }
+            origins::Refused::Foreign => Self::ForeignOrigin,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownTransport => "unknown transport; this server speaks websocket",
+            Self::UnknownSession => "unknown session id",
+            Self::BadMethod => "a session is opened with GET",
+            Self::BadRequest(why) => why,
+            Self::ForeignOrigin => {
+                "pages of this origin may not connect; if it is the server's own, let the proxy \
+                 pass on the Host header, or name the origin with `Builder::origins`"
+            }
+            Self::NotAllowed(_) => "allow_request says no",
+            Self::UnsupportedVersion => "unsupported protocol version; this server speaks EIO=4",
+            Self::Failed => "allow_request failed",
+            Self::Full => "there are as many sessions as max_sessions allows",
+            Self::Closing => "the server is closing",
+        })
+    }
+}
