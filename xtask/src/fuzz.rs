@@ -140,7 +140,11 @@ impl Harness {
         let said = fs::read(&log).context(format_args!("reading {}", log.display()))?;
         let said = String::from_utf8_lossy(&said);
         if status.success() {
-            return Ok(summary(&said));
+            return summary(&said).ok_or_else(|| {
+                let what =
+                    "no coverage was counted: does rustc know the flags in xtask/src/fuzz.rs?";
+                Failure::new(format!("{target}: {what} All it said is in {}", log.display()))
+            });
         }
         let findings = findings(&said);
         Err(Failure::new(format!(
@@ -185,16 +189,15 @@ fn seeds(target: &str) -> PathBuf {
     place::root().join("fuzz/seeds").join(target)
 }
 
-/// How far a run came, from what libFuzzer said.
-fn summary(said: &str) -> String {
+/// How far a run came, from what libFuzzer said; `None` if it was not led by coverage.
+fn summary(said: &str) -> Option<String> {
     let number = |before: &str| {
         let (_, rest) = said.rsplit_once(before)?;
         rest.split_whitespace().next()
     };
-    let runs = number("stat::number_of_executed_units:").unwrap_or("?");
-    let edges = number(" cov: ").unwrap_or("?");
-    let features = number(" ft: ").unwrap_or("?");
-    format!("{runs} runs, {edges} edges, {features} features")
+    let runs = number("stat::number_of_executed_units:")?;
+    let (edges, features) = (number(" cov: ")?, number(" ft: ")?);
+    Some(format!("{runs} runs, {edges} edges, {features} features"))
 }
 
 /// What a person needs to know of a run that failed.
@@ -227,8 +230,9 @@ mod tests {
     fn a_run_is_summed_up_by_its_last_numbers() {
         let said = "#2\tINITED cov: 35 ft: 36 corp: 1/1b\n#9\tDONE   cov: 53 ft: 84 corp: 4/5b\n\
                     Done 9 runs in 1 second(s)\nstat::number_of_executed_units: 9\n";
-        assert_eq!(summary(said), "9 runs, 53 edges, 84 features");
-        assert_eq!(summary(""), "? runs, ? edges, ? features");
+        assert_eq!(summary(said).as_deref(), Some("9 runs, 53 edges, 84 features"));
+        let blind = "#49\tINITED exec/s: 0\nstat::number_of_executed_units: 9\n";
+        assert_eq!(summary(blind), None);
     }
 
     #[test]
