@@ -23,7 +23,7 @@ use axum::Router;
 use serde::Deserialize;
 use sockeye::{
     event::{Ack, Args, RawArgs, Refusal, Value},
-    server::{Auth, BuildError, Namespace, Server, Socket},
+    server::{self, Auth, BuildError, Namespace, Origins, Server, Socket},
 };
 use tokio::net::TcpListener;
 
@@ -42,6 +42,25 @@ pub struct Options {
     /// How long a pong may take, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 20_000)]
     pub ping_timeout: u64,
+    /// Serve clients of Engine.IO 3, too.
+    #[arg(long)]
+    pub v3: bool,
+    /// How Socket.IO packets are written.
+    #[arg(long, value_enum, default_value_t = Parser::Json)]
+    pub parser: Parser,
+    /// A web origin whose pages may connect, with credentials; may be repeated. Default: the server's own.
+    #[arg(long, value_name = "URL")]
+    pub origin: Vec<String>,
+}
+
+/// How Socket.IO packets are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum Parser {
+    /// As text with JSON in it.
+    Json,
+    /// As msgpack.
+    #[value(name = "msgpack")]
+    MsgPack,
 }
 
 /// Builds the server.
@@ -51,7 +70,18 @@ pub struct Options {
 /// [`BuildError`] if a time is 0.
 pub fn build(options: &Options) -> Result<Server, BuildError> {
     let auth = Namespace::new().on_connect(only_with_token);
+    let origins = match &*options.origin {
+        [] => Origins::same_origin(),
+        listed => Origins::list(listed).with_credentials(),
+    };
+    let parser = match options.parser {
+        Parser::Json => server::Parser::Json,
+        Parser::MsgPack => server::Parser::MsgPack,
+    };
     Server::builder()
+        .engine_v3(options.v3)
+        .parser(parser)
+        .origins(origins)
         .ping_interval(Duration::from_millis(options.ping_interval))
         .ping_timeout(Duration::from_millis(options.ping_timeout))
         .max_payload_bytes(1_000_000)

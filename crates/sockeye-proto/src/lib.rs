@@ -10,12 +10,13 @@
 //!
 //! ```
 //! use std::{sync::Arc, time::Instant};
-//! use sockeye_proto::session::{Config, Output, Received, Session};
+//! use sockeye_proto::session::{Config, Opening, Output, Received, Session};
 //!
 //! let (now, config) = (Instant::now(), Arc::new(Config::default()));
 //! let ping_interval = config.timing.ping_interval;
-//! let mut session: Session<u32> = Session::server(now, config, "the session's id");
-//! let Ok(Some(Received::Connect { namespace: "/", .. })) = session.receive_text(now, "40") else { panic!() };
+//! let mut session: Session<u32> = Session::server(now, config, Opening::websocket("the session's id"));
+//! let Ok(Some(Received::Connect { namespace, .. })) = session.receive_text(now, "40") else { panic!() };
+//! assert_eq!(namespace, "/");
 //! session.accept("/", r#"{"sid":"the socket's id"}"#);
 //! while session.poll_output().is_some() {} // the handshake and the reply, to be sent
 //!

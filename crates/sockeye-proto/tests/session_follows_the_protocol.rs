@@ -12,7 +12,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use sockeye_proto::session::{Config, Output, Reason, Received, Session, Violation};
+use sockeye_proto::session::{Config, Opening, Output, Reason, Received, Session, Violation};
 
 /// A server's session, and the clock.
 struct Server {
@@ -28,7 +28,7 @@ impl Server {
     /// Its handshake is sent; no namespace is joined.
     fn new() -> Self {
         let now = Instant::now();
-        let session = Session::server(now, Arc::new(Config::default()), "sid");
+        let session = Session::server(now, Arc::new(Config::default()), Opening::websocket("sid"));
         let (sent, acks) = (Vec::new(), Vec::new());
         let mut server = Self { session, start: now, now, sent, acks, closed: None };
         server.sent();
@@ -274,7 +274,7 @@ fn a_session_without_namespaces_lives_on() {
 fn the_end_is_the_last_output_even_if_a_ping_is_due_as_well() {
     let config = Config { connect_timeout: Duration::from_secs(25), ..Config::default() };
     let now = Instant::now();
-    let mut session = Session::<u32>::server(now, Arc::new(config), "sid");
+    let mut session = Session::<u32>::server(now, Arc::new(config), Opening::websocket("sid"));
     while session.poll_output().is_some() {}
     session.handle_timeout(now + Duration::from_secs(25)).unwrap();
     assert!(matches!(session.poll_output(), Some(Output::Closed(Reason::ForcedServerClose))));
@@ -504,7 +504,7 @@ fn an_ack_that_is_forgotten_is_nobodys() {
 fn acks_have_a_bound() {
     let config = Arc::new(Config { max_acks: 2, ..Config::default() });
     let now = Instant::now();
-    let mut session = Session::<u32>::server(now, config, "sid");
+    let mut session = Session::<u32>::server(now, config, Opening::websocket("sid"));
     session.receive_text(now, "40").unwrap();
     session.accept("/", "{}");
     let deadline = now + Duration::from_secs(5);

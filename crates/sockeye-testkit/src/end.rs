@@ -9,10 +9,11 @@ use std::{
 use serde::Serialize;
 use sockeye_proto::{
     session::{
-        Config, Output, Reason, Role, Session, Violation,
+        Config, Opening, Output, Reason, Role, Session, Violation,
         websocket::{self, WebSocket},
     },
     wire::{
+        encoding::Encoding,
         packet::Kind,
         payload::{EncodeError, Payload},
         prepared::Prepared,
@@ -46,13 +47,23 @@ impl End {
     /// A client whose WebSocket handshake is done.
     pub fn client(now: Instant, config: Config, seed: u64) -> Self {
         let websocket = WebSocket::new(Role::Client, &websocket_config(&config));
-        Self::new(Role::Client, websocket, Session::client(now, Arc::new(config)), seed)
+        Self::new(
+            Role::Client,
+            websocket,
+            Session::client(now, Arc::new(config), Encoding::default()),
+            seed,
+        )
     }
 
     /// A server whose WebSocket handshake is done; its first bytes are the session's handshake.
     pub fn server(now: Instant, config: Config, sid: &str) -> Self {
         let websocket = WebSocket::new(Role::Server, &websocket_config(&config));
-        Self::new(Role::Server, websocket, Session::server(now, Arc::new(config), sid), 0)
+        Self::new(
+            Role::Server,
+            websocket,
+            Session::server(now, Arc::new(config), Opening::websocket(sid)),
+            0,
+        )
     }
 
     fn new(role: Role, websocket: WebSocket, session: Session<u64>, seed: u64) -> Self {

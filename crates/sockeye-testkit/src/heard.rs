@@ -101,16 +101,16 @@ impl From<Received<'_, u64>> for Heard {
         match received {
             Received::Opened => Self::Opened,
             Received::Connect { namespace, auth } => {
-                Self::Connect { namespace: namespace.to_owned(), auth }
+                Self::Connect { namespace: namespace.into_owned(), auth }
             }
             Received::Connected { namespace, data } => {
-                Self::Connected { namespace: namespace.to_owned(), data: data.to_owned() }
+                Self::Connected { namespace: namespace.into_owned(), data: data.into_owned() }
             }
             Received::Refused { namespace, error } => {
-                Self::Refused { namespace: namespace.to_owned(), error: error.to_owned() }
+                Self::Refused { namespace: namespace.into_owned(), error: error.into_owned() }
             }
             Received::Disconnect { namespace } => {
-                Self::Disconnect { namespace: namespace.to_owned() }
+                Self::Disconnect { namespace: namespace.into_owned() }
             }
             Received::Event { namespace, name, id, payload } => Self::Event {
                 namespace: namespace.into_owned(),

@@ -40,7 +40,7 @@ async fn every_error_has_its_code() {
     for (line, headers, expect) in [
         ("GET /socket.io/", "", &transport),
         ("GET /socket.io/?EIO=4", "", &transport),
-        ("GET /socket.io/?EIO=4&transport=polling", "", &transport),
+        ("GET /socket.io/?EIO=4&transport=webtransport", "", &transport),
         ("GET /socket.io/?EIO=4&transport=__proto__", "", &transport),
         ("GET /socket.io/?EIO=4&transport=constructor", "", &transport),
         ("GET /socket.io/?EIO=4&transport[]=websocket", "", &transport),

@@ -23,6 +23,11 @@ pub struct Config {
     pub max_payload_bytes: usize,
     /// Until a first namespace must be joined. Default: 45 s.
     pub connect_timeout: Duration,
+    /// Whether a session on polling may move to WebSocket; the server announces it. Default: yes.
+    pub upgrades: bool,
+    /// Until a WebSocket that offers itself must have carried the session over; else the session stays on polling.
+    /// Default: 10 s.
+    pub upgrade_timeout: Duration,
     /// Until the attachments that a packet announced must have arrived. Default: 60 s.
     ///
     /// The reference server waits for ever.
@@ -45,6 +50,8 @@ impl Default for Config {
             timing: Timing::default(),
             max_payload_bytes: 1_000_000,
             connect_timeout: Duration::from_secs(45),
+            upgrades: true,
+            upgrade_timeout: Duration::from_secs(10),
             attachments_timeout: Duration::from_secs(60),
             left_grace: Duration::from_secs(10),
             max_namespaces: 100,

@@ -2,30 +2,37 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use super::{Beat, Config, Heartbeat, Reason, Received, Role, Timing, Violation, mux::Mux};
+use super::{
+    Beat, Config, Heartbeat, Probe, Reason, Received, Refused, Role, Timing, Transport, Violation,
+    mux::Mux, transport::Polling,
+};
 use crate::wire::{
-    engine::{self, Handshake, Kind},
+    encoding::Encoding,
+    engine::{self, Handshake, Kind, Version},
     packet,
     prepared::Prepared,
 };
 
-/// An Engine.IO v4 session over a transport that carries whole messages.
+/// An Engine.IO session, in whatever version and on whatever transport.
 ///
-/// `A` is the caller's token for an ack it waits for.
+/// `A` is the caller's token for an ack it waits for. A server's session that was opened on polling has further
+/// inputs, one for each thing that can happen to its HTTP requests and to a WebSocket that wants to take over:
+/// [`Self::get`] and [`Self::post`] with what follows them, [`Self::probe`] and [`Self::receive_probe`].
 ///
 /// # Examples
 ///
 /// ```
 /// use std::{sync::Arc, time::Instant};
-/// use sockeye_proto::session::{Config, Output, Received, Session};
+/// use sockeye_proto::session::{Config, Opening, Output, Received, Session};
 ///
 /// let now = Instant::now();
-/// let mut session = Session::<()>::server(now, Arc::new(Config::default()), "f-XbF4bYAkqsFHB7AAAB");
+/// let opening = Opening::websocket("f-XbF4bYAkqsFHB7AAAB");
+/// let mut session = Session::<()>::server(now, Arc::new(Config::default()), opening);
 /// let Some(Output::Send(open)) = session.poll_output() else { panic!("the handshake comes first") };
 /// assert!(open.text().starts_with(r#"0{"sid":"f-XbF4bYAkqsFHB7AAAB""#));
 ///
 /// let asked = session.receive_text(now, "40/chat,")?;
-/// assert!(matches!(asked, Some(Received::Connect { namespace: "/chat", .. })));
+/// assert!(matches!(asked, Some(Received::Connect { namespace, .. }) if namespace == "/chat"));
 /// session.accept("/chat", r#"{"sid":"tnA4NqHXrtxgZ7k1AAAC"}"#);
 /// let Some(Output::Send(reply)) = session.poll_output() else { panic!("the reply is due") };
 /// assert_eq!(reply.text(), r#"40/chat,{"sid":"tnA4NqHXrtxgZ7k1AAAC"}"#);
@@ -42,6 +49,34 @@ pub struct Session<A> {
     outputs: VecDeque<Output<A>>,
     /// While reading is paused by this side, silence is not the peer's fault.
     paused: bool,
+    version: Version,
+    /// What is under way on polling; `None` on WebSocket.
+    polling: Option<Box<Polling>>,
+}
+
+/// How a server's session begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Opening<'a> {
+    /// The session's id: a bearer secret.
+    pub sid: &'a str,
+    /// The client's version, and the parser that the server uses.
+    pub encoding: Encoding,
+    /// Whether it begins on polling; else on WebSocket.
+    pub on_polling: bool,
+}
+
+impl<'a> Opening<'a> {
+    /// On WebSocket, as most clients speak.
+    #[must_use]
+    pub fn websocket(sid: &'a str) -> Self {
+        Self { sid, encoding: Encoding::default(), on_polling: false }
+    }
+
+    /// On polling, as most clients speak.
+    #[must_use]
+    pub fn polling(sid: &'a str) -> Self {
+        Self { on_polling: true, ..Self::websocket(sid) }
+    }
 }
 
 /// ```text
@@ -77,42 +112,52 @@ pub enum Output<A> {
 }
 
 impl<A> Session<A> {
-    /// The server's side; its first output is the handshake packet with this session id.
-    pub fn server(now: Instant, config: Arc<Config>, sid: &str) -> Self {
+    /// The server's side; its first output is the handshake packet.
+    ///
+    /// A client of version 3 is in `/` without asking: begin with [`Self::join_root`].
+    pub fn server(now: Instant, config: Arc<Config>, opening: Opening<'_>) -> Self {
+        let upgrades = if opening.on_polling && config.upgrades { &["websocket"][..] } else { &[] };
         let handshake = Handshake {
-            sid: sid.into(),
-            upgrades: Vec::new(),
+            sid: opening.sid.into(),
+            upgrades: upgrades.iter().map(|&transport| transport.to_owned()).collect(),
             ping_interval: config.timing.ping_interval,
             ping_timeout: config.timing.ping_timeout,
             max_payload_bytes: u64::try_from(config.max_payload_bytes).ok(),
         };
         // Strings and numbers always have a JSON form.
         let handshake = serde_json::to_string(&handshake).unwrap_or_default();
-        let until = now + config.connect_timeout;
-        let heartbeat = Heartbeat::server(now, config.timing);
-        let mut session = Self::new(config, Role::Server, State::Fresh { until }, heartbeat);
+        let state = State::Fresh { until: now + config.connect_timeout };
+        let mut session = Self::new(now, config, Role::Server, state, opening.encoding);
+        session.polling = opening.on_polling.then(|| Box::new(Polling::new()));
         session.send(Prepared::engine(Kind::Open, &handshake));
         session
     }
 
-    /// The client's side; it waits for the server's handshake.
-    pub fn client(now: Instant, config: Arc<Config>) -> Self {
-        let until = now + config.connect_timeout;
-        let heartbeat = Heartbeat::client(now, config.timing);
-        Self::new(config, Role::Client, State::Opening { until }, heartbeat)
+    /// The client's side, on WebSocket; it waits for the server's handshake.
+    pub fn client(now: Instant, config: Arc<Config>, encoding: Encoding) -> Self {
+        let state = State::Opening { until: now + config.connect_timeout };
+        Self::new(now, config, Role::Client, state, encoding)
     }
 
-    fn new(config: Arc<Config>, role: Role, state: State, heartbeat: Heartbeat) -> Self {
+    fn new(
+        now: Instant,
+        config: Arc<Config>,
+        role: Role,
+        state: State,
+        encoding: Encoding,
+    ) -> Self {
         let timing = config.timing;
         Self {
             config,
             role,
             state,
             timing,
-            heartbeat,
-            mux: Mux::new(role),
+            heartbeat: heartbeat(now, role, encoding.version, timing),
+            mux: Mux::new(role, encoding),
             outputs: VecDeque::new(),
             paused: false,
+            version: encoding.version,
+            polling: None,
         }
     }
 
@@ -146,8 +191,126 @@ impl<A> Session<A> {
         if self.is_closed() {
             return Ok(None);
         }
-        let result = self.mux.binary(message);
+        let result = match (self.version, &self.polling) {
+            // In a polling body, the digit before it stands for the type.
+            (Version::V4, _) | (Version::V3, Some(_)) => Ok(message),
+            (Version::V3, None) => engine::decode_binary(message).map_err(Violation::from),
+        };
+        let result = result.and_then(|data| self.mux.binary(now, data, &self.config));
         self.after(now, result)
+    }
+
+    /// Lets a client of version 3 into `/`, which it did not ask for; `None` in version 4.
+    pub fn join_root(&mut self) -> Option<Received<'static, A>> {
+        let joins = self.version == Version::V3 && !self.is_closed();
+        joins.then(|| self.mux.join_root(&self.config)).flatten()
+    }
+
+    /// A GET arrives; it waits until it is answered ([`Self::get_answered`]) or lost ([`Self::get_lost`]).
+    ///
+    /// A session that this side closed takes one more, whose answer says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; a second GET while one waits also closes the session.
+    pub fn get(&mut self, now: Instant) -> Result<(), Refused> {
+        let closed = self.is_closed();
+        let Some(polling) = &mut self.polling else {
+            return Err(if closed { Refused::Closed } else { Refused::NotPolling });
+        };
+        if !polling.get() {
+            self.close(Reason::TransportError);
+            return Err(Refused::Overlap);
+        }
+        self.heard(now);
+        Ok(())
+    }
+
+    /// The GET that waited was answered, with packets or without.
+    pub fn get_answered(&mut self, now: Instant) {
+        if let Some(polling) = &mut self.polling {
+            polling.get_answered(now);
+        }
+    }
+
+    /// The client gave up its GET, or the answer did not reach it: packets may be lost, and the session is over.
+    pub fn get_lost(&mut self) {
+        self.close(Reason::TransportError);
+    }
+
+    /// A POST begins; when its packets were fed, or it is refused, [`Self::post_done`] is called.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; a second POST while one is under way also closes the session.
+    pub fn post(&mut self) -> Result<(), Refused> {
+        if self.is_closed() {
+            return Err(Refused::Closed);
+        }
+        let Some(polling) = &mut self.polling else { return Err(Refused::NotPolling) };
+        if !polling.post() {
+            self.close(Reason::TransportError);
+            return Err(Refused::Overlap);
+        }
+        Ok(())
+    }
+
+    /// The POST is over; the next may begin.
+    pub fn post_done(&mut self) {
+        if let Some(polling) = &mut self.polling {
+            polling.post_done();
+        }
+    }
+
+    /// The client gave up its POST half-way: packets are lost, and the session is over.
+    pub fn post_lost(&mut self) {
+        self.close(Reason::TransportError);
+    }
+
+    /// A body that can't be read: the session is over, with the reason that a message of this kind has.
+    pub fn receive_garbage(&mut self) {
+        self.close(Reason::ParseError);
+    }
+
+    /// Whether [`Self::probe`] would say yes.
+    pub fn may_probe(&self) -> bool {
+        self.config.upgrades && !self.is_closed() && self.transport() == Transport::Polling
+    }
+
+    /// A WebSocket offers to take over; `false` if that is not possible, or another one was first.
+    pub fn probe(&mut self, now: Instant) -> bool {
+        let until = now + self.config.upgrade_timeout;
+        self.may_probe() && self.polling.as_mut().is_some_and(|polling| polling.probe(until))
+    }
+
+    /// Feeds one text message of the WebSocket that is being probed.
+    pub fn receive_probe(&mut self, now: Instant, message: &str) -> Probe {
+        let Some(polling) = &mut self.polling else { return Probe::Failed };
+        let probe = polling.receive_probe(now, message);
+        if probe == Probe::Upgraded {
+            // Also once this side has closed the session: the client, which has left polling, hears of it there. A GET
+            // that waits is answered with a noop by whoever holds it.
+            self.polling = None;
+        }
+        self.heard(now);
+        probe
+    }
+
+    /// The WebSocket that was probed is gone; the session stays on polling.
+    pub fn probe_lost(&mut self) {
+        if let Some(polling) = &mut self.polling {
+            polling.probe_failed();
+        }
+    }
+
+    /// The transport that carries the session.
+    pub fn transport(&self) -> Transport {
+        self.polling.as_ref().map_or(Transport::WebSocket, |polling| polling.transport())
+    }
+
+    /// Whether a GET that waits must be answered now, although there is nothing to say.
+    pub fn releases_get(&self, now: Instant) -> bool {
+        self.polling.as_ref().is_some_and(|polling| polling.releases_get(now))
     }
 
     /// Notes bytes that arrived without completing a message: the peer lives.
@@ -179,6 +342,9 @@ impl<A> Session<A> {
         if self.paused && self.heartbeat.is_waiting() {
             self.heartbeat.heard(now, self.timing);
         }
+        if let Some(polling) = &mut self.polling {
+            polling.handle_timeout(now);
+        }
         match self.heartbeat.handle_timeout(now, self.timing) {
             Beat::Nothing => {}
             Beat::Ping => self.send(Prepared::engine(Kind::Ping, "")),
@@ -190,23 +356,28 @@ impl<A> Session<A> {
     /// Asks the server to let us join; `auth` is a JSON object, or empty. `false` if we are in or asking already.
     pub fn connect(&mut self, namespace: &str, auth: &str) -> bool {
         let asked = !self.is_closed() && self.mux.join(namespace);
-        if asked {
+        let unasked = self.version == Version::V3 && namespace == "/"; // the server lets us in as it is
+        if asked && !unasked {
             self.send_packet(packet::Kind::Connect, namespace, auth);
         }
         asked
     }
 
-    /// Lets the peer join, with our JSON for its CONNECT (`{"sid":"…"}`). `false` if it does not wait any more.
+    /// Lets the peer join, with our JSON for its CONNECT (`{"sid":"…"}`), which version 3 does not have. `false` if it
+    /// does not wait any more.
     pub fn accept(&mut self, namespace: &str, data: &str) -> bool {
         let accepted = !self.is_closed() && self.mux.accept(namespace);
         if accepted {
             self.state = State::Joined;
+            let data = if self.version == Version::V3 { "" } else { data };
             self.send_packet(packet::Kind::Connect, namespace, data);
         }
         accepted
     }
 
     /// Turns the peer away, with our JSON for its CONNECT_ERROR (`{"message":"…"}`).
+    ///
+    /// In version 3 the packet is named ERROR, and what it carries is the owner's choice as well.
     pub fn refuse(&mut self, namespace: &str, error: &str) -> bool {
         let refused = !self.is_closed() && self.mux.refuse(namespace);
         if refused {
@@ -291,7 +462,9 @@ impl<A> Session<A> {
             State::Joined => None,
             State::Closed(_) => return None,
         };
-        [joining, self.mux.next_deadline(), Some(self.heartbeat.due())].into_iter().flatten().min()
+        let polling = self.polling.as_ref().and_then(|polling| polling.next_deadline());
+        let heartbeat = Some(self.heartbeat.due());
+        [joining, self.mux.next_deadline(), polling, heartbeat].into_iter().flatten().min()
     }
 
     /// Whether the session has ended.
@@ -325,11 +498,11 @@ impl<A> Session<A> {
             }
             (_, Role::Client, State::Opening { .. }) => Err(Violation::UnexpectedEngine { kind }),
             (Kind::Message, ..) => self.mux.text(now, body, &self.config),
-            (Kind::Pong, Role::Server, _) => {
+            (Kind::Pong, ..) if self.pings() => {
                 self.heartbeat.pong(now, self.timing);
                 Ok(None)
             }
-            (Kind::Ping, Role::Client, _) => {
+            (Kind::Ping, ..) if !self.pings() => {
                 self.send(Prepared::engine(Kind::Pong, body));
                 Ok(None)
             }
@@ -349,7 +522,7 @@ impl<A> Session<A> {
             serde_json::from_str(body).map_err(|error| Violation::Handshake(error.to_string()))?;
         self.timing =
             Timing { ping_interval: handshake.ping_interval, ping_timeout: handshake.ping_timeout };
-        self.heartbeat = Heartbeat::client(now, self.timing);
+        self.heartbeat = heartbeat(now, self.role, self.version, self.timing);
         self.state = State::Fresh { until: now + self.config.connect_timeout };
         Ok(())
     }
@@ -373,6 +546,11 @@ impl<A> Session<A> {
         result
     }
 
+    /// Whether it is this side that asks for signs of life.
+    fn pings(&self) -> bool {
+        pings(self.role, self.version)
+    }
+
     fn hand_back_acks(&mut self, all: bool) {
         while let Some(token) = self.mux.lost_ack(all) {
             self.outputs.push_back(Output::AckLost(token));
@@ -385,5 +563,18 @@ impl<A> Session<A> {
 
     fn send(&mut self, packet: Prepared) {
         self.outputs.push_back(Output::Send(packet));
+    }
+}
+
+/// In version 4 the server pings, in version 3 the client does.
+fn pings(role: Role, version: Version) -> bool {
+    (role == Role::Server) == (version == Version::V4)
+}
+
+fn heartbeat(now: Instant, role: Role, version: Version, timing: Timing) -> Heartbeat {
+    if pings(role, version) {
+        Heartbeat::pinging(now, timing)
+    } else {
+        Heartbeat::listening(now, timing)
     }
 }

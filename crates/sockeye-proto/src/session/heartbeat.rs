@@ -1,4 +1,4 @@
-//! The Engine.IO v4 heartbeat: the server pings, the client answers, silence ends the session.
+//! The Engine.IO heartbeat: one side pings, the other answers, silence ends the session.
 
 use std::time::{Duration, Instant};
 
@@ -31,11 +31,13 @@ pub enum Beat {
 /// One side's heartbeat.
 ///
 /// ```text
-/// server:  Quiet ── ping_interval ──▶ Waiting ── ping_timeout of silence ──▶ lost
-///            ▲                           │
-///            └─────────── pong ──────────┘
-/// client:  Listening ── ping_interval + ping_timeout of silence ──▶ lost
+/// pinging:    Quiet ── ping_interval ──▶ Waiting ── ping_timeout of silence ──▶ lost
+///               ▲                           │
+///               └─────────── pong ──────────┘
+/// listening:  Listening ── ping_interval + ping_timeout of silence ──▶ lost
 /// ```
+///
+/// In version 4 the server pings, in version 3 the client does.
 ///
 /// Anything heard from the peer counts as a sign of life, so a slow upload is not cut for the pong
 /// queued behind it. The reference server counts only the pong.
@@ -54,12 +56,12 @@ enum State {
 
 impl Heartbeat {
     /// The side that pings, first one interval from now.
-    pub fn server(now: Instant, timing: Timing) -> Self {
+    pub fn pinging(now: Instant, timing: Timing) -> Self {
         Self { state: State::Quiet, due: now + timing.ping_interval }
     }
 
     /// The side that answers.
-    pub fn client(now: Instant, timing: Timing) -> Self {
+    pub fn listening(now: Instant, timing: Timing) -> Self {
         Self { state: State::Listening, due: now + timing.ping_interval + timing.ping_timeout }
     }
 
@@ -75,7 +77,7 @@ impl Heartbeat {
     /// Notes the pong. One that nobody asked for is harmless and changes nothing.
     pub fn pong(&mut self, now: Instant, timing: Timing) {
         if self.state == State::Waiting {
-            *self = Self::server(now, timing);
+            *self = Self::pinging(now, timing);
         }
     }
 
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn server_pings_and_gives_up_after_silence() {
         let start = Instant::now();
-        let mut beat = Heartbeat::server(start, TIMING);
+        let mut beat = Heartbeat::pinging(start, TIMING);
         check(&mut beat, start, 299, Beat::Nothing);
         check(&mut beat, start, 300, Beat::Ping);
         check(&mut beat, start, 499, Beat::Nothing);
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn next_ping_is_an_interval_after_the_pong() {
         let start = Instant::now();
-        let mut beat = Heartbeat::server(start, TIMING);
+        let mut beat = Heartbeat::pinging(start, TIMING);
         check(&mut beat, start, 300, Beat::Ping);
         beat.pong(start + Duration::from_millis(450), TIMING);
         check(&mut beat, start, 749, Beat::Nothing);
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn any_sign_of_life_defers_the_end() {
         let start = Instant::now();
-        let mut beat = Heartbeat::server(start, TIMING);
+        let mut beat = Heartbeat::pinging(start, TIMING);
         check(&mut beat, start, 300, Beat::Ping);
         beat.heard(start + Duration::from_millis(450), TIMING);
         check(&mut beat, start, 649, Beat::Nothing);
@@ -152,7 +154,7 @@ mod tests {
     #[test]
     fn an_unasked_pong_changes_nothing() {
         let start = Instant::now();
-        let mut beat = Heartbeat::server(start, TIMING);
+        let mut beat = Heartbeat::pinging(start, TIMING);
         beat.pong(start + Duration::from_millis(200), TIMING);
         check(&mut beat, start, 300, Beat::Ping);
     }
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn client_listens_for_interval_and_timeout() {
         let start = Instant::now();
-        let mut beat = Heartbeat::client(start, TIMING);
+        let mut beat = Heartbeat::listening(start, TIMING);
         check(&mut beat, start, 499, Beat::Nothing);
         beat.heard(start + Duration::from_millis(400), TIMING);
         check(&mut beat, start, 899, Beat::Nothing);

@@ -15,14 +15,16 @@ mod heartbeat;
 mod mux;
 mod reason;
 mod received;
+mod transport;
 mod violation;
 pub mod websocket;
 
 pub use config::Config;
-pub use engine::{Output, Session};
+pub use engine::{Opening, Output, Session};
 pub use heartbeat::{Beat, Heartbeat, Timing};
 pub use reason::Reason;
 pub use received::Received;
+pub use transport::{Probe, Refused, Transport};
 pub use violation::Violation;
 
 pub use crate::wire::ws::Role;

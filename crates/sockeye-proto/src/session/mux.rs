@@ -1,12 +1,15 @@
 //! Many namespaces on one session: who has joined, which acks and attachments are outstanding.
 
-use std::{borrow::Cow, time::Instant};
+use std::{borrow::Cow, collections::BTreeMap, time::Instant};
 
 use bytes::Bytes;
 
 use super::{Config, Received, Role, Violation, acks::Acks};
 use crate::wire::{
     attachment::{Assembled, Progress, Reassembly},
+    encoding::{Encoding, Parser},
+    engine::Version,
+    msgpack,
     packet::{self, Kind, Packet},
     payload::Payload,
 };
@@ -15,6 +18,7 @@ use crate::wire::{
 #[derive(Debug)]
 pub(super) struct Mux<A> {
     role: Role,
+    encoding: Encoding,
     members: Vec<Member>,
     next_key: u32,
     acks: Acks<A>,
@@ -53,8 +57,19 @@ enum State {
 }
 
 impl<A> Mux<A> {
-    pub(super) const fn new(role: Role) -> Self {
-        Self { role, members: Vec::new(), next_key: 0, acks: Acks::new(), assembling: None }
+    pub(super) const fn new(role: Role, encoding: Encoding) -> Self {
+        let acks = Acks::new();
+        Self { role, encoding, members: Vec::new(), next_key: 0, acks, assembling: None }
+    }
+
+    /// Lets a client of version 3 into `/` unasked; `None` if it is in.
+    pub(super) fn join_root(&mut self, config: &Config) -> Option<Received<'static, A>> {
+        let auth = auth_payload(None, config).ok()?;
+        let free = self.position("/").is_none();
+        free.then(|| {
+            self.add("/");
+            Received::Connect { namespace: "/".into(), auth }
+        })
     }
 
     /// Reads one text packet (the body of an Engine.IO message).
@@ -64,27 +79,96 @@ impl<A> Mux<A> {
         text: &'m str,
         config: &Config,
     ) -> Result<Option<Received<'m, A>>, Violation> {
+        if self.encoding.parser == Parser::MsgPack {
+            return Err(Violation::TextPacket);
+        }
         if let Some(Assembling { reassembly, .. }) = self.assembling.as_deref() {
             return Err(Violation::AttachmentsInterrupted { missing: reassembly.missing() });
         }
         let packet = packet::decode(text, &config.packets)?;
-        match (packet.kind, self.role) {
-            (Kind::Event | Kind::Ack, _) => self.event_or_ack(now, packet, config),
-            (Kind::Connect, Role::Server) => self.asked_to_join(now, packet, config).map(Some),
-            (Kind::Connect, Role::Client) => Ok(self.joined(packet)),
-            (Kind::ConnectError, Role::Client) => Ok(self.refused(packet)),
-            (Kind::ConnectError, Role::Server) => {
-                Err(Violation::WrongDirection { kind: packet.kind })
+        if matches!(packet.kind, Kind::Event | Kind::Ack) {
+            return self.event_or_ack(now, packet, config);
+        }
+        let (namespace, data) = (Cow::Borrowed(packet.namespace), packet.data.map(Cow::Borrowed));
+        self.membership(now, packet.kind, namespace, data, config)
+    }
+
+    /// Acts on a packet that is about being in a namespace.
+    fn membership<'m>(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        namespace: Cow<'m, str>,
+        data: Option<Cow<'m, str>>,
+        config: &Config,
+    ) -> Result<Option<Received<'m, A>>, Violation> {
+        match (kind, self.role) {
+            // It is in already, and a client that asks all the same means no harm.
+            (Kind::Connect, Role::Server) if self.is_v3() && namespace == "/" => Ok(None),
+            (Kind::Connect, Role::Server) => {
+                self.asked_to_join(now, namespace, data.as_deref(), config).map(Some)
             }
-            (Kind::Disconnect, _) => Ok(self.left_by_peer(now, packet.namespace)),
+            (Kind::Connect, Role::Client) => {
+                let joined = self.accept(&namespace);
+                let data = data.unwrap_or_default();
+                Ok(joined.then_some(Received::Connected { namespace, data }))
+            }
+            (Kind::ConnectError, Role::Client) => {
+                let refused = self.refuse(&namespace);
+                let error = data.unwrap_or_default();
+                Ok(refused.then_some(Received::Refused { namespace, error }))
+            }
+            (Kind::Disconnect, _) => Ok(self.left_by_peer(now, namespace)),
+            (Kind::ConnectError, Role::Server) | (Kind::Event | Kind::Ack, _) => {
+                Err(Violation::WrongDirection { kind })
+            }
         }
     }
 
-    /// Reads one binary message: the next attachment of the packet that announced it.
+    /// Reads one packet in msgpack.
+    fn msgpack<'m>(
+        &mut self,
+        now: Instant,
+        bytes: &[u8],
+        config: &Config,
+    ) -> Result<Option<Received<'m, A>>, Violation> {
+        let msgpack::Decoded { kind, namespace, id, data } =
+            msgpack::decode(bytes, &config.packets)?;
+        let (name, payload) = match data {
+            msgpack::Data::Nothing => {
+                return self.membership(now, kind, namespace.into(), None, config);
+            }
+            msgpack::Data::Value { text, attachments } if attachments.is_empty() => {
+                return self.membership(now, kind, namespace.into(), Some(text.into()), config);
+            }
+            msgpack::Data::Value { .. } => return Err(Violation::BinaryAuth),
+            msgpack::Data::Event { name, payload } => (Some(name), payload),
+            msgpack::Data::Ack { payload } => (None, payload),
+        };
+        let (key, is_ignored) = self.member(now, kind, &namespace)?;
+        match name {
+            Some(name) if !is_ignored => {
+                let (namespace, name) = (namespace.into(), name.into());
+                Ok(Some(Received::Event { namespace, name, id, payload }))
+            }
+            Some(_) => Ok(None),
+            None => {
+                let token = id.and_then(|id| self.acks.take(key, id));
+                Ok(token.map(|token| Received::Ack { token, payload }))
+            }
+        }
+    }
+
+    /// Reads one binary message: the next attachment of the packet that announced it, or a packet in msgpack.
     pub(super) fn binary<'m>(
         &mut self,
+        now: Instant,
         bytes: &[u8],
+        config: &Config,
     ) -> Result<Option<Received<'m, A>>, Violation> {
+        if self.encoding.parser == Parser::MsgPack {
+            return self.msgpack(now, bytes, config);
+        }
         let Some(mut assembling) = self.assembling.take() else {
             return Err(Violation::UnannouncedBinary { bytes: bytes.len() });
         };
@@ -214,15 +298,17 @@ impl<A> Mux<A> {
     fn asked_to_join<'m>(
         &mut self,
         now: Instant,
-        packet: Packet<'m>,
+        namespace: Cow<'m, str>,
+        data: Option<&str>,
         config: &Config,
     ) -> Result<Received<'m, A>, Violation> {
-        let namespace = packet.namespace;
-        match self.position(namespace) {
+        let (namespace, query) =
+            if self.is_v3() { split_query(namespace) } else { (namespace, None) };
+        match self.position(&namespace) {
             Some(index) => match self.members[index].state {
                 State::Left { .. } => drop(self.members.swap_remove(index)),
                 State::Joining | State::Joined => {
-                    return Err(Violation::JoinedTwice { namespace: namespace.to_owned() });
+                    return Err(Violation::JoinedTwice { namespace: namespace.into_owned() });
                 }
             },
             None if self.members.len() >= config.max_namespaces => {
@@ -233,27 +319,20 @@ impl<A> Mux<A> {
             }
             None => {}
         }
-        let auth = auth_payload(packet.data, config)?;
-        self.add(namespace);
+        let auth = match query {
+            Some(query) => auth_payload(Some(&query), config)?,
+            None => auth_payload(data, config)?,
+        };
+        self.add(&namespace);
         Ok(Received::Connect { namespace, auth })
     }
 
-    fn joined<'m>(&mut self, packet: Packet<'m>) -> Option<Received<'m, A>> {
-        self.accept(packet.namespace).then_some(Received::Connected {
-            namespace: packet.namespace,
-            data: packet.data.unwrap_or_default(),
-        })
-    }
-
-    fn refused<'m>(&mut self, packet: Packet<'m>) -> Option<Received<'m, A>> {
-        self.refuse(packet.namespace).then_some(Received::Refused {
-            namespace: packet.namespace,
-            error: packet.data.unwrap_or_default(),
-        })
-    }
-
-    fn left_by_peer<'m>(&mut self, now: Instant, namespace: &'m str) -> Option<Received<'m, A>> {
-        let index = self.position(namespace)?;
+    fn left_by_peer<'m>(
+        &mut self,
+        now: Instant,
+        namespace: Cow<'m, str>,
+    ) -> Option<Received<'m, A>> {
+        let index = self.position(&namespace)?;
         if self.members[index].state == State::Joining && self.role == Role::Client {
             return None; // it ends an earlier membership: the server has not answered for this one
         }
@@ -268,17 +347,7 @@ impl<A> Mux<A> {
         packet: Packet<'m>,
         config: &Config,
     ) -> Result<Option<Received<'m, A>>, Violation> {
-        let not_joined =
-            || Violation::NotJoined { kind: packet.kind, namespace: packet.namespace.to_owned() };
-        let index = self.position(packet.namespace).ok_or_else(not_joined)?;
-        let key = self.members[index].key;
-        let ignored = match self.members[index].state {
-            State::Joined => false,
-            State::Left { until } if now < until => true,
-            // A client that left and joins again still gets what the server sent before it knew.
-            State::Joining if self.role == Role::Client => true,
-            State::Left { .. } | State::Joining => return Err(not_joined()),
-        };
+        let (key, ignored) = self.member(now, packet.kind, packet.namespace)?;
         if packet.attachments > 0 {
             // Also when it is ignored, so that its attachments are known when they come.
             let reassembly = Reassembly::new(&packet, &config.packets)?;
@@ -295,6 +364,19 @@ impl<A> Mux<A> {
         let (name, payload) = Payload::event(data, &config.packets)?;
         let namespace = Cow::Borrowed(packet.namespace);
         Ok((!ignored).then_some(Received::Event { namespace, name, id: packet.id, payload }))
+    }
+
+    /// Whom an event or ack is for, and whether it is ignored.
+    fn member(&self, now: Instant, kind: Kind, namespace: &str) -> Result<(u32, bool), Violation> {
+        let not_joined = || Violation::NotJoined { kind, namespace: namespace.to_owned() };
+        let member = &self.members[self.position(namespace).ok_or_else(not_joined)?];
+        match member.state {
+            State::Joined => Ok((member.key, false)),
+            State::Left { until } if now < until => Ok((member.key, true)),
+            // A client that left and joins again still gets what the server sent before it knew.
+            State::Joining if self.role == Role::Client => Ok((member.key, true)),
+            State::Left { .. } | State::Joining => Err(not_joined()),
+        }
     }
 
     /// A packet with all its attachments; `None` if nobody is there for it any more.
@@ -316,6 +398,10 @@ impl<A> Mux<A> {
         }
     }
 
+    const fn is_v3(&self) -> bool {
+        matches!(self.encoding.version, Version::V3)
+    }
+
     fn add(&mut self, namespace: &str) {
         let key = self.next_key;
         self.next_key = self.next_key.wrapping_add(1);
@@ -335,4 +421,13 @@ fn auth_payload(data: Option<&str>, config: &Config) -> Result<Payload<'static>,
         return Err(Violation::AuthNotObject);
     }
     Ok(Payload::ack(&format!("[{auth}]"), &config.packets)?.into_owned())
+}
+
+/// In version 3 a query behind the namespace takes the place of the auth payload: its fields as a JSON object of texts;
+/// of a field that is repeated, the last counts.
+fn split_query(namespace: Cow<'_, str>) -> (Cow<'_, str>, Option<String>) {
+    let Some((name, query)) = namespace.split_once('?') else { return (namespace, None) };
+    let fields: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
+    let json = serde_json::to_string(&fields).unwrap_or_default(); // a map of texts always has a JSON form
+    (name.to_owned().into(), Some(json))
 }

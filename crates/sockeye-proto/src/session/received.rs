@@ -15,28 +15,28 @@ pub enum Received<'m, A> {
     /// [`Session::refuse`](super::Session::refuse) (server only).
     Connect {
         /// The namespace it names.
-        namespace: &'m str,
+        namespace: Cow<'m, str>,
         /// Its auth payload: one argument, a JSON object.
         auth: Payload<'static>,
     },
     /// The server let us in (client only).
     Connected {
         /// The namespace.
-        namespace: &'m str,
+        namespace: Cow<'m, str>,
         /// The server's JSON, usually `{"sid":"…"}`; empty if there is none.
-        data: &'m str,
+        data: Cow<'m, str>,
     },
     /// The server refused us (client only).
     Refused {
         /// The namespace.
-        namespace: &'m str,
+        namespace: Cow<'m, str>,
         /// The server's JSON, usually `{"message":"…"}`; empty if there is none.
-        error: &'m str,
+        error: Cow<'m, str>,
     },
     /// The peer left the namespace, or (for a client) was made to leave it by the server.
     Disconnect {
         /// The namespace.
-        namespace: &'m str,
+        namespace: Cow<'m, str>,
     },
     /// An event, complete with its attachments.
     Event {

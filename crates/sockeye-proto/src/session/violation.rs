@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::Reason;
-use crate::wire::{engine, packet};
+use crate::wire::{engine, msgpack, packet};
 
 /// A message from the peer that no correct peer sends. The session is closed; retrying is pointless.
 #[non_exhaustive]
@@ -57,8 +57,19 @@ pub enum Violation {
         /// The kind of the packet.
         kind: packet::Kind,
     },
+    /// A packet that is not msgpack.
+    #[error("unreadable msgpack packet: {0}")]
+    MsgPack(#[from] msgpack::DecodeError),
+    /// Bytes in the auth payload of a CONNECT.
+    #[error("the payload of a CONNECT must not contain bytes")]
+    BinaryAuth,
+    /// A text packet on a session whose packets are msgpack.
+    #[error("text packet, but this session's packets are msgpack; give both sides the same parser")]
+    TextPacket,
     /// A binary message that no packet announced.
-    #[error("binary message of {bytes} bytes, but no packet announced an attachment")]
+    #[error(
+        "binary message of {bytes} bytes, but no packet announced an attachment; if the peer uses msgpack, so must this side"
+    )]
     UnannouncedBinary {
         /// Its size.
         bytes: usize,

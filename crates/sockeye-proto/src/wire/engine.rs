@@ -106,6 +106,29 @@ pub fn decode(text: &str) -> Result<(Kind, &str), DecodeError> {
     Ok((kind, &text[digit.len_utf8()..]))
 }
 
+/// Takes the type off a binary message of version 3 on WebSocket; version 4 has none there.
+///
+/// # Errors
+///
+/// As [`decode`].
+///
+/// # Examples
+///
+/// ```
+/// use sockeye_proto::wire::engine::{DecodeError, decode_binary};
+///
+/// assert_eq!(decode_binary(&[4, 1, 2])?, [1, 2]);
+/// assert_eq!(decode_binary(&[9]), Err(DecodeError::NotMessage { found: 9 }));
+/// # Ok::<_, DecodeError>(())
+/// ```
+pub fn decode_binary(message: &[u8]) -> Result<&[u8], DecodeError> {
+    match message {
+        [4, data @ ..] => Ok(data),
+        [found, ..] => Err(DecodeError::NotMessage { found: *found }),
+        [] => Err(DecodeError::Empty),
+    }
+}
+
 /// Why a message from the peer could not be read.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -120,6 +143,14 @@ pub enum DecodeError {
     UnknownKind {
         /// The character found.
         digit: char,
+    },
+    /// A binary message of version 3 that does not begin with the type of a message.
+    #[error(
+        "binary packet type {found}, expected 4; only messages are binary, and in version 3 they begin with their type"
+    )]
+    NotMessage {
+        /// The first byte.
+        found: u8,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use sockeye_proto::wire::engine::Version;
 
 use super::Payload;
 
@@ -64,8 +65,12 @@ impl Refusal {
         &self.message
     }
 
-    /// The JSON of a CONNECT_ERROR.
-    pub(crate) fn to_connect_error(&self) -> String {
+    /// The JSON of a CONNECT_ERROR; in version 3, of an ERROR, which is the data alone, or else the text alone.
+    pub(crate) fn to_connect_error(&self, version: Version) -> String {
+        if version == Version::V3 {
+            let text = || serde_json::Value::from(&*self.message).to_string();
+            return self.data.as_ref().map_or_else(text, |data| data.get().to_owned());
+        }
         #[derive(Serialize)]
         struct ConnectError<'a> {
             message: &'a str,

@@ -9,11 +9,11 @@ use std::{
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use sockeye_proto::{
-    session::{Config, Output, Session},
-    wire::{payload::Payload, prepared::Prepared},
+    session::{Config, Opening, Output, Session},
+    wire::{encoding::Encoding, payload::Payload, prepared::Prepared},
 };
 
-use super::{Bounds, Id, PushError, dirty, outbox::Outbox};
+use super::{Bounds, Id, PushError, dirty, outbox::Outbox, requests::Requests};
 
 /// Drivers to wake once a lock is gone.
 #[must_use = "the drivers sleep until they are woken"]
@@ -43,7 +43,7 @@ pub(crate) type OnAck = Box<dyn FnOnce(AckOutcome<'_>) + Send>;
 
 /// One session, shared by its driver, its sockets and whoever emits to them.
 ///
-/// Lock order: rooms, a socket's phase, machine, outbox, wheel. No lock is held in user code, nor while a driver is
+/// Lock order: rooms, a socket's phase, machine, outbox, wheel; what requests left is locked alone. No lock is held in user code, nor while a driver is
 /// woken.
 #[repr(C)] // the outbox first: beside the reference count, a broadcast touches nothing else
 pub(crate) struct Conn {
@@ -52,7 +52,10 @@ pub(crate) struct Conn {
     pub(super) driver: AtomicWaker,
     pub(super) timer: Timer,
     machine: Mutex<Session<OnAck>>,
+    /// `None` on WebSocket.
+    pub(super) requests: Mutex<Option<Box<Requests>>>,
     pub(crate) sid: Id,
+    pub(crate) encoding: Encoding,
 }
 
 /// Where the wheel keeps this session, in ticks; `u64::MAX` is never.
@@ -66,11 +69,21 @@ pub(super) struct Timer {
 
 impl Conn {
     /// A session whose handshake packet waits in the outbox.
-    pub(crate) fn server(now: Instant, config: Arc<Config>, sid: Id, bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn server(
+        now: Instant,
+        config: Arc<Config>,
+        (sid, encoding, on_polling): (Id, Encoding, bool),
+        bounds: Bounds,
+    ) -> Arc<Self> {
+        let opening = Opening { sid: sid.as_str(), encoding, on_polling };
+        let mut outbox = Outbox::new(encoding);
+        outbox.set_polled(!on_polling);
         let conn = Arc::new(Self {
             sid,
-            machine: Mutex::new(Session::server(now, config, sid.as_str())),
-            outbox: Mutex::new(Outbox::new()),
+            encoding,
+            machine: Mutex::new(Session::server(now, config, opening)),
+            requests: Mutex::new(on_polling.then(Box::default)),
+            outbox: Mutex::new(outbox),
             bounds,
             driver: AtomicWaker::new(),
             timer: Timer { wanted: AtomicU64::new(u64::MAX), armed: AtomicU64::new(u64::MAX) },
@@ -219,6 +232,6 @@ mod tests {
     #[test]
     fn a_session_is_small() {
         // What tens of thousands of idle sessions cost; more needs a reason.
-        assert!(size_of::<Conn>() <= 432, "{}", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 456, "{}", size_of::<Conn>());
     }
 }

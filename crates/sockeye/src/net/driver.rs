@@ -8,20 +8,20 @@ use std::{
 };
 
 use sockeye_proto::{
-    session::{
-        Reason, Received,
-        websocket::{self, WebSocket},
-    },
+    session::{Reason, Received, websocket},
     wire::{
+        engine::Kind,
         prepared::Prepared,
-        ws::{CloseCode, Input, Message, Role},
+        ws::{CloseCode, Input, Message},
     },
 };
 use tokio::{io::AsyncWrite, time};
 
 use super::{
     Conn, OnAck, Stream, Wheel, dirty,
-    outbox::{Flushed, Outbox, copy_together},
+    framed::Framed,
+    outbox::{Flushed, Outbox},
+    polling::{Polling, Served},
     scratch,
     stream::Io,
 };
@@ -81,25 +81,31 @@ impl Pressure {
 pub(crate) struct Driver<U> {
     conn: Arc<Conn>,
     wheel: Arc<Wheel>,
-    io: Io,
-    websocket: WebSocket,
+    carrier: Carrier,
     upper: U,
     phase: Phase,
     /// When the wheel will wake this driver.
     deadline: Option<Instant>,
     /// How long a write may make no progress.
     write_timeout: Duration,
-    /// What the HTTP server had read beyond the handshake.
-    early: Vec<u8>,
     /// Sessions that this driver's handlers pushed to and that are not flushed yet.
     unflushed: Vec<Arc<Conn>>,
     /// Whether the machine was told that reading is paused.
     paused: bool,
 }
 
+/// What carries the session; from polling it may move to a WebSocket, once.
+enum Carrier {
+    Polling(Box<Polling>),
+    WebSocket(Framed),
+}
+
 /// ```text
+/// on WebSocket:
 /// Running ── session closed ──▶ Closing ── close handshake over, outbox empty ──▶ Lingering ──▶ done
 ///    └── transport lost: done         └── transport lost or stalled: done             (end of stream or time)
+/// on polling:
+/// Running ── session closed ──▶ Farewell ── a GET took what was left, or nobody came in time ──▶ done
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
@@ -111,31 +117,56 @@ enum Phase {
     Lingering {
         until: Instant,
     },
+    /// The session is over; the next GET will be told.
+    Farewell {
+        until: Instant,
+    },
     Done,
 }
 
 impl<U: Upper> Driver<U> {
     /// The driver of a session on a WebSocket whose handshake is done.
-    pub(crate) fn new(
+    pub(crate) fn websocket(
         conn: Arc<Conn>,
         wheel: Arc<Wheel>,
-        (stream, early): (Stream, bytes::Bytes),
+        stream: (Stream, bytes::Bytes),
         config: &websocket::Config,
         write_timeout: Duration,
         upper: U,
     ) -> Self {
-        let (io, tcp) = stream.split();
+        let (framed, tcp) = Framed::server(stream, config);
         conn.outbox(|outbox| outbox.attach(tcp));
+        Self::new(conn, wheel, Carrier::WebSocket(framed), write_timeout, upper)
+    }
+
+    /// The driver of a session on polling, whose first GET is under way.
+    pub(crate) fn polling(
+        conn: Arc<Conn>,
+        wheel: Arc<Wheel>,
+        supports_binary: bool,
+        config: &websocket::Config,
+        write_timeout: Duration,
+        upper: U,
+    ) -> Self {
+        let polling = Box::new(Polling::new(config.clone(), supports_binary));
+        Self::new(conn, wheel, Carrier::Polling(polling), write_timeout, upper)
+    }
+
+    const fn new(
+        conn: Arc<Conn>,
+        wheel: Arc<Wheel>,
+        carrier: Carrier,
+        write_timeout: Duration,
+        upper: U,
+    ) -> Self {
         Self {
             conn,
             wheel,
-            io,
-            websocket: WebSocket::new(Role::Server, config),
+            carrier,
             upper,
             phase: Phase::Running,
             deadline: None,
             write_timeout,
-            early: early.to_vec(), // a copy: even empty, it would keep hyper's read buffer alive
             unflushed: Vec::new(),
             paused: false,
         }
@@ -149,32 +180,86 @@ impl<U: Upper> Driver<U> {
         if let Err(violation) = self.conn.machine(|machine| machine.handle_timeout(now)) {
             tracing::debug!(target: "sockeye::engine", %violation, "session closed");
         }
-        self.websocket.handle_timeout(now);
+        if let Carrier::WebSocket(framed) = &mut self.carrier {
+            framed.websocket.handle_timeout(now);
+        }
         let stalled = self.conn.outbox(|outbox| outbox.stalled_since());
         if stalled.is_some_and(|since| now >= since + self.write_timeout) {
             tracing::warn!(target: "sockeye::engine", "slow consumer is cut: a write stalled");
             self.lose(Reason::SlowConsumer);
         }
-        if matches!(self.phase, Phase::Lingering { until } if now >= until) {
-            self.phase = Phase::Done;
+        match self.phase {
+            Phase::Lingering { until } | Phase::Farewell { until } if now >= until => {
+                self.phase = Phase::Done;
+            }
+            _ => {}
         }
     }
 
-    /// Reads until nothing is there, or it is the others' turn; `true` in the latter case.
+    /// Takes in what has come, until nothing is left, or it is the others' turn; `true` in the latter case.
+    fn receive(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        match self.carrier {
+            Carrier::Polling(_) => self.serve(now, cx),
+            Carrier::WebSocket(_) => self.read(now, cx),
+        }
+    }
+
+    /// As [`Self::receive`], on polling.
+    fn serve(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let Self { conn, carrier, upper, phase, paused, .. } = self;
+        let Carrier::Polling(polling) = carrier else { return false };
+        polling.take(conn);
+        let is_over = match *phase {
+            Phase::Running => false,
+            Phase::Farewell { .. } => true,
+            _ => return false,
+        };
+        let may_read = |upper: &mut U| !is_paused(now, conn, upper, paused);
+        match polling.read(now, conn, upper, cx, may_read) {
+            Served::Paused => return false,
+            Served::More => return true, // a WebSocket that takes over has to wait for it
+            Served::All => {}
+        }
+        let Some((framed, tcp)) = polling.probe(now, conn, cx) else { return false };
+        polling.release(now, conn, Kind::Noop);
+        let late = conn.requests.lock().take();
+        drop(late); // after the lock: they are refused
+        if conn.outbox(|outbox| outbox.is_answering()) {
+            tracing::debug!(target: "sockeye::engine", "moved to WebSocket with an answer on its way");
+            self.lose(Reason::TransportError);
+            return false;
+        }
+        conn.outbox(|outbox| outbox.attach(tcp));
+        *carrier = Carrier::WebSocket(framed);
+        if is_over {
+            self.phase = Phase::Closing { ended: false };
+            self.close_websocket(now);
+        }
+        self.read(now, cx)
+    }
+
+    /// As [`Self::receive`], on WebSocket.
     fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        if !self.early.is_empty() {
-            let mut early = std::mem::take(&mut self.early);
+        let Carrier::WebSocket(framed) = &mut self.carrier else { return false };
+        if !framed.early.is_empty() {
+            let mut early = std::mem::take(&mut framed.early);
             self.feed(now, &mut early, cx);
         }
         scratch::with(|buffer| {
             for _ in 0..READS_PER_POLL {
-                if self.phase == Phase::Done || self.is_paused(now) {
+                let Self { conn, carrier, upper, phase, paused, .. } = self;
+                let Carrier::WebSocket(framed) = carrier else { return false };
+                let reads = match phase {
+                    Phase::Running => !is_paused(now, conn, upper, paused),
+                    phase => *phase != Phase::Done,
+                };
+                if !reads {
                     return false;
                 }
-                match self.io.poll_read(cx, buffer) {
+                match framed.io.poll_read(cx, buffer) {
                     Poll::Pending => return false,
                     Poll::Ready(Ok(0)) => {
-                        self.websocket.handle_eof();
+                        framed.websocket.handle_eof();
                         self.lose(Reason::TransportClose);
                     }
                     Poll::Ready(Ok(read)) => self.feed(now, &mut buffer[..read], cx),
@@ -188,35 +273,10 @@ impl<U: Upper> Driver<U> {
         })
     }
 
-    /// Whether reading has to wait for the handlers.
-    fn is_paused(&mut self, now: Instant) -> bool {
-        if self.phase != Phase::Running {
-            return false;
-        }
-        let (paused, overload) = match self.upper.pressure(now) {
-            Pressure::Calm => (false, false),
-            Pressure::Pause { full, .. } => {
-                // A handler may be waiting for an ack that is still unread: then reading must go on.
-                let must_read = self.conn.machine(|machine| machine.has_acks());
-                (!must_read, must_read && full)
-            }
-            Pressure::Overload => (true, true),
-        };
-        if overload {
-            tracing::warn!(target: "sockeye::engine", "session is cut: its handlers lag too far behind");
-            self.conn.machine(|machine| machine.close(Reason::Overload));
-        }
-        let paused = paused || overload;
-        if self.paused != paused {
-            self.paused = paused;
-            self.conn.machine(|machine| machine.set_paused(now, paused));
-        }
-        paused
-    }
-
     /// Takes bytes through the WebSocket and the machine to the layer above.
     fn feed(&mut self, now: Instant, bytes: &mut [u8], cx: &mut Context<'_>) {
-        let Self { conn, websocket, upper, phase, .. } = self;
+        let Self { conn, carrier, upper, phase, .. } = self;
+        let Carrier::WebSocket(Framed { websocket, .. }) = carrier else { return };
         let mut input = Input::new(bytes);
         let mut heard = false;
         loop {
@@ -268,8 +328,8 @@ impl<U: Upper> Driver<U> {
         self.conn.machine(|machine| machine.closed())
     }
 
-    /// Passes on that the session is over, once, and begins to close the WebSocket.
-    fn settle(&mut self, now: Instant) {
+    /// Passes on that the session is over, once, and begins to close the transport.
+    fn settle(&mut self, now: Instant, cx: &mut Context<'_>) {
         if self.conn.outbox(|outbox| outbox.is_overflowed()) && self.phase == Phase::Running {
             tracing::warn!(target: "sockeye::engine", "slow consumer is cut: its outbox is full");
             self.lose(Reason::SlowConsumer);
@@ -278,10 +338,17 @@ impl<U: Upper> Driver<U> {
             && let Some(reason) = self.reason()
         {
             self.upper.closed(reason);
-            self.phase = Phase::Closing { ended: false };
-            self.websocket.close(now, close_code(reason), reason.as_str());
+            self.phase = match &mut self.carrier {
+                Carrier::WebSocket(_) => Phase::Closing { ended: false },
+                Carrier::Polling(polling) => match polling.close(now, &self.conn, reason, cx) {
+                    Some(until) => Phase::Farewell { until },
+                    None => Phase::Done,
+                },
+            };
+            self.close_websocket(now);
         }
-        while let Some(output) = self.websocket.poll_output() {
+        let Carrier::WebSocket(framed) = &mut self.carrier else { return };
+        while let Some(output) = framed.websocket.poll_output() {
             match output.message() {
                 Some(message) => {
                     let frame = Prepared::websocket(message);
@@ -299,6 +366,14 @@ impl<U: Upper> Driver<U> {
         }
     }
 
+    /// Begins to close the WebSocket that carries the session, if one does.
+    fn close_websocket(&mut self, now: Instant) {
+        let reason = self.reason().unwrap_or(Reason::TransportError);
+        if let Carrier::WebSocket(framed) = &mut self.carrier {
+            framed.websocket.close(now, close_code(reason), reason.as_str());
+        }
+    }
+
     /// Writes what waits here, and at the sessions that handlers of this one pushed to; `true` if some are left.
     fn flush(&mut self, now: Instant, cx: &mut Context<'_>, mut dirty: Vec<Arc<Conn>>) -> bool {
         let rest = dirty.split_off(dirty.len().min(FLUSHES_PER_POLL));
@@ -312,21 +387,27 @@ impl<U: Upper> Driver<U> {
             }
         }
         self.unflushed = rest;
-        let Self { conn, io, .. } = self;
-        let flushed = conn.outbox(|outbox| match io {
-            Io::Tcp(_) => outbox.poll_flush_direct(cx, now),
-            Io::Other(stream) => flush_stream(outbox, stream.as_mut(), cx, now),
-        });
+        let flushed = match &mut self.carrier {
+            Carrier::WebSocket(Framed { io, .. }) => {
+                self.conn.outbox(|outbox| io.flush(outbox, cx, now))
+            }
+            Carrier::Polling(polling) => polling.flush(now, &self.conn),
+        };
         if flushed == Flushed::Failed && self.phase != Phase::Done {
             self.lose(Reason::TransportError);
         }
         if flushed == Flushed::All && self.phase == (Phase::Closing { ended: true }) {
             self.conn.outbox(Outbox::shut_down);
-            if let Io::Other(stream) = &mut self.io {
+            if let Carrier::WebSocket(Framed { io: Io::Other(stream), .. }) = &mut self.carrier {
                 // At best: the peer has our close frame already.
                 let _ = Pin::new(stream).poll_shutdown(cx);
             }
             self.phase = Phase::Lingering { until: now + LINGER };
+        }
+        if let Carrier::Polling(polling) = &self.carrier
+            && polling.has_said_farewell()
+        {
+            self.phase = Phase::Done;
         }
         !self.unflushed.is_empty()
     }
@@ -340,11 +421,14 @@ impl<U: Upper> Driver<U> {
             _ => None,
         };
         let linger = match self.phase {
-            Phase::Lingering { until } => Some(until),
+            Phase::Lingering { until } | Phase::Farewell { until } => Some(until),
             _ => None,
         };
         let stalled = stalled.map(|since| since + self.write_timeout);
-        let websocket = self.websocket.next_deadline();
+        let websocket = match &self.carrier {
+            Carrier::WebSocket(framed) => framed.websocket.next_deadline(),
+            Carrier::Polling(_) => None,
+        };
         self.deadline = [machine, websocket, stalled, pause, linger].into_iter().flatten().min();
         self.wheel.arm(&self.conn, self.deadline);
     }
@@ -356,8 +440,12 @@ impl<U: Upper> Future for Driver<U> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         // Entered for each poll: held while idle, a span would cost more than half a kilobyte.
+        let transport = match this.carrier {
+            Carrier::WebSocket(_) => "websocket",
+            Carrier::Polling(_) => "polling",
+        };
         let _span = tracing::debug_span!(
-            target: "sockeye::engine", "session", id = this.conn.sid.hint(), transport = "websocket"
+            target: "sockeye::engine", "session", id = this.conn.sid.hint(), transport
         )
         .entered();
         this.conn.driver.register(cx.waker());
@@ -367,8 +455,8 @@ impl<U: Upper> Future for Driver<U> {
         if this.phase == Phase::Running {
             this.upper.poll(cx);
         }
-        let more_to_read = this.phase != Phase::Done && this.read(now, cx);
-        this.settle(now);
+        let more_to_read = this.phase != Phase::Done && this.receive(now, cx);
+        this.settle(now, cx);
         // Reading goes on while the WebSocket is closed: the peer's close frame has to be heard.
         let resumed = this.phase != Phase::Running && std::mem::take(&mut this.paused);
         let more_to_flush = this.flush(now, cx, dirty.end());
@@ -385,38 +473,37 @@ impl<U: Upper> Future for Driver<U> {
 
 impl<U> Drop for Driver<U> {
     fn drop(&mut self) {
-        // Also when the runtime drops the task half-way: whoever waits for a packet to be written must hear of it.
+        // Also when the runtime drops the task half-way: whoever waits must hear of it.
         self.conn.outbox(Outbox::fail);
+        let requests = self.conn.requests.lock().take();
+        drop(requests); // after the lock: they are refused
         for conn in &self.unflushed {
             conn.driver.wake();
         }
     }
 }
 
-/// Writes to a stream that may not know vectored writes: then small frames are copied together first.
-fn flush_stream(
-    outbox: &mut Outbox,
-    stream: &mut dyn super::stream::Duplex,
-    cx: &mut Context<'_>,
-    now: Instant,
-) -> Flushed {
-    let flushed = outbox.flush(now, |slices| {
-        if slices.len() == 1 || stream.is_write_vectored() {
-            return Pin::new(&mut *stream).poll_write_vectored(cx, slices);
+/// Whether reading has to wait for the handlers; the machine hears when that changes.
+fn is_paused<U: Upper>(now: Instant, conn: &Conn, upper: &mut U, paused: &mut bool) -> bool {
+    let (pauses, overload) = match upper.pressure(now) {
+        Pressure::Calm => (false, false),
+        Pressure::Pause { full, .. } => {
+            // A handler may be waiting for an ack that is still unread: then reading must go on.
+            let must_read = conn.machine(|machine| machine.has_acks());
+            (!must_read, must_read && full)
         }
-        scratch::with(|buffer| {
-            let copied = copy_together(slices, buffer);
-            Pin::new(&mut *stream).poll_write(cx, &buffer[..copied])
-        })
-    });
-    match Pin::new(stream).poll_flush(cx) {
-        Poll::Ready(Err(error)) if flushed != Flushed::Failed => {
-            tracing::debug!(target: "sockeye::ws", %error, "flush failed");
-            outbox.fail();
-            Flushed::Failed
-        }
-        _ => flushed,
+        Pressure::Overload => (true, true),
+    };
+    if overload {
+        tracing::warn!(target: "sockeye::engine", "session is cut: its handlers lag too far behind");
+        conn.machine(|machine| machine.close(Reason::Overload));
     }
+    let pauses = pauses || overload;
+    if *paused != pauses {
+        *paused = pauses;
+        conn.machine(|machine| machine.set_paused(now, pauses));
+    }
+    pauses
 }
 
 /// What the WebSocket is closed with (RFC 6455 §7.4.1).

@@ -5,8 +5,12 @@ mod conn;
 mod dial;
 mod dirty;
 mod driver;
+mod framed;
 mod id;
 mod outbox;
+mod polling;
+mod probe;
+mod requests;
 pub(crate) mod scratch;
 mod stream;
 #[cfg(feature = "client")]
@@ -21,6 +25,7 @@ pub use dial::{DialError, Step};
 pub(crate) use driver::{Driver, Pressure, Upper};
 pub(crate) use id::Id;
 pub(crate) use outbox::{Bounds, PushError};
+pub(crate) use requests::{Delivery, PostError};
 pub(crate) use stream::Stream;
 #[cfg(feature = "client")]
 pub use tls::{Tls, TlsError};

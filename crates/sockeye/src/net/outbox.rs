@@ -8,7 +8,11 @@ use std::{
     time::Instant,
 };
 
-use sockeye_proto::wire::prepared::Prepared;
+use sockeye_proto::wire::{
+    encoding::Encoding,
+    polling::{self, Body},
+    prepared::Prepared,
+};
 use thiserror::Error;
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify};
 
@@ -50,6 +54,11 @@ pub(crate) struct Outbox {
     written: u64,
     /// Plain TCP: the half to write to, from wherever something is pushed.
     tcp: Option<OwnedWriteHalf>,
+    encoding: Encoding,
+    /// Packets at the front that an answer to a GET carries, and that are not known to have gone.
+    answering: usize,
+    /// On polling, and no GET waits: only what must not be lost is accepted.
+    unpolled: bool,
     /// Whether somebody will flush it: the driver was woken, or the session is on a dirty list.
     scheduled: bool,
     pong_is_last: bool,
@@ -74,8 +83,11 @@ pub(super) enum Flushed {
 }
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(encoding: Encoding) -> Self {
         Self {
+            encoding,
+            answering: 0,
+            unpolled: false,
             queue: VecDeque::new(),
             front_written: 0,
             bytes: 0,
@@ -92,8 +104,20 @@ impl Outbox {
         }
     }
 
+    /// What waits, and what follows, is written to a stream; by this outbox itself if that is plain TCP.
     pub(super) fn attach(&mut self, tcp: Option<OwnedWriteHalf>) {
         self.tcp = tcp;
+        self.unpolled = false;
+    }
+
+    /// Takes back what [`Self::attach`] gave.
+    pub(super) fn detach(&mut self) -> Option<OwnedWriteHalf> {
+        self.tcp.take()
+    }
+
+    /// On polling: whether a GET waits.
+    pub(super) fn set_polled(&mut self, polled: bool) {
+        self.unpolled = !polled;
     }
 
     /// Appends a packet and says its number; numbers begin with 1.
@@ -106,9 +130,10 @@ impl Outbox {
         if self.sealed {
             return Err(PushError::Closed);
         }
-        if volatile && !self.queue.is_empty() {
+        if volatile && (self.unpolled || !self.queue.is_empty()) {
             return Err(PushError::Busy);
         }
+        let packet = packet.encoded_for(self.encoding);
         let bytes = self.bytes + packet.wire_bytes();
         // A single packet may be larger than the bound on bytes: it was allowed to be made.
         if self.queue.len() >= bounds.max_packets
@@ -146,8 +171,13 @@ impl Outbox {
         self.sealed = true;
     }
 
-    /// Appends a WebSocket control frame; those are few, and not the application's to lose.
-    fn push_control(&mut self, frame: Prepared) {
+    /// Accepts nothing more; what waits will still be written.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Appends a control frame or packet; those are few, and not the application's to lose.
+    pub(super) fn push_control(&mut self, frame: Prepared) {
         if !self.failed {
             self.bytes += frame.wire_bytes();
             self.queue.push_back(frame);
@@ -171,9 +201,9 @@ impl Outbox {
         self.notify();
     }
 
-    /// Claims the task of flushing; `false` if somebody has it already.
+    /// Claims the task of flushing; `false` if somebody has it already, or nobody can until the next GET.
     pub(super) fn schedule(&mut self) -> bool {
-        !std::mem::replace(&mut self.scheduled, true)
+        !self.unpolled && !std::mem::replace(&mut self.scheduled, true)
     }
 
     /// Writes to plain TCP whatever it takes, without waiting.
@@ -243,6 +273,49 @@ impl Outbox {
         }
         self.queue = VecDeque::new(); // an idle session owns no queue
         Flushed::All
+    }
+
+    /// On polling: writes what waits, as much as fits, into the answer to a GET. It leaves only with
+    /// [`Self::answered`]; until then there is no other.
+    pub(super) fn take_answer(&mut self, supports_binary: bool, max_bytes: usize) -> Option<Body> {
+        self.scheduled = false;
+        if self.queue.is_empty() || self.answering > 0 || self.failed {
+            return None;
+        }
+        let (body, count) =
+            polling::encode(self.queue.iter(), self.encoding.version, supports_binary, max_bytes);
+        self.answering = count;
+        Some(body)
+    }
+
+    /// On polling: the answer has gone. `true` if the session is closing and its driver waits for that.
+    pub(super) fn answered(&mut self) -> bool {
+        for _ in 0..std::mem::take(&mut self.answering) {
+            if let Some(packet) = self.queue.pop_front() {
+                self.bytes -= packet.wire_bytes();
+                self.written += 1;
+            }
+        }
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new(); // an idle session owns no queue
+        }
+        self.notify();
+        self.sealed
+    }
+
+    /// On polling: whether an answer is not known to have gone.
+    pub(super) fn is_answering(&self) -> bool {
+        self.answering > 0
+    }
+
+    /// How far it is flushed already.
+    pub(super) fn flushed(&mut self) -> Flushed {
+        self.scheduled = false;
+        match (self.failed, self.queue.is_empty()) {
+            (true, _) => Flushed::Failed,
+            (false, true) => Flushed::All,
+            (false, false) => Flushed::Blocked,
+        }
     }
 
     /// Since when the transport has taken nothing although something waits.
@@ -415,7 +488,7 @@ mod tests {
         fn what_was_accepted_is_written_in_order_and_counted(
             deeds in prop::collection::vec(any_deed(), 0..80),
         ) {
-            let mut outbox = Outbox::new();
+            let mut outbox = Outbox::new(Encoding::default());
             let mut accepted = Vec::new();
             let mut out = Vec::new();
             for deed in deeds {
@@ -460,7 +533,7 @@ mod tests {
 
     #[test]
     fn pings_of_a_peer_that_does_not_read_leave_one_pong_waiting() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(Encoding::default());
         let said = packet(3, &[]);
         outbox.push(said.clone(), BOUNDS, false).unwrap();
         for payload in 0..100 {
@@ -474,7 +547,7 @@ mod tests {
 
     #[test]
     fn bounds_are_met_to_the_packet_and_to_the_byte() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(Encoding::default());
         for _ in 0..BOUNDS.max_packets {
             outbox.push(packet(1, &[]), BOUNDS, false).unwrap();
         }
@@ -482,20 +555,20 @@ mod tests {
         assert!(outbox.is_overflowed());
         assert_eq!(outbox.push(packet(1, &[]), BOUNDS, false), Err(PushError::Closed));
 
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(Encoding::default());
         let whole = packet(1_990, &[]);
         let bounds = Bounds { max_bytes: whole.wire_bytes() + 5, ..BOUNDS };
         outbox.push(whole, bounds, false).unwrap();
         assert_eq!(outbox.push(packet(0, &[]), bounds, false), Err(PushError::Full));
 
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(Encoding::default());
         outbox.push(packet(5_000, &[5_000]), BOUNDS, false).unwrap(); // the first may be larger
         check(&outbox);
     }
 
     #[test]
     fn nothing_is_accepted_behind_a_close_frame() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(Encoding::default());
         outbox.push_close(Prepared::websocket(Message::Close(None)));
         assert_eq!(outbox.push(packet(1, &[]), BOUNDS, false), Err(PushError::Closed));
         let mut out = Vec::new();
@@ -506,7 +579,7 @@ mod tests {
     #[test]
     fn a_failure_forgets_all_and_is_told_to_every_later_flush() {
         for error in [Ok(0), Err(io::ErrorKind::BrokenPipe.into())] {
-            let mut outbox = Outbox::new();
+            let mut outbox = Outbox::new(Encoding::default());
             outbox.push(packet(10, &[]), BOUNDS, false).unwrap();
             flush(&mut outbox, 3, &mut Vec::new());
             let mut result = Some(error);
@@ -521,7 +594,7 @@ mod tests {
 
     #[test]
     fn who_claims_the_flush_is_the_only_one_until_it_is_done() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(Encoding::default());
         assert!(outbox.schedule());
         assert!(!outbox.schedule());
         flush(&mut outbox, 0, &mut Vec::new());

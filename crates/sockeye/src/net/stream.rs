@@ -4,6 +4,7 @@ use std::{
     fmt, io,
     pin::Pin,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -15,6 +16,11 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+};
+
+use super::{
+    outbox::{Flushed, Outbox, copy_together},
+    scratch,
 };
 
 /// Anything that carries bytes both ways.
@@ -135,5 +141,44 @@ impl Io {
             Self::Other(stream) => Pin::new(stream).poll_read(cx, &mut read),
         };
         result.map_ok(|()| read.filled().len())
+    }
+
+    /// Writes what waits; if that blocks, `cx` is woken when it goes on.
+    pub(super) fn flush(
+        &mut self,
+        outbox: &mut Outbox,
+        cx: &mut Context<'_>,
+        now: Instant,
+    ) -> Flushed {
+        match self {
+            Self::Tcp(_) => outbox.poll_flush_direct(cx, now),
+            Self::Other(stream) => flush_stream(outbox, stream.as_mut(), cx, now),
+        }
+    }
+}
+
+/// Writes to a stream that may not know vectored writes: then small frames are copied together first.
+fn flush_stream(
+    outbox: &mut Outbox,
+    stream: &mut dyn Duplex,
+    cx: &mut Context<'_>,
+    now: Instant,
+) -> Flushed {
+    let flushed = outbox.flush(now, |slices| {
+        if slices.len() == 1 || stream.is_write_vectored() {
+            return Pin::new(&mut *stream).poll_write_vectored(cx, slices);
+        }
+        scratch::with(|buffer| {
+            let copied = copy_together(slices, buffer);
+            Pin::new(&mut *stream).poll_write(cx, &buffer[..copied])
+        })
+    });
+    match Pin::new(stream).poll_flush(cx) {
+        Poll::Ready(Err(error)) if flushed != Flushed::Failed => {
+            tracing::debug!(target: "sockeye::ws", %error, "flush failed");
+            outbox.fail();
+            Flushed::Failed
+        }
+        _ => flushed,
     }
 }

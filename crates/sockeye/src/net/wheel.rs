@@ -205,7 +205,12 @@ mod tests {
     impl Sleeper {
         fn new() -> Self {
             let bounds = Bounds { max_packets: 10, max_bytes: 1_000 };
-            let conn = Conn::server(now(), Arc::default(), Id::random().unwrap(), bounds);
+            let conn = Conn::server(
+                now(),
+                Arc::default(),
+                (Id::random().unwrap(), sockeye_proto::wire::encoding::Encoding::default(), false),
+                bounds,
+            );
             Self { conn, woken: Arc::default() }
         }
 

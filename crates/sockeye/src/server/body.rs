@@ -11,6 +11,8 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tower_http::compression::CompressionBody;
 
+use crate::net::Delivery;
+
 /// The body of an answer of [`Service`](super::Service).
 #[derive(Default)]
 pub struct Body(CompressionBody<Whole>);
@@ -52,12 +54,19 @@ impl fmt::Debug for Body {
 pub(super) struct Whole {
     /// Not taken yet; `None` also where there is nothing.
     bytes: Option<Bytes>,
+    /// Told once they are taken.
+    delivery: Option<Delivery>,
 }
 
 impl Whole {
     pub(super) fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { bytes: (!bytes.is_empty()).then_some(bytes) }
+        Self { bytes: (!bytes.is_empty()).then_some(bytes), delivery: None }
+    }
+
+    /// Packets; whoever sent them learns whether they went out.
+    pub(super) fn delivered(bytes: impl Into<Bytes>, delivery: Delivery) -> Self {
+        Self { delivery: Some(delivery), ..Self::new(bytes) }
     }
 }
 
@@ -69,7 +78,13 @@ impl HttpBody for Whole {
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+        let bytes = self.bytes.take();
+        if bytes.is_some()
+            && let Some(delivery) = self.delivery.take()
+        {
+            delivery.done();
+        }
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,13 +4,18 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sockeye_proto::{
     session::{Config, websocket},
-    wire::packet,
+    wire::{encoding::Parser, packet},
 };
 use thiserror::Error;
 
 use super::{
-    Handshake, Namespace, Origins, Server, admission::Admission, backlog::Backlog, call::LONGEST,
-    origins::OriginsError, sessions::Sessions, shared::Shared,
+    Handshake, Namespace, Origins, Server,
+    admission::Admission,
+    backlog::Backlog,
+    call::LONGEST,
+    origins::OriginsError,
+    sessions::Sessions,
+    shared::{Shared, Transports},
 };
 use crate::{
     event::{Refusal, States},
@@ -26,6 +31,9 @@ pub struct Builder {
     write_timeout: Duration,
     backlog: Backlog,
     keep_handshake: bool,
+    transports: Transports,
+    engine_v3: bool,
+    parser: Parser,
     origins: Origins,
     admission: Option<Admission>,
     http_compression: bool,
@@ -46,6 +54,9 @@ impl Default for Builder {
                 max_pause: Duration::from_secs(60),
             },
             keep_handshake: false,
+            transports: Transports { polling: true, websocket: true },
+            engine_v3: false,
+            parser: Parser::Json,
             origins: Origins::same_origin(),
             admission: None,
             http_compression: true,
@@ -142,6 +153,46 @@ impl Builder {
         self
     }
 
+    /// Whether sessions may begin on HTTP polling. Default: yes.
+    pub fn polling(mut self, allowed: bool) -> Self {
+        self.transports.polling = allowed;
+        self
+    }
+
+    /// Whether sessions may begin on WebSocket, or move to it. Default: yes.
+    pub fn websocket(mut self, allowed: bool) -> Self {
+        self.transports.websocket = allowed;
+        self
+    }
+
+    /// Whether sessions on polling may move to WebSocket. Default: yes.
+    pub fn upgrades(mut self, allowed: bool) -> Self {
+        self.config.upgrades = allowed;
+        self
+    }
+
+    /// Until a WebSocket that offers itself must have carried over a session on polling; else the session stays where
+    /// it is. Default: 10 s.
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.config.upgrade_timeout = timeout;
+        self
+    }
+
+    /// Whether clients of Engine.IO 3 are served, too: npm `socket.io-client` 1 and 2, and those made after them.
+    /// Default: no, as in the reference server.
+    ///
+    /// Their sockets have the ids that such clients compute themselves, which hold the session's secret id.
+    pub fn engine_v3(mut self, allowed: bool) -> Self {
+        self.engine_v3 = allowed;
+        self
+    }
+
+    /// How Socket.IO packets are written. All clients must be told the same; it is not negotiated. Default: JSON.
+    pub fn parser(mut self, parser: Parser) -> Self {
+        self.parser = parser;
+        self
+    }
+
     /// The web pages that may connect. Default: [`Origins::same_origin`]; the reference server lets every page open a
     /// WebSocket.
     pub fn origins(mut self, origins: Origins) -> Self {
@@ -207,12 +258,17 @@ impl Builder {
     /// # Errors
     ///
     /// [`BuildError`]: what is wrong in the configuration or the wiring. All of it is the caller's to mend.
-    pub fn build(self) -> Result<Server, BuildError> {
+    pub fn build(mut self) -> Result<Server, BuildError> {
+        if !self.transports.polling && !self.transports.websocket {
+            return Err(BuildError::NoTransport);
+        }
+        self.config.upgrades &= self.transports.websocket;
         let Self { config, outbox, write_timeout, backlog, states, .. } = self;
         for (option, time) in [
             ("ping_interval", config.timing.ping_interval),
             ("ping_timeout", config.timing.ping_timeout),
             ("connect_timeout", config.connect_timeout),
+            ("upgrade_timeout", config.upgrade_timeout),
             ("attachments_timeout", config.attachments_timeout),
             ("write_timeout", write_timeout),
             ("backlog max_pause", backlog.max_pause),
@@ -263,6 +319,9 @@ impl Builder {
             write_timeout,
             backlog,
             keep_handshake: self.keep_handshake,
+            transports: self.transports,
+            engine_v3: self.engine_v3,
+            parser: self.parser,
             origins,
             admission: self.admission,
             http_compression: self.http_compression,
@@ -303,6 +362,9 @@ pub enum BuildError {
     /// A server without a namespace refuses everybody.
     #[error("no namespace is given; add one, e.g. `.namespace(\"/\", Namespace::new())`")]
     NoNamespace,
+    /// Nobody could connect.
+    #[error("both polling and websocket are switched off; leave one of them on")]
+    NoTransport,
     /// No browser sends this origin, or every page can.
     #[error("origin {origin:?} {problem}")]
     Origin {

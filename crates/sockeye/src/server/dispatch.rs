@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, task, time::Instant};
 
-use sockeye_proto::session::{Reason, Received};
+use sockeye_proto::{
+    session::{Reason, Received},
+    wire::engine::Version,
+};
 
 use super::{Context, Handshake, Socket, lane::Lane, shared::Shared};
 use crate::net::{Conn, Id, OnAck, Pressure, Upper};
@@ -22,7 +25,14 @@ impl Dispatcher {
         conn: Arc<Conn>,
         handshake: Option<Arc<Handshake>>,
     ) -> Self {
-        Self { shared, conn, handshake, lanes: Vec::new() }
+        let mut dispatcher = Self { shared, conn, handshake, lanes: Vec::new() };
+        // A client of version 3 is in `/` without asking.
+        if let Some(Received::Connect { namespace, auth }) =
+            dispatcher.conn.machine(|machine| machine.join_root())
+        {
+            dispatcher.connect(&namespace, &auth);
+        }
+        dispatcher
     }
 
     fn position(&self, namespace: &str) -> Option<usize> {
@@ -40,7 +50,7 @@ impl Dispatcher {
             self.conn.machine(|machine| machine.refuse(name, error));
             return;
         };
-        let Ok(id) = Id::random() else {
+        let Ok(id) = self.socket_id() else {
             tracing::error!("the system has no randomness to give; a socket is refused");
             let error = r#"{"message":"internal error"}"#;
             self.conn.machine(|machine| machine.refuse(name, error));
@@ -51,6 +61,14 @@ impl Dispatcher {
         let context = Context { socket, shared: Arc::clone(&self.shared), farewell: None };
         self.lanes.reserve_exact(1); // most sessions have one socket for all their life
         self.lanes.push(Lane::new(context, auth));
+    }
+
+    /// The id of a socket: one of its own, but for clients that compute it from the session's.
+    fn socket_id(&self) -> Result<Id, getrandom::Error> {
+        match self.conn.encoding.version {
+            Version::V3 => Ok(self.conn.sid),
+            Version::V4 => Id::random(),
+        }
     }
 
     /// Ends the lanes of sockets that were refused, or disconnected by this side.
@@ -77,11 +95,11 @@ impl Upper for Dispatcher {
             }
             Received::Ack { token, payload } => token(Ok(payload)),
             Received::Connect { namespace, auth } => {
-                self.connect(namespace, &auth);
+                self.connect(&namespace, &auth);
                 self.poll(cx);
             }
             Received::Disconnect { namespace } => {
-                if let Some(index) = self.position(namespace) {
+                if let Some(index) = self.position(&namespace) {
                     self.lanes.swap_remove(index).end(Reason::ClientDisconnect);
                 }
             }

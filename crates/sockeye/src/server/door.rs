@@ -1,19 +1,37 @@
 //! Who may come in: an HTTP request is checked in the order of the reference server, before any upgrade.
 
+use std::sync::Arc;
+
 use http::{Method, Request, Response};
-use sockeye_proto::wire::ws::handshake;
+use sockeye_proto::wire::{encoding::Encoding, engine::Version, ws::handshake};
 
 use super::{
     query::{Field, Query},
     refused::Refused,
     shared::Shared,
 };
+use crate::net::Conn;
 
 /// What a request wants that may be had.
 #[derive(Debug)]
 pub(super) enum Wish {
     /// A new session on a WebSocket, which this response accepts.
-    WebSocket(Response<()>),
+    WebSocket { encoding: Encoding, accepted: Response<()> },
+    /// A new session on polling.
+    Polling { encoding: Encoding, supports_binary: bool },
+    /// What a session on polling has to say.
+    Get(Arc<Conn>),
+    /// To bring packets to a session on polling.
+    Post(Arc<Conn>),
+    /// To move a session from polling to a WebSocket, which this response accepts.
+    Upgrade { conn: Arc<Conn>, accepted: Response<()> },
+}
+
+/// The transports that a request can name.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Named {
+    Polling,
+    WebSocket,
 }
 
 /// Checks a request.
@@ -24,29 +42,76 @@ pub(super) enum Wish {
 pub(super) fn check(request: &Request<()>, shared: &Shared) -> Result<Wish, Refused> {
     let query = Query::of(request.uri());
     // Compared with the transports there are, never looked up by name.
-    if query.field("transport") != Field::Once("websocket") {
-        return Err(Refused::UnknownTransport);
-    }
+    let transport = match query.field("transport") {
+        Field::Once("polling") if shared.transports.polling => Named::Polling,
+        Field::Once("websocket") if shared.transports.websocket => Named::WebSocket,
+        _ => return Err(Refused::UnknownTransport),
+    };
     shared.origins.check(request.uri(), request.headers())?;
+    if query.field("j") != Field::Absent && transport == Named::Polling {
+        return Err(Refused::Jsonp);
+    }
     match query.field("sid") {
-        Field::Absent => check_new(request, query, shared),
-        Field::Once(sid) if shared.sessions.find(sid).is_some() => {
-            Err(Refused::BadRequest("this session is on websocket already".to_owned()))
+        Field::Absent => check_new(request, query, transport, shared),
+        Field::Once(sid) => {
+            let conn = shared.sessions.find(sid).ok_or(Refused::UnknownSession)?;
+            check_open(request, transport, conn)
         }
-        Field::Once(_) | Field::Repeated => Err(Refused::UnknownSession),
+        Field::Repeated => Err(Refused::UnknownSession),
     }
 }
 
-fn check_new(request: &Request<()>, query: Query<'_>, shared: &Shared) -> Result<Wish, Refused> {
+/// A request of a session that is open.
+fn check_open(request: &Request<()>, transport: Named, conn: Arc<Conn>) -> Result<Wish, Refused> {
+    match (transport, request.method()) {
+        (Named::WebSocket, _) => {
+            let accepted = accept(request)?;
+            if !conn.may_upgrade() {
+                let why = "this session is on websocket already, or about to be";
+                return Err(Refused::BadRequest(why.to_owned()));
+            }
+            Ok(Wish::Upgrade { conn, accepted })
+        }
+        (Named::Polling, &Method::GET) => Ok(Wish::Get(conn)),
+        (Named::Polling, &Method::POST) => Ok(Wish::Post(conn)),
+        (Named::Polling, _) => Err(Refused::BadRequest("polling is GET and POST".to_owned())),
+    }
+}
+
+fn check_new(
+    request: &Request<()>,
+    query: Query<'_>,
+    transport: Named,
+    shared: &Shared,
+) -> Result<Wish, Refused> {
     if request.method() != Method::GET {
         return Err(Refused::BadMethod);
     }
-    // A request without EIO is from Engine.IO 3 or older.
-    if query.field("EIO") != Field::Once("4") {
-        return Err(Refused::UnsupportedVersion);
-    }
+    let version = match query.field("EIO") {
+        Field::Once(value) => Version::from_eio(value),
+        Field::Absent => Some(Version::V3), // it is from Engine.IO 3 or older
+        Field::Repeated => None,
+    };
+    let version = match version {
+        Some(Version::V4) => Version::V4,
+        Some(Version::V3) if shared.engine_v3 => Version::V3,
+        _ => return Err(Refused::UnsupportedVersion { takes_v3: shared.engine_v3 }),
+    };
+    let encoding = Encoding { version, parser: shared.parser };
+    let wish = match transport {
+        Named::WebSocket => Wish::WebSocket { encoding, accepted: accept(request)? },
+        Named::Polling => {
+            let supports_binary = query.field("b64") == Field::Absent;
+            Wish::Polling { encoding, supports_binary }
+        }
+    };
+    shared.sessions.has_place()?;
+    Ok(wish)
+}
+
+/// The response that accepts a WebSocket.
+fn accept(request: &Request<()>) -> Result<Response<()>, Refused> {
     let handshake = handshake::Request::read(request)
         .map_err(|error| Refused::BadRequest(error.to_string()))?;
-    shared.sessions.has_place()?;
-    Ok(Wish::WebSocket(handshake.response()))
+    Ok(handshake.response())
 }

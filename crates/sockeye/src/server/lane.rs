@@ -126,7 +126,7 @@ impl Lane {
         let rooms = socket.0.namespace.rooms.remove(&socket);
         if state == State::Knocking {
             // Only if the client still waits for an answer: this side disconnected the socket before it was in.
-            let error = disconnected().to_connect_error();
+            let error = disconnected().to_connect_error(socket.version());
             socket.0.conn.machine(|machine| machine.refuse(socket.namespace(), &error));
         }
         if let Some(discarded) = queue.map(|queue| queue.len()) {
@@ -181,7 +181,7 @@ impl Lane {
             }
             Err(refusal) => {
                 tracing::debug!(target: "sockeye::packet", namespace, refusal = refusal.message(), "refused");
-                let error = refusal.to_connect_error();
+                let error = refusal.to_connect_error(socket.version());
                 socket.0.conn.machine(|machine| machine.refuse(namespace, &error));
                 self.state = State::Refused;
             }

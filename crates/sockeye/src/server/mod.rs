@@ -15,6 +15,7 @@ mod lane;
 mod namespace;
 mod opening;
 mod origins;
+mod polling;
 mod query;
 mod refused;
 mod rooms;
@@ -41,4 +42,4 @@ pub use shared::Server;
 pub use socket::{Handshake, Socket};
 pub use welcome::IntoWelcome;
 
-pub use sockeye_proto::session::Reason;
+pub use sockeye_proto::{session::Reason, wire::encoding::Parser};

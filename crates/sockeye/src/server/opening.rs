@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response};
 use hyper::upgrade::OnUpgrade;
+use sockeye_proto::wire::encoding::Encoding;
 
 use super::{
-    Handshake, admission::Denied, body::Whole, dispatch::Dispatcher, refused::Refused,
+    Handshake, admission::Denied, body::Whole, dispatch::Dispatcher, polling, refused::Refused,
     sessions::Place, shared::Shared,
 };
 use crate::net::{Conn, Driver, Id, Stream};
@@ -16,6 +16,7 @@ use crate::net::{Conn, Driver, Id, Stream};
 pub(super) async fn on_websocket(
     shared: Arc<Shared>,
     mut request: Request<()>,
+    encoding: Encoding,
     accepted: Response<()>,
 ) -> Result<Response<Whole>, Refused> {
     let upgrade = take_upgrade(&mut request)?;
@@ -24,7 +25,53 @@ pub(super) async fn on_websocket(
     // A small task waits for the upgrade; the driver is another, so that it keeps only its own future.
     tokio::spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => open(shared, place, Stream::recover(upgraded), handshake),
+            Ok(upgraded) => {
+                let Ok(conn) = open(&shared, place, encoding, false) else { return };
+                let stream = Stream::recover(upgraded);
+                let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
+                let wheel = Arc::clone(&shared.wheel);
+                let timeout = shared.write_timeout;
+                let config = &shared.websocket;
+                tokio::spawn(Driver::websocket(conn, wheel, stream, config, timeout, dispatcher));
+            }
+            Err(error) => tracing::debug!(target: "sockeye::ws", %error, "upgrade failed"),
+        }
+    });
+    Ok(accepted.map(|()| Whole::default()))
+}
+
+/// Opens a session on polling; the request is its first GET.
+pub(super) async fn on_polling(
+    shared: Arc<Shared>,
+    request: Request<()>,
+    encoding: Encoding,
+    supports_binary: bool,
+) -> Result<Response<Whole>, Refused> {
+    let handshake = admit(&shared, request).await?;
+    let place = Place::reserve(&shared)?;
+    let conn = open(&shared, place, encoding, true)?;
+    let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
+    let wheel = Arc::clone(&shared.wheel);
+    let (config, timeout) = (&shared.websocket, shared.write_timeout);
+    let driver =
+        Driver::polling(Arc::clone(&conn), wheel, supports_binary, config, timeout, dispatcher);
+    tokio::spawn(driver);
+    polling::get(&conn).await
+}
+
+/// Moves a session from polling to a WebSocket, if that carries it over in time.
+pub(super) fn upgrade(
+    mut request: Request<()>,
+    conn: Arc<Conn>,
+    accepted: Response<()>,
+) -> Result<Response<Whole>, Refused> {
+    let upgrade = take_upgrade(&mut request)?;
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let now = tokio::time::Instant::now().into_std();
+                conn.offer(now, Stream::recover(upgraded));
+            }
             Err(error) => tracing::debug!(target: "sockeye::ws", %error, "upgrade failed"),
         }
     });
@@ -61,25 +108,20 @@ fn take_upgrade(request: &mut Request<()>) -> Result<OnUpgrade, Refused> {
     })
 }
 
-/// Opens a session on a stream that speaks WebSocket.
+/// A session that requests can find.
 fn open(
-    shared: Arc<Shared>,
+    shared: &Arc<Shared>,
     place: Place,
-    stream: (Stream, Bytes),
-    handshake: Option<Arc<Handshake>>,
-) {
+    encoding: Encoding,
+    on_polling: bool,
+) -> Result<Arc<Conn>, Refused> {
     let Ok(sid) = Id::random() else {
         tracing::error!("the system has no randomness to give; a session is refused");
-        return;
+        return Err(Refused::Failed);
     };
     let now = tokio::time::Instant::now().into_std();
-    let conn = Conn::server(now, Arc::clone(&shared.config), sid, shared.outbox);
-    if !place.take(&conn) {
-        return; // the server began to close in the meantime
-    }
-    let wheel = Arc::clone(&shared.wheel);
-    let websocket = shared.websocket.clone();
-    let write_timeout = shared.write_timeout;
-    let dispatcher = Dispatcher::new(shared, Arc::clone(&conn), handshake);
-    tokio::spawn(Driver::new(conn, wheel, stream, &websocket, write_timeout, dispatcher));
+    let config = Arc::clone(&shared.config);
+    let conn = Conn::server(now, config, (sid, encoding, on_polling), shared.outbox);
+    // It fails if the server began to close in the meantime.
+    if place.take(&conn) { Ok(conn) } else { Err(Refused::Closing) }
 }

@@ -18,7 +18,18 @@ pub(super) enum Refused {
     ForeignOrigin,
     /// The application says no, with this text for the client.
     NotAllowed(String),
-    UnsupportedVersion,
+    UnsupportedVersion {
+        /// Whether version 3 is spoken, besides 4.
+        takes_v3: bool,
+    },
+    /// The answer would be a script.
+    Jsonp,
+    /// The body of a POST is larger than the limit.
+    TooLarge {
+        limit: usize,
+    },
+    /// The body of a POST did not arrive in time.
+    TooSlow,
     /// The application has no answer.
     Failed,
     /// There are as many sessions as there may be.
@@ -42,9 +53,12 @@ impl Refused {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, 3, "Bad request"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, 4, "Origin not allowed"),
             Self::NotAllowed(message) => (StatusCode::FORBIDDEN, 4, message.as_str()),
-            Self::UnsupportedVersion => {
+            Self::UnsupportedVersion { .. } => {
                 (StatusCode::BAD_REQUEST, 5, "Unsupported protocol version")
             }
+            Self::Jsonp => (StatusCode::BAD_REQUEST, 3, "JSONP is not supported"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 3, "Payload too large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, 3, "Request timeout"),
             Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, 4, "internal error"),
             Self::Full => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is full"),
             Self::Closing => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is shutting down"),
@@ -84,7 +98,7 @@ impl From<origins::Refused> for Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnknownTransport => "unknown transport; this server speaks websocket",
+            Self::UnknownTransport => "unknown transport, or one that is switched off",
             Self::UnknownSession => "unknown session id",
             Self::BadMethod => "a session is opened with GET",
             Self::BadRequest(why) => why,
@@ -93,7 +107,17 @@ impl fmt::Display for Refused {
                  pass on the Host header, or name the origin with `Builder::origins`"
             }
             Self::NotAllowed(_) => "allow_request says no",
-            Self::UnsupportedVersion => "unsupported protocol version; this server speaks EIO=4",
+            Self::UnsupportedVersion { takes_v3: false } => {
+                "unsupported protocol version; this server speaks EIO=4, and EIO=3 with `Builder::engine_v3`"
+            }
+            Self::UnsupportedVersion { takes_v3: true } => {
+                "unsupported protocol version; this server speaks EIO=3 and EIO=4"
+            }
+            Self::Jsonp => "JSONP, which ran answers as scripts, is not supported; use polling by XHR or fetch",
+            Self::TooLarge { limit } => {
+                return write!(f, "the body of a POST has more than {limit} bytes, the max_payload_bytes");
+            }
+            Self::TooSlow => "the body of a POST did not arrive in time",
             Self::Failed => "allow_request failed",
             Self::Full => "there are as many sessions as max_sessions allows",
             Self::Closing => "the server is closing",

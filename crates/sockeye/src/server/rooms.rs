@@ -156,7 +156,7 @@ impl Rooms {
             // A socket is in the room named by its id, whether it has joined it as well or not.
             Some(room) => {
                 let joined = index.rooms.get(room);
-                let own = Id::parse(room).filter(|id| index.sockets.contains_key(id));
+                let own = socket_id(room).filter(|id| index.sockets.contains_key(id));
                 let only_own = own.filter(|id| joined.is_none_or(|room| !room.contains_key(id)));
                 joined.map_or(0, HashMap::len) + usize::from(only_own.is_some())
             }
@@ -197,7 +197,7 @@ impl Rooms {
 impl Index {
     /// The sockets of one room; a room named like a socket's id holds that socket.
     fn members(&self, room: &str) -> impl Iterator<Item = &Socket> {
-        let own = Id::parse(room).and_then(|id| self.sockets.get(&id));
+        let own = socket_id(room).and_then(|id| self.sockets.get(&id));
         let joined = self.rooms.get(room).into_iter().flat_map(HashMap::values);
         // Joining a room named like one's own id adds nothing.
         own.map(|member| &member.socket).into_iter().chain(
@@ -224,4 +224,13 @@ impl Index {
             }
         }
     }
+}
+
+/// The socket whose public id this is, as everybody is in a room of their own. In version 3 that is `/namespace#id`.
+fn socket_id(room: &str) -> Option<Id> {
+    let id = match room.split_once('#') {
+        Some((namespace, id)) if namespace.starts_with('/') => id,
+        _ => room,
+    };
+    Id::parse(id)
 }

@@ -19,7 +19,7 @@ use tower_http::{
 use super::{
     body::{Body, Whole},
     door::{self, Wish},
-    opening,
+    opening, polling,
     refused::Refused,
     shared::Shared,
 };
@@ -173,10 +173,18 @@ async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Result<Response<
 where
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
 {
-    let (parts, _body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts, ());
     match door::check(&request, &shared)? {
-        Wish::WebSocket(accepted) => opening::on_websocket(shared, request, accepted).await,
+        Wish::WebSocket { encoding, accepted } => {
+            opening::on_websocket(shared, request, encoding, accepted).await
+        }
+        Wish::Polling { encoding, supports_binary } => {
+            opening::on_polling(shared, request, encoding, supports_binary).await
+        }
+        Wish::Get(conn) => polling::get(&conn).await,
+        Wish::Post(conn) => polling::post(&shared, &conn, request.map(|()| body)).await,
+        Wish::Upgrade { conn, accepted } => opening::upgrade(request, conn, accepted),
     }
 }
 

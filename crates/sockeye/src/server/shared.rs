@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
-use sockeye_proto::session::{Config, websocket};
+use sockeye_proto::{
+    session::{Config, websocket},
+    wire::encoding::Parser,
+};
 
 use super::{
     Broadcast, Builder, Service, admission::Admission, backlog::Backlog,
@@ -21,6 +24,9 @@ pub(super) struct Shared {
     pub(super) write_timeout: Duration,
     pub(super) backlog: Backlog,
     pub(super) keep_handshake: bool,
+    pub(super) transports: Transports,
+    pub(super) engine_v3: bool,
+    pub(super) parser: Parser,
     pub(super) origins: origins::Policy,
     pub(super) admission: Option<Admission>,
     pub(super) http_compression: bool,
@@ -28,6 +34,13 @@ pub(super) struct Shared {
     pub(super) namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
     pub(super) wheel: Arc<Wheel>,
     pub(super) sessions: Sessions,
+}
+
+/// The transports that a session may begin on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transports {
+    pub(super) polling: bool,
+    pub(super) websocket: bool,
 }
 
 impl Shared {

@@ -10,7 +10,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sockeye_proto::{session::Reason, wire::prepared::Prepared};
+use sockeye_proto::{
+    session::Reason,
+    wire::{engine::Version, prepared::Prepared},
+};
 
 use super::{
     Broadcast, Call, EmitError, Room, SendHandle, namespace::Inner as NamespaceInner,
@@ -47,10 +50,15 @@ pub(super) struct Inner {
     id: Id,
     pub(super) namespace: Arc<NamespaceInner>,
     handshake: Option<Arc<Handshake>>,
+    /// The public id, where that is not the text of `id`.
+    long_id: Option<Box<LongId>>,
     data: OnceLock<SocketData>,
     /// Concurrent handlers at work.
     concurrent: AtomicU32,
 }
+
+/// The id that a client of version 3 computes for itself in a namespace.
+struct LongId(String);
 
 /// ```text
 /// Joining ── admitted ──▶ Joined ──▶ Left
@@ -89,12 +97,17 @@ impl Socket {
     ) -> Self {
         let phase = Mutex::new(Phase::Joining { held: Vec::new(), rooms: Vec::new() });
         let (data, concurrent) = (OnceLock::new(), AtomicU32::new(0));
-        Self(Arc::new(Inner { id, namespace, conn, handshake, phase, data, concurrent }))
+        let is_long = conn.encoding.version == Version::V3 && namespace.name.as_ref() != "/";
+        let long_id =
+            is_long.then(|| Box::new(LongId(format!("{}#{}", namespace.name, id.as_str()))));
+        Self(Arc::new(Inner { id, namespace, conn, handshake, long_id, phase, data, concurrent }))
     }
 
     /// The public id: 20 characters, unique, and not the session's secret one.
+    ///
+    /// Clients of Engine.IO 3 compute theirs from the session's: it is that one on `/`, else `/namespace#` and that.
     pub fn id(&self) -> &str {
-        self.0.id.as_str()
+        self.0.long_id.as_ref().map_or_else(|| self.0.id.as_str(), |long| &long.0)
     }
 
     /// The namespace's name, such as `/` or `/chat`.
@@ -181,6 +194,10 @@ impl Socket {
     /// Ends the client's whole session, in all namespaces.
     pub fn close(&self) {
         self.end(true);
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.0.conn.encoding.version
     }
 
     pub(super) fn key(&self) -> Id {

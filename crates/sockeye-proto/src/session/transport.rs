@@ -1,0 +1,162 @@
+//! The transport that a server's session is on, and what HTTP requests and a second transport may do to it.
+
+use std::time::{Duration, Instant};
+
+/// The transport that carries a session.
+///
+/// ```text
+/// Polling ── a WebSocket offers itself ──▶ Probing ── 2probe ──▶ Probed ── 5 ──▶ WebSocket
+///    ▲                                        │                    │
+///    └────── anything else, the end of its stream, or upgrade_timeout ──────┘
+/// ```
+///
+/// Until the `5` the session stays on polling in full: only the answer to the probe goes through the WebSocket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// HTTP requests: GET waits for packets, POST brings them.
+    Polling,
+    /// Polling, and a WebSocket that has not said anything yet.
+    Probing,
+    /// Polling, and a WebSocket whose probe was answered.
+    Probed,
+    /// WebSocket.
+    WebSocket,
+}
+
+/// Why a request can't have what it asks for. The client's fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refused {
+    /// The session is over.
+    Closed,
+    /// The session is on WebSocket.
+    NotPolling,
+    /// Another request of this kind is under way: now nobody can tell in which order packets go. The session is over.
+    Overlap,
+}
+
+/// What to do after a message of the WebSocket that is being probed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Probe {
+    /// Answer `3probe` through it.
+    Answer,
+    /// The session has moved to it: what is to be sent leaves there.
+    Upgraded,
+    /// It is of no use: close it. The session stays on polling.
+    Failed,
+}
+
+/// Between two answers that say nothing, while the client moves to a WebSocket that was probed.
+const NOOP_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a session on polling has under way.
+#[derive(Debug)]
+pub(super) struct Polling {
+    state: State,
+    /// A GET waits.
+    get: bool,
+    /// A POST is under way.
+    post: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Polling,
+    Probing {
+        until: Instant,
+    },
+    Probed {
+        until: Instant,
+        /// From then on a GET is answered even if there is nothing to say.
+        noop_from: Instant,
+    },
+}
+
+impl Polling {
+    pub(super) const fn new() -> Self {
+        Self { state: State::Polling, get: false, post: false }
+    }
+
+    pub(super) const fn transport(&self) -> Transport {
+        match self.state {
+            State::Polling => Transport::Polling,
+            State::Probing { .. } => Transport::Probing,
+            State::Probed { .. } => Transport::Probed,
+        }
+    }
+
+    /// A GET arrives; `false` if one waits already.
+    pub(super) const fn get(&mut self) -> bool {
+        !std::mem::replace(&mut self.get, true)
+    }
+
+    /// A POST arrives; `false` if one is under way already.
+    pub(super) const fn post(&mut self) -> bool {
+        !std::mem::replace(&mut self.post, true)
+    }
+
+    /// The waiting GET was answered.
+    pub(super) fn get_answered(&mut self, now: Instant) {
+        self.get = false;
+        if let State::Probed { noop_from, .. } = &mut self.state {
+            *noop_from = now + NOOP_PAUSE;
+        }
+    }
+
+    pub(super) const fn post_done(&mut self) {
+        self.post = false;
+    }
+
+    /// Whether a GET that waits must be answered although there is nothing to say.
+    ///
+    /// The client begins to poll again until it has seen the answer to its probe, so one answer is not enough.
+    pub(super) fn releases_get(&self, now: Instant) -> bool {
+        self.get && matches!(self.state, State::Probed { noop_from, .. } if noop_from <= now)
+    }
+
+    /// A WebSocket offers itself; `false` if another one did already.
+    pub(super) fn probe(&mut self, until: Instant) -> bool {
+        let free = self.state == State::Polling;
+        if free {
+            self.state = State::Probing { until };
+        }
+        free
+    }
+
+    /// What a message on the WebSocket comes to. [`Probe::Upgraded`] makes an end of this.
+    pub(super) fn receive_probe(&mut self, now: Instant, message: &str) -> Probe {
+        match (self.state, message) {
+            (State::Probing { until }, "2probe") => {
+                self.state = State::Probed { until, noop_from: now };
+                Probe::Answer
+            }
+            // With a POST under way nobody could say which came first, what it brings or what the WebSocket does.
+            (State::Probed { .. }, "5") if !self.post => Probe::Upgraded,
+            _ => {
+                self.probe_failed();
+                Probe::Failed
+            }
+        }
+    }
+
+    /// The WebSocket that was probed is gone.
+    pub(super) const fn probe_failed(&mut self) {
+        self.state = State::Polling;
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        match self.state {
+            State::Probing { until } | State::Probed { until, .. } if until <= now => {
+                self.probe_failed();
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Polling => None,
+            State::Probed { until, noop_from } if self.get => Some(until.min(noop_from)),
+            State::Probing { until } | State::Probed { until, .. } => Some(until),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! A WebSocket on its byte stream, as a driver owns it.
+
+use sockeye_proto::session::websocket::{Config, WebSocket};
+use sockeye_proto::wire::ws::Role;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{Stream, stream::Io};
+
+/// The reading half, the machine above it, and what was read from it before.
+pub(super) struct Framed {
+    pub(super) io: Io,
+    pub(super) websocket: WebSocket,
+    /// Bytes that somebody else has read already.
+    pub(super) early: Vec<u8>,
+}
+
+impl Framed {
+    /// A server's end whose handshake is done; the writing half of plain TCP goes to an outbox.
+    pub(super) fn server(
+        (stream, early): (Stream, bytes::Bytes),
+        config: &Config,
+    ) -> (Self, Option<OwnedWriteHalf>) {
+        let (io, tcp) = stream.split();
+        let websocket = WebSocket::new(Role::Server, config);
+        // A copy: even empty, it would keep hyper's read buffer alive.
+        (Self { io, websocket, early: early.to_vec() }, tcp)
+    }
+}

@@ -1,0 +1,148 @@
+//! A WebSocket that wants to take over a session on polling: it says `2probe`, hears `3probe`, and says `5`.
+
+use std::{
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use sockeye_proto::{
+    session::{
+        self,
+        websocket::{self, WebSocket},
+    },
+    wire::{
+        encoding::Encoding,
+        engine::Kind,
+        prepared::Prepared,
+        ws::{CloseCode, Input, Message},
+    },
+};
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{
+    Conn, Stream,
+    framed::Framed,
+    outbox::{Flushed, Outbox},
+    scratch,
+};
+
+/// Reads of one poll; a probe is two messages.
+const READS_PER_POLL: usize = 4;
+
+/// A WebSocket until it carries the session, or is of no use.
+pub(super) struct Probe {
+    framed: Framed,
+    /// What it sends itself: the answer to the probe, pongs, a close frame.
+    outbox: Outbox,
+}
+
+/// What became of a probe.
+pub(super) enum Probed {
+    /// Nothing yet.
+    Waiting,
+    /// It carries the session from now on.
+    Upgraded,
+    /// It is closed; the session stays on polling.
+    Failed,
+}
+
+impl Probe {
+    pub(super) fn new(stream: (Stream, Bytes), config: &websocket::Config) -> Self {
+        let (framed, tcp) = Framed::server(stream, config);
+        let mut outbox = Outbox::new(Encoding::default());
+        outbox.attach(tcp);
+        Self { framed, outbox }
+    }
+
+    /// Goes on with it.
+    pub(super) fn poll(&mut self, now: Instant, conn: &Conn, cx: &mut Context<'_>) -> Probed {
+        if !self.framed.early.is_empty() {
+            let mut early = std::mem::take(&mut self.framed.early);
+            match self.feed(now, &mut early, conn, cx) {
+                Probed::Waiting => {}
+                done => return done,
+            }
+        }
+        for _ in 0..READS_PER_POLL {
+            // First what it owes, so that nobody can make it grow.
+            match self.framed.io.flush(&mut self.outbox, cx, now) {
+                Flushed::All => {}
+                Flushed::Blocked => return Probed::Waiting,
+                Flushed::Failed => return Probed::Failed,
+            }
+            let step = scratch::with(|buffer| match self.framed.io.poll_read(cx, buffer) {
+                Poll::Pending => None,
+                Poll::Ready(Ok(read)) if read > 0 => {
+                    Some(self.feed(now, &mut buffer[..read], conn, cx))
+                }
+                Poll::Ready(_) => Some(Probed::Failed),
+            });
+            match step {
+                None => return Probed::Waiting,
+                Some(Probed::Waiting) => {}
+                Some(done) => return done,
+            }
+        }
+        cx.waker().wake_by_ref(); // it is the others' turn
+        Probed::Waiting
+    }
+
+    fn feed(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        conn: &Conn,
+        cx: &mut Context<'_>,
+    ) -> Probed {
+        let Self { framed, outbox } = self;
+        let Framed { io, websocket, early } = framed;
+        let mut input = Input::new(bytes);
+        loop {
+            let said = match websocket.read(now, &mut input) {
+                Ok(Some(Message::Text(text))) => Some(Box::<str>::from(text)),
+                Ok(Some(Message::Ping(_) | Message::Pong(_))) => None,
+                Ok(Some(Message::Binary(_) | Message::Close(_))) | Err(_) => return Probed::Failed,
+                Ok(None) => return Probed::Waiting,
+            };
+            drain(websocket, outbox);
+            // What it owes goes first, so that nothing of it is left when it takes over.
+            if io.flush(outbox, cx, now) != Flushed::All {
+                return Probed::Failed;
+            }
+            let Some(said) = said else { continue };
+            match conn.machine(|machine| machine.receive_probe(now, &said)) {
+                session::Probe::Answer => {
+                    outbox.push_control(Prepared::engine(Kind::Pong, "probe"));
+                }
+                session::Probe::Upgraded => {
+                    *early = input.remaining().to_vec();
+                    return Probed::Upgraded;
+                }
+                session::Probe::Failed => return Probed::Failed,
+            }
+        }
+    }
+
+    /// The WebSocket that carries the session now.
+    pub(super) fn into_parts(mut self) -> (Framed, Option<OwnedWriteHalf>) {
+        (self.framed, self.outbox.detach())
+    }
+
+    /// Closes it, as well as that goes without waiting.
+    pub(super) fn fail(mut self, now: Instant, cx: &mut Context<'_>) {
+        let Self { framed, outbox } = &mut self;
+        framed.websocket.close(now, CloseCode::NORMAL, "the probe failed");
+        drain(&mut framed.websocket, outbox);
+        framed.io.flush(outbox, cx, now);
+    }
+}
+
+/// Queues what the WebSocket itself has to send.
+fn drain(websocket: &mut WebSocket, outbox: &mut Outbox) {
+    while let Some(output) = websocket.poll_output() {
+        if let Some(message) = output.message() {
+            outbox.push_control(Prepared::websocket(message));
+        }
+    }
+}

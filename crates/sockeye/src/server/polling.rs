@@ -1,0 +1,114 @@
+//! GET and POST of a session on polling.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::BodyExt as _;
+use sockeye_proto::{session, wire::polling::Format};
+use tokio::time;
+
+use super::{body::Whole, refused::Refused, shared::Shared};
+use crate::net::{Conn, PostError};
+
+/// How long the body of a POST may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Answers a GET: with what waits, or as soon as there is something.
+///
+/// # Cancel safety
+///
+/// Dropped half-way, the client has given up, and the session is over.
+pub(super) async fn get(conn: &Arc<Conn>) -> Result<Response<Whole>, Refused> {
+    let answer = conn.get(now()).map_err(refused)?.await.map_err(refused)?;
+    let content_type = HeaderValue::from_static(answer.body.content_type);
+    let mut response = Response::new(Whole::delivered(answer.body.bytes, answer.delivery));
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(response)
+}
+
+/// Takes the packets of a POST.
+///
+/// # Cancel safety
+///
+/// Dropped before the body is there in whole, the session is over.
+pub(super) async fn post<B>(
+    shared: &Shared,
+    conn: &Arc<Conn>,
+    request: Request<B>,
+) -> Result<Response<Whole>, Refused>
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+{
+    let post = conn.begin_post().map_err(refused)?;
+    let (parts, body) = request.into_parts();
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let format = match Format::of_request(conn.encoding.version, content_type) {
+        Ok(format) => format,
+        Err(error) => {
+            post.malformed();
+            return Err(Refused::BadRequest(error.to_string()));
+        }
+    };
+    let limit = shared.config.max_payload_bytes;
+    let read = time::timeout(BODY_TIMEOUT, read(body, limit)).await;
+    let body = match read.map_err(|_| Refused::TooSlow)? {
+        Err(refused @ Refused::TooLarge { .. }) => {
+            post.give_back();
+            return Err(refused);
+        }
+        body => body?,
+    };
+    match post.deliver(format, body).await {
+        Ok(()) => {
+            let mut response = Response::new(Whole::new("ok"));
+            // Browsers would offer `text/plain` as a download.
+            let html = HeaderValue::from_static("text/html");
+            response.headers_mut().insert(header::CONTENT_TYPE, html);
+            Ok(response)
+        }
+        Err(PostError::Malformed(why)) => Err(Refused::BadRequest(why)),
+        Err(PostError::Closed) => Err(Refused::UnknownSession),
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn read<B>(body: B, limit: usize) -> Result<Bytes, Refused>
+where
+    B: hyper::body::Body<Data = Bytes> + Send,
+{
+    let too_large = || Refused::TooLarge { limit };
+    let mut body = pin!(body);
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(Refused::BadRequest("the body broke off".to_owned()));
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+fn refused(refused: session::Refused) -> Refused {
+    match refused {
+        session::Refused::Closed => Refused::UnknownSession,
+        session::Refused::NotPolling => {
+            Refused::BadRequest("this session is on websocket".to_owned())
+        }
+        session::Refused::Overlap => {
+            Refused::BadRequest("another request of this kind is under way".to_owned())
+        }
+    }
+}
+
+fn now() -> std::time::Instant {
+    time::Instant::now().into_std()
+}
