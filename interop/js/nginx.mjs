@@ -24,7 +24,8 @@ function configuration([withWebSocket, without]) {
     listen 127.0.0.1:${port};
     location / {
       proxy_pass ${upstream};
-      proxy_set_header Host $host;${more}
+      # With its port, which "$host" leaves out: the server compares it with the Origin.
+      proxy_set_header Host $http_host;${more}
     }
   }`;
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
