@@ -7,8 +7,9 @@ use std::{
 };
 
 use sockeye_proto::{
-    session::{Config, Output, Reason, Received, Role, Session, Violation},
+    session::{Config, Opening, Output, Reason, Received, Role, Session, Violation},
     wire::{
+        encoding::Encoding,
         engine::{self, Kind},
         packet::{self, Limits},
         payload::Payload,
@@ -41,8 +42,11 @@ impl Owner {
     /// Owns a server's session, whose first packet is the handshake.
     pub fn server() -> Self {
         let now = Instant::now();
-        let mut owner =
-            Self::new(Role::Server, Session::server(now, Arc::new(config()), "the-sid"), now);
+        let mut owner = Self::new(
+            Role::Server,
+            Session::server(now, Arc::new(config()), Opening::websocket("the-sid")),
+            now,
+        );
         let Some(Output::Send(handshake)) = owner.session.poll_output() else { panic!("nothing") };
         assert!(handshake.text().starts_with(r#"0{"sid":"the-sid","upgrades":[]"#));
         owner.drain();
@@ -52,7 +56,7 @@ impl Owner {
     /// Owns a client's session, which waits for the handshake.
     pub fn client() -> Self {
         let now = Instant::now();
-        Self::new(Role::Client, Session::client(now, Arc::new(config())), now)
+        Self::new(Role::Client, Session::client(now, Arc::new(config()), Encoding::default()), now)
     }
 
     const fn new(role: Role, session: Session<u64>, now: Instant) -> Self {
@@ -169,22 +173,22 @@ impl Owner {
             None => {}
             Some(Received::Opened) => assert!(!is_server),
             Some(Received::Connect { namespace, auth }) => {
-                assert!(is_server && packet::is_namespace(namespace));
-                assert!(!self.joined.contains(namespace), "it was joined already");
-                assert!(self.asking.insert(namespace.to_owned()), "it has asked already");
+                assert!(is_server && packet::is_namespace(&namespace));
+                assert!(!self.joined.contains(&*namespace), "it was joined already");
+                assert!(self.asking.insert(namespace.into_owned()), "it has asked already");
                 assert!(self.asking.len() + self.joined.len() <= MAX_NAMESPACES);
                 assert!(auth.len() == 1 && auth.args_text().starts_with('{'), "{auth:?}");
             }
             Some(Received::Connected { namespace, .. }) => {
-                assert!(!is_server && self.asking.remove(namespace), "nobody asked");
-                assert!(self.joined.insert(namespace.to_owned()));
+                assert!(!is_server && self.asking.remove(&*namespace), "nobody asked");
+                assert!(self.joined.insert(namespace.into_owned()));
             }
             Some(Received::Refused { namespace, .. }) => {
-                assert!(!is_server && self.asking.remove(namespace), "nobody asked");
+                assert!(!is_server && self.asking.remove(&*namespace), "nobody asked");
             }
             Some(Received::Disconnect { namespace }) => {
-                let had_asked = is_server && self.asking.remove(namespace);
-                assert!(self.joined.remove(namespace) || had_asked, "was not joined");
+                let had_asked = is_server && self.asking.remove(&*namespace);
+                assert!(self.joined.remove(&*namespace) || had_asked, "was not joined");
             }
             Some(Received::Event { namespace, payload, .. }) => {
                 assert!(self.joined.contains(&*namespace), "an event for {namespace:?}");
@@ -198,7 +202,7 @@ impl Owner {
     }
 
     fn join(&mut self, namespace: &str) {
-        let is_in = self.asking.contains(namespace) || self.joined.contains(namespace);
+        let is_in = self.asking.contains(&*namespace) || self.joined.contains(&*namespace);
         let asked = self.session.connect(namespace, "");
         assert_eq!(asked, self.closed.is_none() && !is_in);
         if asked {
@@ -210,7 +214,7 @@ impl Owner {
         let token = self.next_token;
         self.next_token += 1;
         let deadline = self.now + ACK_TIMEOUT;
-        let is_in = self.closed.is_none() && self.joined.contains(namespace);
+        let is_in = self.closed.is_none() && self.joined.contains(&*namespace);
         match self.session.expect_ack(namespace, token, deadline, token) {
             Ok(()) => {
                 assert!(is_in && self.acks.len() < MAX_ACKS);
