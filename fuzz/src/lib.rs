@@ -3,6 +3,7 @@
 mod deflate;
 mod oracle;
 mod owner;
+mod requests;
 mod said;
 mod script;
 mod value;

@@ -7,20 +7,25 @@ use std::{
 };
 
 use sockeye_proto::{
-    session::{Config, Opening, Output, Reason, Received, Role, Session, Violation},
+    session::{
+        Config, Opening, Output, Reason, Received, Refused, Role, Session, Transport, Violation,
+    },
     wire::{
-        encoding::Encoding,
-        engine::{self, Kind},
+        encoding::{Encoding, Parser},
+        engine::{self, Kind, Version},
         packet::{self, Limits},
         payload::Payload,
     },
 };
+
+use crate::requests::Requests;
 
 /// Bounds that a short input can reach.
 const LIMITS: Limits =
     Limits { max_attachments: 3, max_attachments_bytes: 20, max_args: 4, max_depth: 5 };
 const MAX_NAMESPACES: usize = 3;
 const MAX_ACKS: usize = 4;
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_STEP: Duration = Duration::from_secs(200);
 
@@ -30,6 +35,9 @@ pub struct Owner {
     role: Role,
     session: Session<u64>,
     now: Instant,
+    requests: Requests,
+    /// How many packets wait for a GET.
+    unsent: usize,
     asking: BTreeSet<String>,
     joined: BTreeSet<String>,
     /// By token: the namespace and the deadline.
@@ -39,44 +47,60 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Owns a server's session, whose first packet is the handshake.
-    pub fn server() -> Self {
+    /// Owns the kind of session that the words say: `client` or a server, `polling`, `v3`, `msgpack`.
+    pub fn new(words: &str) -> Self {
         let now = Instant::now();
-        let mut owner = Self::new(
-            Role::Server,
-            Session::server(now, Arc::new(config()), Opening::websocket("the-sid")),
-            now,
-        );
-        let Some(Output::Send(handshake)) = owner.session.poll_output() else { panic!("nothing") };
-        assert!(handshake.text().starts_with(r#"0{"sid":"the-sid","upgrades":[]"#));
-        owner.drain();
-        owner
-    }
-
-    /// Owns a client's session, which waits for the handshake.
-    pub fn client() -> Self {
-        let now = Instant::now();
-        Self::new(Role::Client, Session::client(now, Arc::new(config()), Encoding::default()), now)
-    }
-
-    const fn new(role: Role, session: Session<u64>, now: Instant) -> Self {
-        Self {
+        let says = |word| words.split(' ').any(|said| said == word);
+        let encoding = Encoding {
+            version: if says("v3") { Version::V3 } else { Version::V4 },
+            parser: if says("msgpack") { Parser::MsgPack } else { Parser::Json },
+        };
+        let role = if says("client") { Role::Client } else { Role::Server };
+        let on_polling = says("polling") && role == Role::Server;
+        let config = Arc::new(config());
+        let session = match role {
+            Role::Client => Session::client(now, config, encoding),
+            Role::Server => {
+                Session::server(now, config, Opening { sid: "the-sid", encoding, on_polling })
+            }
+        };
+        let mut owner = Self {
             role,
             session,
             now,
+            requests: Requests::new(on_polling),
+            unsent: 0,
             asking: BTreeSet::new(),
             joined: BTreeSet::new(),
             acks: BTreeMap::new(),
             next_token: 0,
             closed: None,
+        };
+        if role == Role::Server {
+            let Some(Output::Send(first)) = owner.session.poll_output() else { panic!("nothing") };
+            assert!(first.text().starts_with(r#"0{"sid":"the-sid","upgrades":["#), "{first:?}");
+            assert_eq!(first.text().contains("websocket"), on_polling);
+            let received = owner.session.join_root();
+            assert_eq!(received.is_some(), encoding.version == Version::V3);
+            owner.hear(received);
         }
+        owner.drain();
+        owner
     }
 
     /// Does one thing; what the letters stand for is listed in `bin/session.rs`.
-    pub fn act(&mut self, operation: char, rest: &str) {
+    pub fn act(&mut self, operation: u8, rest: &[u8]) {
+        match (operation, str::from_utf8(rest)) {
+            (b'#', _) => self.receive_binary(rest),
+            (operation, Ok(rest)) => self.act_on_text(operation.into(), rest),
+            (_, Err(_)) => return,
+        }
+        self.drain();
+    }
+
+    fn act_on_text(&mut self, operation: char, rest: &str) {
         match operation {
             '<' => self.receive_text(rest),
-            '#' => self.receive_binary(rest.as_bytes()),
             'h' => self.session.heard(self.now),
             '+' => self.run_for(duration(rest)),
             '~' => {
@@ -86,6 +110,21 @@ impl Owner {
             't' => self.handle_timeout(),
             'p' | 'P' => self.session.set_paused(self.now, operation == 'p'),
             'x' => self.session.close(Reason::ServerShuttingDown),
+            'g' | 'G' | 'o' | 'O' | 'Q' | 'z' => self.request(operation),
+            'b' => {
+                let until = self.now + UPGRADE_TIMEOUT;
+                let expect = self.requests.probe(self.closed.is_some(), until);
+                assert_eq!(self.session.may_probe(), expect);
+                assert_eq!(self.session.probe(self.now), expect);
+            }
+            'B' => {
+                let expect = self.requests.receive_probe(rest);
+                assert_eq!(self.session.receive_probe(self.now, rest), expect);
+            }
+            'd' => {
+                self.requests.probe_lost();
+                self.session.probe_lost();
+            }
             'L' => {
                 self.session.leave_all(self.now);
                 self.joined.clear();
@@ -118,7 +157,6 @@ impl Owner {
             }
             _ => {}
         }
-        self.drain();
     }
 
     /// Waits until silence has ended the session.
@@ -127,7 +165,7 @@ impl Owner {
     ///
     /// If it has not.
     pub fn end(mut self) {
-        self.act('P', "");
+        self.session.set_paused(self.now, false);
         // A server may announce a heartbeat of any length.
         let mut steps = 0..100;
         while let Some(due) = self.session.next_deadline() {
@@ -135,6 +173,52 @@ impl Owner {
             self.now = self.now.max(due);
             self.handle_timeout();
         }
+    }
+
+    /// What HTTP does to a session on polling.
+    fn request(&mut self, operation: char) {
+        let closed = self.closed.is_some();
+        match operation {
+            'g' => {
+                let expect = self.requests.get(closed);
+                assert_eq!(self.session.get(self.now), expect);
+                self.closes_on(expect);
+            }
+            'G' if self.requests.get => {
+                self.session.get_lost();
+                self.closes_with(Reason::TransportError);
+            }
+            'o' => {
+                let expect = self.requests.post(closed);
+                assert_eq!(self.session.post(), expect);
+                self.closes_on(expect);
+            }
+            'O' if self.requests.post => {
+                self.requests.post = false;
+                self.session.post_done();
+            }
+            'Q' if self.requests.post => {
+                self.session.post_lost();
+                self.closes_with(Reason::TransportError);
+            }
+            'z' if self.requests.post => {
+                self.session.receive_garbage();
+                self.closes_with(Reason::ParseError);
+            }
+            _ => {}
+        }
+    }
+
+    fn closes_on(&mut self, outcome: Result<(), Refused>) {
+        if outcome == Err(Refused::Overlap) {
+            self.closes_with(Reason::TransportError);
+        }
+    }
+
+    fn closes_with(&mut self, reason: Reason) {
+        let expect = self.closed.unwrap_or(reason);
+        self.drain();
+        assert_eq!(self.closed, Some(expect));
     }
 
     fn receive_text(&mut self, text: &str) {
@@ -202,7 +286,7 @@ impl Owner {
     }
 
     fn join(&mut self, namespace: &str) {
-        let is_in = self.asking.contains(&*namespace) || self.joined.contains(&*namespace);
+        let is_in = self.asking.contains(namespace) || self.joined.contains(namespace);
         let asked = self.session.connect(namespace, "");
         assert_eq!(asked, self.closed.is_none() && !is_in);
         if asked {
@@ -214,7 +298,7 @@ impl Owner {
         let token = self.next_token;
         self.next_token += 1;
         let deadline = self.now + ACK_TIMEOUT;
-        let is_in = self.closed.is_none() && self.joined.contains(&*namespace);
+        let is_in = self.closed.is_none() && self.joined.contains(namespace);
         match self.session.expect_ack(namespace, token, deadline, token) {
             Ok(()) => {
                 assert!(is_in && self.acks.len() < MAX_ACKS);
@@ -244,16 +328,44 @@ impl Owner {
         self.now = end;
     }
 
+    /// Does what is due, and looks that nothing stays so.
     fn handle_timeout(&mut self) {
+        self.handle_timeout_once();
+        if self.session.next_deadline().is_some_and(|next| next <= self.now) {
+            // The ping that was due is to be answered in no time at all, if the server has said so.
+            self.handle_timeout_once();
+        }
+        let next = self.session.next_deadline();
+        assert!(next.is_none_or(|next| next > self.now), "a deadline that has passed was not met");
+        assert!(self.acks.values().all(|(_, deadline)| *deadline > self.now), "an ack is overdue");
+    }
+
+    fn handle_timeout_once(&mut self) {
         let was_closed = self.closed;
+        self.requests.handle_timeout(self.now);
         if let Err(violation) = self.session.handle_timeout(self.now) {
             assert_eq!(self.session.closed(), Some(violation.reason()));
             assert_eq!(was_closed, None, "twice");
         }
         self.drain();
-        let next = self.session.next_deadline();
-        assert!(next.is_none_or(|next| next > self.now), "a deadline that has passed was not met");
-        assert!(self.acks.values().all(|(_, deadline)| *deadline > self.now), "an ack is overdue");
+    }
+
+    /// Answers a GET that waits, once there is something to say or a reason to say nothing.
+    fn answer_get(&mut self) {
+        if !self.requests.on_polling() {
+            self.requests.get = false; // by a noop, if the session has just moved away from it
+            return;
+        }
+        let is_released = self.session.releases_get(self.now);
+        let waits = self.requests.get;
+        let may_be_released = waits && self.requests.transport == Transport::Probed;
+        assert!(!is_released || may_be_released || self.closed.is_some());
+        if waits && (self.unsent > 0 || self.closed.is_some() || is_released) {
+            self.session.get_answered(self.now);
+            self.requests.get = false;
+            self.unsent = 0;
+            assert!(!self.session.releases_get(self.now), "it was answered");
+        }
     }
 
     /// Takes what the session has to say, and compares the books.
@@ -262,6 +374,7 @@ impl Owner {
             assert_eq!(self.closed, None, "{output:?} after the end");
             match output {
                 Output::Send(packet) => {
+                    self.unsent += 1;
                     let (kind, body) = engine::decode(packet.text()).expect("our own packet");
                     if kind == Kind::Message {
                         packet::decode(body, &Limits::default()).expect("our own packet");
@@ -283,7 +396,11 @@ impl Owner {
                 }
             }
         }
+        self.answer_get();
         assert_eq!(self.session.closed(), self.closed);
+        if self.closed.is_none() {
+            assert_eq!(self.session.transport(), self.requests.transport);
+        }
         assert_eq!(self.session.next_deadline().is_none(), self.closed.is_some());
         assert_eq!(self.session.has_acks(), !self.acks.is_empty());
         assert!(
@@ -297,6 +414,7 @@ fn config() -> Config {
         max_namespaces: MAX_NAMESPACES,
         max_acks: MAX_ACKS,
         packets: LIMITS,
+        upgrade_timeout: UPGRADE_TIMEOUT,
         ..Config::default()
     }
 }

@@ -1,0 +1,90 @@
+//! What an owner of a session on polling knows of its requests, and of a WebSocket that wants to take over.
+
+use std::time::Instant;
+
+use sockeye_proto::session::{Probe, Refused, Transport};
+
+/// The owner's books: what is under way, and what must therefore come of the next thing.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    pub(crate) transport: Transport,
+    /// When a probe runs out.
+    until: Option<Instant>,
+    pub(crate) get: bool,
+    pub(crate) post: bool,
+}
+
+impl Requests {
+    pub(crate) const fn new(on_polling: bool) -> Self {
+        let transport = if on_polling { Transport::Polling } else { Transport::WebSocket };
+        Self { transport, until: None, get: false, post: false }
+    }
+
+    pub(crate) fn on_polling(&self) -> bool {
+        self.transport != Transport::WebSocket
+    }
+
+    /// A GET arrives.
+    pub(crate) fn get(&mut self, closed: bool) -> Result<(), Refused> {
+        if !self.on_polling() {
+            Err(if closed { Refused::Closed } else { Refused::NotPolling })
+        } else if std::mem::replace(&mut self.get, true) {
+            Err(Refused::Overlap)
+        } else {
+            Ok(()) // also after the end, to be told so
+        }
+    }
+
+    /// A POST arrives.
+    pub(crate) fn post(&mut self, closed: bool) -> Result<(), Refused> {
+        if closed {
+            Err(Refused::Closed)
+        } else if !self.on_polling() {
+            Err(Refused::NotPolling)
+        } else if std::mem::replace(&mut self.post, true) {
+            Err(Refused::Overlap)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A WebSocket offers itself.
+    pub(crate) fn probe(&mut self, closed: bool, until: Instant) -> bool {
+        let free = !closed && self.transport == Transport::Polling;
+        if free {
+            (self.transport, self.until) = (Transport::Probing, Some(until));
+        }
+        free
+    }
+
+    /// The WebSocket says something, perhaps after the end, which it is then told of.
+    pub(crate) fn receive_probe(&mut self, message: &str) -> Probe {
+        match (self.transport, message) {
+            (Transport::Probing, "2probe") => {
+                self.transport = Transport::Probed;
+                Probe::Answer
+            }
+            (Transport::Probed, "5") if !self.post => {
+                (self.transport, self.until) = (Transport::WebSocket, None);
+                Probe::Upgraded
+            }
+            _ => {
+                self.probe_lost();
+                Probe::Failed
+            }
+        }
+    }
+
+    /// The WebSocket is gone, if there was one.
+    pub(crate) fn probe_lost(&mut self) {
+        if self.on_polling() {
+            (self.transport, self.until) = (Transport::Polling, None);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.until.is_some_and(|until| until <= now) {
+            self.probe_lost();
+        }
+    }
+}
