@@ -34,6 +34,7 @@ pub struct Builder {
     transports: Transports,
     engine_v3: bool,
     parser: Parser,
+    post_timeout: Duration,
     origins: Origins,
     admission: Option<Admission>,
     http_compression: bool,
@@ -57,6 +58,7 @@ impl Default for Builder {
             transports: Transports { polling: true, websocket: true },
             engine_v3: false,
             parser: Parser::Json,
+            post_timeout: Duration::from_secs(60),
             origins: Origins::same_origin(),
             admission: None,
             http_compression: true,
@@ -193,6 +195,13 @@ impl Builder {
         self
     }
 
+    /// How long the body of a POST may take to arrive; past that the request is answered 408, and its session is over,
+    /// as packets are lost with it. Default: 60 s; the reference server waits as long as Node.js does, five minutes.
+    pub fn post_timeout(mut self, timeout: Duration) -> Self {
+        self.post_timeout = timeout;
+        self
+    }
+
     /// The web pages that may connect. Default: [`Origins::same_origin`]; the reference server lets every page open a
     /// WebSocket.
     pub fn origins(mut self, origins: Origins) -> Self {
@@ -269,6 +278,7 @@ impl Builder {
             ("ping_timeout", config.timing.ping_timeout),
             ("connect_timeout", config.connect_timeout),
             ("upgrade_timeout", config.upgrade_timeout),
+            ("post_timeout", self.post_timeout),
             ("attachments_timeout", config.attachments_timeout),
             ("write_timeout", write_timeout),
             ("backlog max_pause", backlog.max_pause),
@@ -322,6 +332,7 @@ impl Builder {
             transports: self.transports,
             engine_v3: self.engine_v3,
             parser: self.parser,
+            post_timeout: self.post_timeout,
             origins,
             admission: self.admission,
             http_compression: self.http_compression,

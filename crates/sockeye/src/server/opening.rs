@@ -83,7 +83,8 @@ async fn admit(shared: &Shared, request: Request<()>) -> Result<Option<Arc<Hands
     if !shared.keep_handshake && shared.admission.is_none() {
         return Ok(None);
     }
-    let (parts, ()) = request.into_parts();
+    let (mut parts, ()) = request.into_parts();
+    parts.extensions.remove::<OnUpgrade>(); // an upgrade that is not made; kept, it would hold the connection
     let handshake =
         Handshake { uri: parts.uri, headers: parts.headers, extensions: parts.extensions };
     let handshake = Arc::new(handshake);

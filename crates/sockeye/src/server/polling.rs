@@ -11,8 +11,8 @@ use tokio::time;
 use super::{body::Whole, refused::Refused, shared::Shared};
 use crate::net::{Conn, PostError};
 
-/// How long the body of a POST may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two notes to the machine that a body is still coming in.
+const HEARD_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers a GET: with what waits, or as soon as there is something.
 ///
@@ -52,8 +52,10 @@ where
         }
     };
     let limit = shared.config.max_payload_bytes;
-    let read = time::timeout(BODY_TIMEOUT, read(body, limit)).await;
-    let body = match read.map_err(|_| Refused::TooSlow)? {
+    // The pong may be queued behind it.
+    let heard = || conn.command(|machine| machine.heard(now()));
+    let read = time::timeout(shared.post_timeout, read(body, limit, heard)).await;
+    let body = match read.map_err(|_| Refused::TooSlow { limit: shared.post_timeout })? {
         Err(refused @ Refused::TooLarge { .. }) => {
             post.give_back();
             return Err(refused);
@@ -73,28 +75,42 @@ where
     }
 }
 
-/// Reads a body of at most `limit` bytes.
-async fn read<B>(body: B, limit: usize) -> Result<Bytes, Refused>
+/// Reads a body of at most `limit` bytes; `heard` is called now and then while it comes in.
+async fn read<B>(body: B, limit: usize, heard: impl Fn()) -> Result<Bytes, Refused>
 where
     B: hyper::body::Body<Data = Bytes> + Send,
 {
     let too_large = || Refused::TooLarge { limit };
     let mut body = pin!(body);
+    // What is announced to be too large is not even begun.
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let mut whole = BytesMut::new();
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new(); // grows with what arrives, not with what is announced
+    let mut last_heard = now();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Err(Refused::BadRequest("the body broke off".to_owned()));
         };
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > limit {
+        if first.len() + whole.len() + data.len() > limit {
             return Err(too_large());
         }
+        if first.is_empty() && whole.is_empty() {
+            first = data; // most bodies come in one piece, and need no copy
+            continue;
+        }
+        if whole.is_empty() {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
         whole.extend_from_slice(&data);
+        if last_heard.elapsed() >= HEARD_PAUSE {
+            last_heard = now();
+            heard();
+        }
     }
-    Ok(whole.freeze())
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
 fn refused(refused: session::Refused) -> Refused {

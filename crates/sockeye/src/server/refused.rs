@@ -1,6 +1,6 @@
 //! The server's "no" to a request, in the words of Engine.IO.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -29,7 +29,9 @@ pub(super) enum Refused {
         limit: usize,
     },
     /// The body of a POST did not arrive in time.
-    TooSlow,
+    TooSlow {
+        limit: Duration,
+    },
     /// The application has no answer.
     Failed,
     /// There are as many sessions as there may be.
@@ -56,9 +58,13 @@ impl Refused {
             Self::UnsupportedVersion { .. } => {
                 (StatusCode::BAD_REQUEST, 5, "Unsupported protocol version")
             }
-            Self::Jsonp => (StatusCode::BAD_REQUEST, 3, "JSONP is not supported"),
+            Self::Jsonp => (
+                StatusCode::BAD_REQUEST,
+                3,
+                "JSONP is not supported; let the client poll by XHR or fetch",
+            ),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 3, "Payload too large"),
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, 3, "Request timeout"),
+            Self::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, 3, "Request timeout"),
             Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, 4, "internal error"),
             Self::Full => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is full"),
             Self::Closing => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is shutting down"),
@@ -117,7 +123,9 @@ impl fmt::Display for Refused {
             Self::TooLarge { limit } => {
                 return write!(f, "the body of a POST has more than {limit} bytes, the max_payload_bytes");
             }
-            Self::TooSlow => "the body of a POST did not arrive in time",
+            Self::TooSlow { limit } => {
+                return write!(f, "the body of a POST took longer than {limit:?}, the post_timeout");
+            }
             Self::Failed => "allow_request failed",
             Self::Full => "there are as many sessions as max_sessions allows",
             Self::Closing => "the server is closing",

@@ -27,6 +27,7 @@ pub(super) struct Shared {
     pub(super) transports: Transports,
     pub(super) engine_v3: bool,
     pub(super) parser: Parser,
+    pub(super) post_timeout: Duration,
     pub(super) origins: origins::Policy,
     pub(super) admission: Option<Admission>,
     pub(super) http_compression: bool,

@@ -3,8 +3,15 @@
 #![allow(dead_code, reason = "each test is a crate of its own and uses its part")]
 
 pub(crate) mod http;
+pub(crate) mod polling;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::Router;
 use sockeye::server::Server;
@@ -20,10 +27,41 @@ pub(crate) async fn serve(server: &Server) -> String {
     let app = Router::new()
         .route_service("/socket.io", server.service())
         .route_service("/socket.io/", server.service());
+    serve_app(app).await
+}
+
+/// As [`serve`], for an app of the test's own.
+pub(crate) async fn serve_app(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
     url
+}
+
+/// Requests that have reached a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests(Arc<AtomicUsize>);
+
+impl Requests {
+    /// As [`serve`], and counts; on a runtime of one thread, what is counted has also reached its session.
+    pub(crate) async fn serve(server: &Server) -> (String, Self) {
+        let requests = Self::default();
+        let counted = requests.clone();
+        let count = move |request: axum::extract::Request| {
+            counted.0.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(request)
+        };
+        let app = Router::new().route_service("/socket.io/", server.service());
+        (serve_app(app.layer(axum::middleware::map_request(count))).await, requests)
+    }
+
+    /// Waits until a request that `send` sends is there.
+    pub(crate) async fn arrived<T>(&self, send: impl Future<Output = T>) -> T {
+        let before = self.0.load(Ordering::SeqCst);
+        let sent = send.await;
+        until(|| self.0.load(Ordering::SeqCst) > before).await;
+        sent
+    }
 }
 
 /// Where handlers write down what they see; they take it as `State<Notes>`.
