@@ -5,10 +5,12 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
+use axum::{Router, middleware::map_response, response::Response};
 use common::{
     Notes,
     http::{Http, ask},
-    serve, until,
+    polling::Polling,
+    serve, serve_app, until,
 };
 use sockeye::{
     event::Refusal,
@@ -44,6 +46,9 @@ async fn its_yes_opens_the_door_and_its_no_comes_with_its_text() {
     let answer = ask(&url, OPEN, UPGRADE).await;
     assert_eq!(answer.brief(), (403, r#"{"code":4,"message":"buy a \"ticket\" first"}"#));
     assert_eq!(answer.header("content-type"), "application/json");
+    let line = "GET /socket.io/?EIO=4&transport=polling";
+    assert_eq!(ask(&url, &format!("{line}&ticket=1"), "").await.status, 200);
+    assert_eq!(ask(&url, line, "").await.brief(), answer.brief());
 }
 
 #[tokio::test]
@@ -80,6 +85,22 @@ async fn it_is_not_asked_what_the_door_refuses_anyway() {
     }
     assert_eq!(read.rest(), Vec::<String>::new());
     assert_eq!(ask(&url, OPEN, UPGRADE).await.status, 101);
+    assert_eq!(read.rest(), ["asked"]);
+}
+
+#[tokio::test]
+async fn it_is_asked_once_for_a_session() {
+    let (notes, mut read) = Notes::new();
+    let ask_notes = move |_| {
+        notes.add("asked");
+        async { Ok(()) }
+    };
+    let builder = Server::builder().namespace("/", Namespace::new());
+    let url = serve(&builder.allow_request(ask_notes).build().unwrap()).await;
+    let mut session = Polling::join(&url).await;
+    assert_eq!(session.post("3").await.status, 200);
+    let line = format!("GET /socket.io/?EIO=4&transport=websocket&sid={}", session.sid);
+    assert_eq!(ask(&url, &line, UPGRADE).await.status, 101);
     assert_eq!(read.rest(), ["asked"]);
 }
 
@@ -133,14 +154,29 @@ async fn it_sees_what_layers_left_and_sockets_see_it_too() {
         .allow_request(allow)
         .build()
         .unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let app = axum::Router::new().route_service("/socket.io/", server.service());
-    let app = app.layer(axum::Extension(User("ada")));
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    let app = Router::new().route_service("/socket.io/", server.service());
+    let url = serve_app(app.layer(axum::Extension(User("ada")))).await;
     let client = Client::connect(&url, "/", ()).await.unwrap();
     assert_eq!(read.next().await, "ada");
     drop(client);
+}
+
+#[tokio::test]
+async fn layers_around_the_service_have_their_say_on_every_answer() {
+    let server = Server::builder().namespace("/", Namespace::new()).build().unwrap();
+    let sign = async |mut response: Response| {
+        response.headers_mut().insert("x-signed-by", "ada".parse().unwrap());
+        response
+    };
+    let app = Router::new().route_service("/socket.io/", server.service());
+    let url = serve_app(app.layer(map_response(sign))).await;
+    let mut session = Polling::join(&url).await;
+    let refused = ask(&url, "GET /socket.io/?EIO=4&transport=x", "").await;
+    let accepted = ask(&url, OPEN, UPGRADE).await;
+    assert_eq!((refused.status, accepted.status), (400, 101));
+    for answer in [&session.opening.clone(), &session.post("3").await, &refused, &accepted] {
+        assert_eq!(answer.header("x-signed-by"), "ada", "{answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -153,6 +189,8 @@ async fn a_full_server_says_when_to_come_back() {
     let answer = ask(&url, OPEN, UPGRADE).await;
     assert_eq!(answer.brief(), (503, r#"{"code":4,"message":"Server is full"}"#));
     assert_eq!(answer.header("retry-after"), "5");
+    let polling = ask(&url, "GET /socket.io/?EIO=4&transport=polling", "").await;
+    assert_eq!(polling.brief(), answer.brief());
     first.close().await.unwrap();
     until(|| server.sessions() == 1).await;
     let _third = Client::connect(&url, "/", ()).await.unwrap();

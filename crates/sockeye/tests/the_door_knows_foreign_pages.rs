@@ -4,7 +4,8 @@
 mod common;
 
 use common::{
-    http::{Answer, ask},
+    http::{Answer, ask, ask_with},
+    polling::{Polling, sid_of},
     serve,
 };
 use sockeye::server::{BuildError, Namespace, Origins, Server};
@@ -153,6 +154,36 @@ async fn errors_have_the_headers_of_cors_too() {
         assert_eq!(answer.header("content-type"), "application/json");
         assert_eq!(answer.header("cache-control"), "no-store");
     }
+}
+
+#[tokio::test]
+async fn a_page_that_is_named_polls_and_reads_every_answer() {
+    let list = Origins::list(["https://example.com"]).with_credentials();
+    let url = serve(&server(Some(list))).await;
+    let origin = "origin: https://example.com\r\n";
+    let opened = ask(&url, "GET /socket.io/?EIO=4&transport=polling", origin).await;
+    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", sid_of(opened.text()));
+    let posted = ask_with(&url, &format!("POST {path}"), origin, b"40").await;
+    let got = ask(&url, &format!("GET {path}"), origin).await;
+    let large = format!("content-length: 1000001\r\n{origin}");
+    let too_large = ask(&url, &format!("POST {path}"), &large).await;
+    for (answer, status) in [(&opened, 200), (&posted, 200), (&got, 200), (&too_large, 413)] {
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), "https://example.com");
+        assert_eq!(answer.header("access-control-allow-credentials"), "true");
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_page_has_no_use_of_a_session_that_it_knows() {
+    let url = serve(&server(None)).await;
+    let mut session = Polling::join(&url).await;
+    let origin = "origin: https://evil.example\r\n";
+    for line in [format!("GET {}", session.path()), format!("POST {}", session.path())] {
+        assert_eq!(ask(&url, &line, origin).await.brief(), FOREIGN);
+    }
+    // The page of the same host sends its origin with a POST.
+    assert_eq!(session.post_with("origin: http://x\r\n", b"3").await.status, 200);
 }
 
 #[test]

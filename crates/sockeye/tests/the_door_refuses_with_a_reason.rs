@@ -3,8 +3,12 @@
 
 mod common;
 
-use common::serve;
-use sockeye::server::{Namespace, Server};
+use common::{
+    http::{self, Http},
+    polling::Polling,
+    serve, until,
+};
+use sockeye::server::{BuildError, Builder, Namespace, Server};
 use sockeye_testkit::client::{Client, request};
 
 const UPGRADE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
@@ -40,7 +44,9 @@ async fn every_error_has_its_code() {
     for (line, headers, expect) in [
         ("GET /socket.io/", "", &transport),
         ("GET /socket.io/?EIO=4", "", &transport),
+        ("GET /socket.io/?EIO=4&transport=polling&transport=polling", "", &transport),
         ("GET /socket.io/?EIO=4&transport=webtransport", "", &transport),
+        ("GET /socket.io/?EIO=4&transport=Polling", "", &transport),
         ("GET /socket.io/?EIO=4&transport=__proto__", "", &transport),
         ("GET /socket.io/?EIO=4&transport=constructor", "", &transport),
         ("GET /socket.io/?EIO=4&transport[]=websocket", "", &transport),
@@ -50,12 +56,20 @@ async fn every_error_has_its_code() {
         ("GET /socket.io/?EIO=5&transport=websocket", "", &version),
         ("GET /socket.io/?EIO=44&transport=websocket", "", &version),
         ("GET /socket.io/?EIO=&transport=websocket", "", &version),
+        ("GET /socket.io/?EIO=4&EIO=4&transport=websocket", "", &version),
+        ("GET /socket.io/?transport=polling", "", &version),
+        ("GET /socket.io/?EIO=3&transport=polling", "", &version),
+        ("GET /socket.io/?EIO=5&transport=polling", "", &version),
         (&format!("GET /socket.io/?EIO=4&transport=websocket&sid={unknown_sid}"), "", &session),
         ("GET /socket.io/?EIO=4&transport=websocket&sid=short", "", &session),
         ("GET /socket.io/?EIO=4&transport=websocket&sid=", "", &session),
+        ("GET /socket.io/?EIO=4&transport=polling&sid=__proto__", "", &session),
+        (&format!("POST /socket.io/?EIO=4&transport=polling&sid={unknown_sid}"), "", &session),
         ("POST /socket.io/?EIO=4&transport=websocket", "", &method),
         ("OPTIONS /socket.io/?EIO=4&transport=websocket", "", &method),
         ("PUT /socket.io/?EIO=4&transport=websocket", "", &method),
+        ("POST /socket.io/?EIO=4&transport=polling", "", &method),
+        ("OPTIONS /socket.io/?EIO=4&transport=polling", "", &method),
         ("GET /socket.io/?EIO=4&transport=websocket", "", &bad),
         ("GET /socket.io/?EIO=4&transport=websocket", "connection: Upgrade\r\n", &bad),
         (
@@ -72,6 +86,100 @@ async fn every_error_has_its_code() {
 }
 
 #[tokio::test]
+async fn of_several_errors_the_first_in_the_reference_s_order_is_told() {
+    let url = serve(&server()).await;
+    let (odd, foreign) = ("origin: \u{e4}\r\n", "origin: http://evil.example\r\n");
+    let polling = Polling::open(&url).await;
+    let known = &polling.sid;
+    for (line, headers, code) in [
+        // transport, before the origin's characters
+        ("POST /socket.io/?EIO=1&transport=x&sid=nobody".to_owned(), odd, 0),
+        // the origin's characters, before the session
+        ("POST /socket.io/?EIO=1&transport=polling&sid=nobody".to_owned(), odd, 3),
+        // a foreign origin learns of no session
+        (format!("GET /socket.io/?EIO=4&transport=polling&sid={known}"), foreign, 4),
+        ("GET /socket.io/?EIO=4&transport=polling&sid=nobody".to_owned(), foreign, 4),
+        // the session, before its transport and the method
+        ("PUT /socket.io/?EIO=1&transport=websocket&sid=nobody".to_owned(), "", 1),
+        // its transport
+        (format!("GET /socket.io/?EIO=4&transport=websocket&sid={known}"), "", 3),
+        // the method, before the version
+        ("POST /socket.io/?EIO=1&transport=websocket".to_owned(), "", 2),
+        // the version, before there is an upgrade
+        ("GET /socket.io/?EIO=1&transport=websocket".to_owned(), "", 5),
+        ("GET /socket.io/?EIO=4&transport=websocket".to_owned(), "", 3),
+    ] {
+        let answer = http::ask(&url, &line, headers).await;
+        let status = if code == 4 { 403 } else { 400 };
+        assert_eq!(answer.status, status, "{line}: {}", answer.text());
+        let expect = format!("{{\"code\":{code},");
+        assert!(answer.text().starts_with(&expect), "{line}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_a_websocket_is_refused_before_there_is_one() {
+    let url = serve(&server()).await;
+    for (query, code) in [
+        ("EIO=4&transport=x", 0),
+        ("EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA", 1),
+        ("EIO=5&transport=websocket", 5),
+        ("transport=websocket", 5),
+    ] {
+        let answer = http::ask(&url, &format!("GET /socket.io/?{query}"), UPGRADE).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert!(answer.text().starts_with(&format!("{{\"code\":{code},")), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn transports_that_are_off_are_unknown() {
+    let (polling, websocket) =
+        ("GET /socket.io/?EIO=4&transport=polling", "GET /socket.io/?EIO=4&transport=websocket");
+    let unknown = (400, r#"{"code":0,"message":"Transport unknown"}"#);
+    let build = |change: fn(Builder) -> Builder| {
+        change(Server::builder().namespace("/", Namespace::new())).build()
+    };
+    let url = serve(&build(|builder| builder.polling(false)).unwrap()).await;
+    assert_eq!(http::ask(&url, polling, "").await.brief(), unknown);
+    assert_eq!(http::ask(&url, websocket, UPGRADE).await.status, 101);
+    let url = serve(&build(|builder| builder.websocket(false)).unwrap()).await;
+    assert_eq!(http::ask(&url, polling, "").await.status, 200);
+    assert_eq!(http::ask(&url, websocket, UPGRADE).await.brief(), unknown);
+    let neither = build(|builder| builder.websocket(false).polling(false));
+    assert!(matches!(neither, Err(BuildError::NoTransport)), "{neither:?}");
+}
+
+#[tokio::test]
+async fn odd_headers_hurt_nobody() {
+    let server = server();
+    let url = serve(&server).await;
+    let many: String = (0..2_500).map(|n| format!("x-{n}: y\r\n")).collect();
+    let long = format!("x-long: {}\r\n", "y".repeat(1_000_000));
+    let line = "GET /socket.io/?EIO=4&transport=polling";
+    for headers in [many, long] {
+        let mut http = Http::connect(&url).await;
+        http.send(line, &headers, b"").await;
+        let answer = http.read().await;
+        assert!((400..500).contains(&answer.status), "{answer:?}");
+    }
+    for (header, status) in [
+        ("sec-websocket-protocol: caf\u{e9}\r\n", 400),
+        ("sec-websocket-protocol: a, , b\r\n", 101),
+        ("sec-websocket-protocol: \"a\r\n", 400),
+        ("sec-websocket-extensions: permessage-deflate; client_max_window_bits=99\r\n", 101),
+        ("cookie: io=\u{e4}; io=x\r\n", 101),
+        ("user-agent: \u{e4}\r\n", 101),
+    ] {
+        let line = "GET /socket.io/?EIO=4&transport=websocket";
+        let answer = http::ask(&url, line, &format!("{header}{UPGRADE}")).await;
+        assert_eq!(answer.status, status, "{header}");
+    }
+    until(|| server.sessions() == 0).await;
+}
+
+#[tokio::test]
 async fn both_paths_open_a_session_without_being_asked_twice() {
     let server = server();
     let url = serve(&server).await;
@@ -79,7 +187,7 @@ async fn both_paths_open_a_session_without_being_asked_twice() {
         let client = Client::connect(&format!("{url}{path}"), "/", ()).await.unwrap();
         assert_eq!(server.sessions(), 1);
         client.close().await.unwrap();
-        common::until(|| server.sessions() == 0).await;
+        until(|| server.sessions() == 0).await;
     }
 }
 
