@@ -9,7 +9,7 @@ use sockeye_proto::{
 use thiserror::Error;
 
 use super::{
-    Handshake, Namespace, Origins, Server,
+    Cookie, Handshake, Namespace, Origins, Server,
     admission::Admission,
     backlog::Backlog,
     call::LONGEST,
@@ -36,6 +36,7 @@ pub struct Builder {
     parser: Parser,
     post_timeout: Duration,
     origins: Origins,
+    cookie: Option<Cookie>,
     admission: Option<Admission>,
     http_compression: bool,
     max_sessions: usize,
@@ -60,6 +61,7 @@ impl Default for Builder {
             parser: Parser::Json,
             post_timeout: Duration::from_secs(60),
             origins: Origins::same_origin(),
+            cookie: None,
             admission: None,
             http_compression: true,
             max_sessions: usize::MAX,
@@ -209,6 +211,12 @@ impl Builder {
         self
     }
 
+    /// Sets a cookie with the session's id when a session is opened on polling. Default: none.
+    pub fn cookie(mut self, cookie: Cookie) -> Self {
+        self.cookie = Some(cookie);
+        self
+    }
+
     /// Asks the application before a session is opened, be it on polling or WebSocket; requests of a session that is
     /// open are not asked for.
     ///
@@ -317,6 +325,9 @@ impl Builder {
                 return Err(BuildError::NamespaceTwice { name });
             }
         }
+        if let Some(problem) = self.cookie.as_ref().and_then(Cookie::problem) {
+            return Err(BuildError::Cookie { problem });
+        }
         let origins = self.origins.build().map_err(|error| match error {
             OriginsError::Unusable { origin, problem } => BuildError::Origin { origin, problem },
             OriginsError::AnyWithCredentials => BuildError::AnyOriginWithCredentials,
@@ -334,6 +345,7 @@ impl Builder {
             parser: self.parser,
             post_timeout: self.post_timeout,
             origins,
+            cookie: self.cookie,
             admission: self.admission,
             http_compression: self.http_compression,
             states,
@@ -376,6 +388,12 @@ pub enum BuildError {
     /// Nobody could connect.
     #[error("both polling and websocket are switched off; leave one of them on")]
     NoTransport,
+    /// A cookie that browsers drop, or read otherwise.
+    #[error("the cookie {problem}")]
+    Cookie {
+        /// What is wrong with it, and what to do.
+        problem: &'static str,
+    },
     /// No browser sends this origin, or every page can.
     #[error("origin {origin:?} {problem}")]
     Origin {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Request, Response, header};
 use hyper::upgrade::OnUpgrade;
 use sockeye_proto::wire::encoding::Encoding;
 
@@ -56,7 +56,12 @@ pub(super) async fn on_polling(
     let driver =
         Driver::polling(Arc::clone(&conn), wheel, supports_binary, config, timeout, dispatcher);
     tokio::spawn(driver);
-    polling::get(&conn).await
+    let mut response = polling::get(&conn).await?;
+    let cookie = shared.cookie.as_ref().and_then(|cookie| cookie.header(conn.sid.as_str()));
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Moves a session from polling to a WebSocket, if that carries it over in time.

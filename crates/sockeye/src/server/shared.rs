@@ -8,7 +8,7 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Builder, Service, admission::Admission, backlog::Backlog,
+    Broadcast, Builder, Cookie, Service, admission::Admission, backlog::Backlog,
     namespace::Inner as NamespaceInner, origins, rooms::Target, sessions::Sessions,
 };
 use crate::{
@@ -29,6 +29,7 @@ pub(super) struct Shared {
     pub(super) parser: Parser,
     pub(super) post_timeout: Duration,
     pub(super) origins: origins::Policy,
+    pub(super) cookie: Option<Cookie>,
     pub(super) admission: Option<Admission>,
     pub(super) http_compression: bool,
     pub(super) states: States,
