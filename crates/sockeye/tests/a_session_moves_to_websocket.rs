@@ -5,7 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Notes, Read, Requests, http::ask, polling::Polling, until};
+use common::{
+    Notes, Read, Requests,
+    http::ask,
+    polling::{Polling, sid_of},
+    until,
+};
 use sockeye::{
     event::{Ack, RawArgs, State},
     server::{Builder, Namespace, Reason, Server},
@@ -211,6 +216,41 @@ async fn a_second_websocket_is_refused_before_it_is_one() {
     first.send(r#"420["echo"]"#).await.unwrap();
     assert_eq!(text(&mut first).await, "430[]");
     assert_eq!(ask(&url, &session_line(&session), UPGRADE).await.brief(), BAD);
+}
+
+#[tokio::test]
+async fn with_half_a_post_under_way_it_does_not_move() {
+    let Scene { url, requests, .. } = scene(|builder| builder).await;
+    let mut session = Polling::join(&url).await;
+    let mut websocket = ws::connect(session.websocket_url()).await.unwrap();
+    websocket.send("2probe").await.unwrap();
+    assert_eq!(text(&mut websocket).await, "3probe");
+    // What the body brings would have no place among what the WebSocket brings.
+    let head = format!("POST {} HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n", session.path());
+    requests.arrived(session.post.write(head.as_bytes())).await;
+    websocket.send("5").await.unwrap();
+    assert_eq!(text(&mut websocket).await, "(closed)");
+    session.post.write(br#"420["echo"]"#).await;
+    assert_eq!(session.post.read().await.brief(), (200, "ok"));
+    assert_eq!(session.packets(1).await, ["430[]"]);
+}
+
+#[tokio::test]
+async fn a_session_that_began_on_websocket_is_no_matter_of_polling() {
+    let Scene { server, url, .. } = scene(|builder| builder).await;
+    let address = url.trim_start_matches("http://");
+    let open = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
+    let mut websocket = ws::connect(open).await.unwrap();
+    let sid = sid_of(&text(&mut websocket).await);
+    for method in ["GET", "POST"] {
+        let line = format!("{method} /socket.io/?EIO=4&transport=polling&sid={sid}");
+        assert_eq!(ask(&url, &line, "").await.brief(), BAD, "{method}");
+    }
+    let line = format!("GET /socket.io/?EIO=4&transport=websocket&sid={sid}");
+    assert_eq!(ask(&url, &line, UPGRADE).await.brief(), BAD);
+    websocket.send("40").await.unwrap();
+    assert!(text(&mut websocket).await.starts_with("40{"));
+    assert_eq!(server.sessions(), 1);
 }
 
 #[tokio::test]

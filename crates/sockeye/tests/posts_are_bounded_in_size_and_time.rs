@@ -5,7 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Notes, Read, http::Answer, polling::Polling, serve, until};
+use common::{
+    Notes, Read,
+    http::{Answer, ask, ask_with},
+    polling::{Polling, sid_of},
+    serve, until,
+};
 use sockeye::{
     event::{Ack, Args, State},
     server::{Builder, Namespace, Reason, Server},
@@ -201,6 +206,36 @@ async fn any_other_content_type_or_none_will_do() {
         assert_eq!(answer.brief(), (200, "ok"), "{header}");
         assert_eq!(session.get().await.text(), "430[1]");
     }
+}
+
+#[tokio::test]
+async fn a_million_bytes_of_the_smallest_packets_hold_up_nobody() {
+    let (server, url, _) = scene(|builder| builder.max_payload_bytes(1_000_000)).await;
+    let mut session = Polling::join(&url).await;
+    let mut witness = Polling::join(&url).await;
+    let flood = "3\u{1E}".repeat(499_999) + "3";
+    let (flooded, ()) = tokio::join!(session.post(&flood), async {
+        for n in 0..20 {
+            witness.post(&format!(r#"42{n}["length","x"]"#)).await;
+            assert_eq!(witness.packets(1).await, [format!("43{n}[1]")]);
+        }
+    });
+    assert_eq!(flooded.brief(), (200, "ok")); // pongs that nobody asked for are harmless
+    assert_eq!(server.sessions(), 2);
+}
+
+#[tokio::test]
+async fn pings_that_are_never_asked_after_make_a_slow_consumer() {
+    let (server, url, mut read) =
+        scene(|builder| builder.max_payload_bytes(1_000_000).engine_v3(true)).await;
+    let opened = ask(&url, "GET /socket.io/?EIO=3&transport=polling", "").await;
+    let path = format!("/socket.io/?EIO=3&transport=polling&sid={}", sid_of(opened.text()));
+    // Each is owed a pong, and there are more of them than may wait.
+    let answer =
+        ask_with(&url, &format!("POST {path}"), "", "1:2".repeat(300_000).as_bytes()).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(read.next().await, "slow consumer");
+    until(|| server.sessions() == 0).await;
 }
 
 #[tokio::test]
