@@ -238,7 +238,8 @@ impl<A> Session<A> {
         self.close(Reason::TransportError);
     }
 
-    /// A POST begins; when its packets were fed, or it is refused, [`Self::post_done`] is called.
+    /// A POST begins; when its body is there, or it is refused, [`Self::post_done`] is called. Bodies are fed in the order
+    /// in which they came to be there.
     ///
     /// # Errors
     ///
@@ -255,7 +256,7 @@ impl<A> Session<A> {
         Ok(())
     }
 
-    /// The POST is over; the next may begin.
+    /// The body of the POST is there, or nobody wants it; the next may begin.
     pub fn post_done(&mut self) {
         if let Some(polling) = &mut self.polling {
             polling.post_done();

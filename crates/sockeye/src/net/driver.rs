@@ -204,21 +204,26 @@ impl<U: Upper> Driver<U> {
         }
     }
 
-    /// As [`Self::receive`], on polling.
+    /// As [`Self::receive`], on polling. Once the session is over, what still comes is refused by its machine.
     fn serve(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let Self { conn, carrier, upper, phase, paused, .. } = self;
         let Carrier::Polling(polling) = carrier else { return false };
-        polling.take(conn);
         let is_over = match *phase {
             Phase::Running => false,
             Phase::Farewell { .. } => true,
             _ => return false,
         };
-        let may_read = |upper: &mut U| !is_paused(now, conn, upper, paused);
-        match polling.read(now, conn, upper, cx, may_read) {
-            Served::Paused => return false,
-            Served::More => return true, // a WebSocket that takes over has to wait for it
-            Served::All => {}
+        let mut may_read = |upper: &mut U| !is_paused(now, conn, upper, paused);
+        let mut bodies = 0;
+        // A WebSocket that takes over has to wait for what is not read yet.
+        loop {
+            polling.take(conn);
+            match polling.read(now, conn, upper, cx, &mut may_read) {
+                Served::All => break,
+                Served::Body if bodies < READS_PER_POLL => bodies += 1,
+                Served::Body | Served::More => return true,
+                Served::Paused => return false,
+            }
         }
         let Some((framed, tcp)) = polling.probe(now, conn, cx) else { return false };
         polling.release(now, conn, Kind::Noop);

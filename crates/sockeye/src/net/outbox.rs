@@ -21,6 +21,9 @@ use super::scratch;
 /// Slices of one vectored write.
 const SLICES: usize = 64;
 
+/// Most packets of one answer to a GET, attachments counted; python-socketio's client takes no more.
+const MAX_ANSWER_PACKETS: usize = 16;
+
 /// How much may wait for a peer that reads slowly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -282,8 +285,15 @@ impl Outbox {
         if self.queue.is_empty() || self.answering > 0 || self.failed {
             return None;
         }
-        let (body, count) =
-            polling::encode(self.queue.iter(), self.encoding.version, supports_binary, max_bytes);
+        let mut packets = 0;
+        let most = self.queue.iter().take_while(|packet| {
+            packets += packet.frame_count();
+            packets <= MAX_ANSWER_PACKETS
+        });
+        let most = most.count().max(1); // the first goes whole, with all its attachments
+        let version = self.encoding.version;
+        let packets = self.queue.iter().take(most);
+        let (body, count) = polling::encode(packets, version, supports_binary, max_bytes);
         self.answering = count;
         Some(body)
     }

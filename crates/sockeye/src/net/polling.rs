@@ -56,6 +56,8 @@ enum Farewell {
 pub(super) enum Served {
     /// Nothing is left to do for now.
     All,
+    /// A body is read to its end; there may be more behind it.
+    Body,
     /// More packets wait to be read.
     More,
     /// The layer above lags too far behind to read on.
@@ -76,8 +78,8 @@ impl Polling {
         if let Some(get) = requests.get.take() {
             self.get = Some(get);
         }
-        if let Some(post) = requests.post.take() {
-            self.post = Some(post);
+        if self.post.is_none() {
+            self.post = requests.posts.pop_front();
         }
         if let Some(offer) = requests.offer.take() {
             self.probe = Some(Box::new(Probe::new(offer, &self.websocket)));
@@ -94,6 +96,9 @@ impl Polling {
         mut may_read: impl FnMut(&mut U) -> bool,
     ) -> Served {
         let Some(mut post) = self.post.take() else { return Served::All };
+        if conn.machine(|machine| machine.is_closed()) {
+            return Served::Body; // its sender is gone, and so it is refused
+        }
         let body = post.body.clone();
         let mut packets = Packets::resume(post.format, &body, post.offset);
         for _ in 0..PACKETS_PER_POLL {
@@ -118,12 +123,11 @@ impl Polling {
                     Err(error.to_string())
                 }
             };
-            conn.machine(|machine| machine.post_done());
             if let Err(why) = &verdict {
                 tracing::debug!(target: "sockeye::packet", why, "peer broke the protocol");
             }
             let _ = post.reply.send(verdict.map_err(PostError::Malformed)); // the client may have gone
-            return Served::All;
+            return Served::Body;
         }
         post.offset = packets.consumed();
         self.post = Some(post);

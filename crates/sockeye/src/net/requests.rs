@@ -3,6 +3,7 @@
 //! A request never runs a handler, so a POST that carries an ack can't wait for the handler that waits for that ack.
 
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
     sync::Arc,
@@ -24,10 +25,14 @@ use super::{Conn, Stream};
 #[derive(Default)]
 pub(super) struct Requests {
     pub(super) get: Option<oneshot::Sender<Answer>>,
-    pub(super) post: Option<Posted>,
+    /// Bodies that are there in whole, in the order in which they were; their clients wait.
+    pub(super) posts: VecDeque<Posted>,
     /// A WebSocket that wants to take over, and what was read from it already.
     pub(super) offer: Option<(Stream, Bytes)>,
 }
+
+/// Bodies that wait to be read. Some clients send a pong while another POST of theirs is being answered.
+const MAX_POSTS: usize = 4;
 
 /// The body of a POST on its way through the driver.
 pub(super) struct Posted {
@@ -136,9 +141,18 @@ impl Post {
         let Some(conn) = self.0.take() else { return Err(PostError::Closed) };
         let (reply, replied) = oneshot::channel();
         let posted = Posted { format, body, offset: 0, reply };
-        if !conn.leave(|requests| requests.post = Some(posted)) {
-            return Err(PostError::Closed);
+        let mut has_room = true;
+        conn.leave(|requests| {
+            has_room = requests.posts.len() < MAX_POSTS;
+            if has_room {
+                requests.posts.push_back(posted);
+            }
+        });
+        if !has_room {
+            conn.command(|machine| machine.post_lost());
         }
+        // Its place among the others is certain now: the next may come.
+        conn.machine(|machine| machine.post_done());
         replied.await.unwrap_or(Err(PostError::Closed))
     }
 
