@@ -121,7 +121,8 @@ impl Http {
         std::mem::replace(&mut self.rest, rest)
     }
 
-    async fn more(&mut self) {
+    /// Reads on; more must come.
+    pub(crate) async fn more(&mut self) {
         let read = self.stream.read_buf(&mut self.rest).await.unwrap();
         assert!(read > 0, "the server ended the stream behind {:?}", self.rest);
     }

@@ -1,0 +1,15 @@
+//! Attacks, one test each: the attacker is refused or cut, memory stays bounded, and a bystander notices nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod polling;
+mod scene;
+mod upgrade;
+mod version_3;
