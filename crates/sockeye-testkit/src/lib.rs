@@ -1,19 +1,27 @@
 //! Machines in virtual time over a faulty link, a test client, and real peers as child processes.
 
 pub mod client;
+mod crossing;
 mod end;
 mod heard;
+mod host;
+mod http;
 mod link;
 pub mod matrix;
 mod pair;
 mod peer;
 pub mod pinned;
+mod poller;
 mod rng;
 pub mod spec;
 
+pub use crossing::Crossing;
 pub use end::End;
 pub use heard::Heard;
+pub use host::Host;
+pub use http::{Mishap, Roads};
 pub use link::{Fault, Weather};
 pub use pair::Pair;
 pub use peer::{Peer, PeerError};
+pub use poller::Poller;
 pub use rng::Rng;

@@ -1,0 +1,204 @@
+//! A client that polls and then moves to a WebSocket, as npm `engine.io-client` 6 does.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use sockeye_proto::{
+    session::{Config, Output, Reason, Received, Session},
+    wire::{
+        encoding::Encoding,
+        engine::Version,
+        polling::{Format, Item, Packets, encode},
+        prepared::Prepared,
+    },
+};
+
+use crate::{
+    Heard,
+    http::{Down, FIRST, Frame, Parcel, Traffic, Up, frames},
+};
+
+/// The client's end; it joins `/` as soon as it can.
+#[derive(Debug)]
+pub struct Poller {
+    session: Session<u64>,
+    queue: VecDeque<Prepared>,
+    get: Option<u64>,
+    post: Option<u64>,
+    stage: Stage,
+    heard: Vec<Heard>,
+    /// It has said that it is gone.
+    left: bool,
+}
+
+/// ```text
+/// Polling ── handshake ──▶ Offering ── 3probe ──▶ Pausing ── no request under way: 5 ──▶ Moved
+///    ▲                        │
+///    └─── end of its stream ──┘
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Fresh,
+    Offering,
+    /// Of a WebSocket that ends here npm's client takes no notice, and never polls again.
+    Pausing,
+    Moved,
+    /// The WebSocket was of no use.
+    Settled,
+}
+
+impl Poller {
+    pub(crate) fn new(now: Instant, config: Config) -> Self {
+        Self {
+            session: Session::client(now, Arc::new(config), Encoding::default()),
+            queue: VecDeque::new(),
+            get: None,
+            post: None,
+            stage: Stage::Fresh,
+            heard: Vec::new(),
+            left: false,
+        }
+    }
+
+    /// Sends an event, or what else.
+    pub fn send(&mut self, packet: Prepared) {
+        self.queue.push_back(packet);
+    }
+
+    /// What it heard so far.
+    pub fn heard(&self) -> &[Heard] {
+        &self.heard
+    }
+
+    /// Why its session ended, if it has.
+    pub fn closed(&self) -> Option<Reason> {
+        self.session.closed()
+    }
+
+    /// Whether it sends through the WebSocket.
+    pub fn has_moved(&self) -> bool {
+        self.stage == Stage::Moved
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.session.next_deadline()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        // A violation closes the session; that is all there is to it.
+        let _ = self.session.handle_timeout(now);
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, parcel: Down, traffic: &mut Traffic) {
+        match parcel {
+            Down::Answer { id, body } if self.get == Some(id) => {
+                self.get = None;
+                let mut packets = Packets::new(Format::V4, &body);
+                while let Ok(Some(item)) = packets.next() {
+                    match item {
+                        Item::Text(text) => self.frame(now, &Frame::Text(text.to_owned())),
+                        Item::Binary(bytes) => self.frame(now, &Frame::Binary(bytes.into_owned())),
+                    }
+                }
+            }
+            Down::Answer { id, .. } if self.post == Some(id) => self.post = None,
+            Down::Failed { id } if self.get == Some(id) => {
+                self.get = None;
+                self.session.close(Reason::TransportError);
+            }
+            Down::Failed { id } if self.post == Some(id) => {
+                self.post = None;
+                self.session.close(Reason::TransportError);
+            }
+            Down::Answer { .. } | Down::Failed { .. } => {} // to a request that was given up
+            Down::Opened { socket } => say(now, socket, "2probe", traffic),
+            Down::Frame { socket: FIRST, frame } if self.stage == Stage::Moved => {
+                self.frame(now, &frame);
+            }
+            Down::Frame { socket: FIRST, frame } if self.stage == Stage::Offering => {
+                assert_eq!(frame, Frame::Text("3probe".to_owned()), "before the upgrade");
+                self.stage = Stage::Pausing;
+            }
+            Down::Frame { .. } => {} // another WebSocket, which goes no further
+            Down::End { socket: FIRST } => match self.stage {
+                Stage::Moved => self.session.close(Reason::TransportClose),
+                Stage::Offering => self.stage = Stage::Settled,
+                Stage::Fresh | Stage::Pausing | Stage::Settled => {}
+            },
+            Down::End { .. } => {}
+        }
+    }
+
+    /// Does what it can do now.
+    pub(crate) fn settle(&mut self, now: Instant, traffic: &mut Traffic) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Send(packet) => self.queue.push_back(packet),
+                Output::Closed(reason) => self.heard.push(Heard::Closed { reason }),
+                Output::AckExpired(_) | Output::AckLost(_) => {}
+            }
+        }
+        if self.session.is_closed() {
+            self.leave(now, traffic);
+            return;
+        }
+        if self.stage == Stage::Pausing && self.get.is_none() && self.post.is_none() {
+            say(now, FIRST, "5", traffic);
+            self.stage = Stage::Moved;
+        }
+        match self.stage {
+            Stage::Pausing => {}
+            Stage::Moved => {
+                for frame in
+                    self.queue.drain(..).flat_map(|packet| frames(&packet).collect::<Vec<_>>())
+                {
+                    let frame = Parcel::Up(Up::Frame { socket: FIRST, frame });
+                    traffic.stream(now, FIRST, frame);
+                }
+            }
+            Stage::Fresh | Stage::Offering | Stage::Settled => {
+                if self.get.is_none() {
+                    self.get = Some(traffic.request(now, None));
+                }
+                if self.post.is_none() && !self.queue.is_empty() {
+                    let (body, _) = encode(self.queue.iter(), Version::V4, true, usize::MAX);
+                    self.queue.clear();
+                    self.post = Some(traffic.request(now, Some(body.bytes)));
+                }
+                if self.stage == Stage::Fresh && !self.heard.is_empty() {
+                    traffic.stream(now, FIRST, Parcel::Up(Up::Offer { socket: FIRST }));
+                    self.stage = Stage::Offering;
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, now: Instant, frame: &Frame) {
+        let received = match frame {
+            Frame::Text(text) => self.session.receive_text(now, text),
+            Frame::Binary(bytes) => self.session.receive_binary(now, bytes),
+        };
+        let opened = matches!(received, Ok(Some(Received::Opened)));
+        self.heard.extend(received.ok().flatten().map(Heard::from));
+        if opened {
+            self.session.connect("/", "");
+        }
+    }
+
+    /// Drops what is under way, as the end of the program would.
+    fn leave(&mut self, now: Instant, traffic: &mut Traffic) {
+        if std::mem::replace(&mut self.left, true) {
+            return;
+        }
+        for id in [self.get.take(), self.post.take()].into_iter().flatten() {
+            traffic.give_up(now, id);
+        }
+        if self.stage != Stage::Fresh {
+            traffic.stream(now, FIRST, Parcel::Up(Up::End { socket: FIRST }));
+        }
+    }
+}
+
+fn say(now: Instant, socket: u64, text: &str, traffic: &mut Traffic) {
+    let frame = Frame::Text(text.to_owned());
+    traffic.stream(now, socket, Parcel::Up(Up::Frame { socket, frame }));
+}
