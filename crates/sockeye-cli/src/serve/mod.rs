@@ -4,6 +4,7 @@ mod bind;
 mod connections;
 mod open_files;
 mod options;
+mod pages;
 mod stop;
 mod tls;
 

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use sockeye::server::{Builder, Server};
 
-use super::{bind::Listen, tls};
+use super::{bind::Listen, pages::Pages, tls};
 use crate::{
     config::{ConfigError, Effective, Layers, PathSetting},
     log::{Filter, Format},
@@ -61,6 +61,10 @@ struct Listening {
 
 #[derive(Debug, Args)]
 struct Sessions {
+    /// Which web pages may connect: same (those of the server's own host and port), any, or a list of origins; a proxy
+    /// that changes the Host header needs the list [default: same]
+    #[arg(long, value_name = "ORIGINS")]
+    origins: Option<Pages>,
     /// Time from a pong to the next ping [default: 25s]
     #[arg(long, value_name = "TIME")]
     ping_interval: Option<Time>,
@@ -117,6 +121,7 @@ pub(super) struct Config {
     pub(super) tls: Option<tls::Files>,
     pub(super) header_timeout: Time,
     pub(super) drain: Time,
+    pages: Pages,
     ping_interval: Time,
     ping_timeout: Time,
     connect_timeout: Time,
@@ -147,6 +152,7 @@ impl Config {
                 Time::seconds(10),
             )?,
             drain: from.pick("drain", listening.drain, Time::seconds(10))?,
+            pages: from.pick("origins", sessions.origins, Pages::Same)?,
             ping_interval: from.pick("ping-interval", sessions.ping_interval, Time::seconds(25))?,
             ping_timeout: from.pick("ping-timeout", sessions.ping_timeout, Time::seconds(20))?,
             connect_timeout: from.pick(
@@ -178,6 +184,7 @@ impl Config {
         let (packets, bytes) = self.outbox;
         let (events, event_bytes, pause) = self.backlog;
         Server::builder()
+            .origins(self.pages.origins())
             .ping_interval(self.ping_interval.get())
             .ping_timeout(self.ping_timeout.get())
             .connect_timeout(self.connect_timeout.get())

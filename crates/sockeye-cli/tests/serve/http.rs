@@ -40,6 +40,23 @@ fn the_page_is_served_over_tls() {
 }
 
 #[test]
+fn pages_of_other_origins_connect_where_they_are_named() {
+    let ask = |flags: &[&str]| {
+        let peer = Sandbox::new("http-origins").serve(flags);
+        let mut stream = TcpStream::connect(address(peer.ready())).unwrap();
+        let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: localhost\r\n\
+                       origin: https://example.com\r\nconnection: close\r\n\r\n";
+        exchange(&mut stream, request.as_bytes())
+    };
+    let refused = ask(&[]);
+    assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
+    for origins in ["any", "http://localhost,https://example.com"] {
+        let opened = ask(&["--origins", origins]);
+        assert!(opened.starts_with("HTTP/1.1 200 OK\r\n"), "{opened}");
+    }
+}
+
+#[test]
 fn slow_headers_end_the_connection() {
     let peer = Sandbox::new("http-slow").serve(&["--header-timeout", "50ms"]);
     for begin in [&b""[..], b"GET / HTTP/1.1\r\nhost: loc"] {

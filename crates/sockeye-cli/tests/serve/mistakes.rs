@@ -32,7 +32,7 @@ fn in_the_file() {
     check(
         with("[server]\nlisten = \"[::]:1\""),
         2,
-        "sockeye.toml:1: unknown key \"server\"; the keys are listen, tls-cert, tls-key, header-timeout, drain, \
+        "sockeye.toml:1: unknown key \"server\"; the keys are listen, tls-cert, tls-key, header-timeout, drain, origins, \
          ping-interval, ping-timeout, connect-timeout, max-payload, max-namespaces, outbox-packets, outbox-bytes, \
          write-timeout, backlog-events, backlog-bytes, backlog-pause, log, log-format, color",
     );
@@ -60,6 +60,11 @@ fn in_the_file() {
         with("listen = [\n  \"[::]:1\",\n]"),
         2,
         r#"sockeye.toml:1: listen is [; expected an address and a port, such as "127.0.0.1:3000", "0.0.0.0:80" or "[::1]:3000""#,
+    );
+    check(
+        with("origins = \"example.com\""),
+        2,
+        r#"sockeye.toml:1: origins is "example.com"; expected same, any, or origins without a path, such as "https://example.com,http://localhost:5173""#,
     );
     check(
         with("log-format = \"xml\""),

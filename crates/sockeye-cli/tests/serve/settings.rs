@@ -22,6 +22,7 @@ listen = "127.0.0.1:3000"  # default
 #tls-key =                 # default
 header-timeout = "10s"     # default
 drain = "10s"              # default
+origins = "same"           # default
 ping-interval = "25s"      # default
 ping-timeout = "20s"       # default
 connect-timeout = "45s"    # default
@@ -97,7 +98,7 @@ fn what_is_printed_can_be_read_again() {
         values.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(values(&first), values(&second));
-    assert_eq!(second.stdout.matches("file, line").count(), 19);
+    assert_eq!(second.stdout.matches("file, line").count(), 20);
 }
 
 #[cfg(target_os = "linux")]
