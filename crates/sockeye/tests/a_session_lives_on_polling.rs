@@ -140,7 +140,7 @@ async fn a_separator_inside_a_text_is_no_separator() {
 }
 
 #[tokio::test]
-async fn as_many_packets_as_fit_go_in_one_post_and_one_answer() {
+async fn as_many_packets_as_fit_go_in_one_post() {
     let Scene { url, .. } = scene(|builder| builder).await;
     let mut session = Polling::join(&url).await;
     let packets: Vec<_> = (0..2_000).map(|n| format!(r#"42["say",{n}]"#)).collect();
