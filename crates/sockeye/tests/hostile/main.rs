@@ -9,7 +9,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod handshake;
+mod msgpack;
 mod polling;
 mod scene;
+mod slow;
 mod upgrade;
 mod version_3;

@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use sockeye::ws::WebSocket;
 use sockeye_testkit::{Peer, client::Client, pinned};
 use tokio::{
     sync::oneshot,
@@ -9,7 +10,10 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::common::http::{Answer, Http};
+use crate::{
+    common::http::{Answer, Http},
+    msgpack,
+};
 
 pub(crate) const UNKNOWN_SESSION: (u16, &str) =
     (400, r#"{"code":1,"message":"Session ID unknown"}"#);
@@ -43,12 +47,16 @@ impl Scene {
         command.args(options);
         let peer = Peer::launch(command, "listening on ").unwrap();
         let url = peer.ready().to_owned();
-        let mut client = Client::connect(&url, "/", ()).await.unwrap();
-        ask(&mut client, 0).await;
+        let mut bystander = if options.contains(&"msgpack") {
+            Bystander::MsgPack(Box::new(msgpack::join(&url).await))
+        } else {
+            Bystander::Json(Box::new(Client::connect(&url, "/", ()).await.unwrap()))
+        };
+        bystander.ask(0).await;
         let kibibytes_before = kibibytes(&peer, "VmRSS:");
         let files_before = files(&peer);
         let (stop, stopped) = oneshot::channel();
-        let bystander = tokio::spawn(stand_by(client, stopped));
+        let bystander = tokio::spawn(bystander.stand_by(stopped));
         Self { url, peer, stop, bystander, kibibytes_before, files_before }
     }
 
@@ -69,23 +77,36 @@ impl Scene {
     }
 }
 
-/// Asks without end, until told to stop; then once more. Gives the number of answers.
-async fn stand_by(mut client: Client, mut stopped: oneshot::Receiver<()>) -> u64 {
-    let mut number = 1;
-    loop {
-        ask(&mut client, number).await;
-        if stopped.try_recv() != Err(oneshot::error::TryRecvError::Empty) {
-            ask(&mut client, number + 1).await;
-            return number + 1;
-        }
-        number += 1;
-        time::sleep(Duration::from_millis(5)).await; // else it would be a flood itself
-    }
+/// A client that does nothing wrong.
+enum Bystander {
+    Json(Box<Client>),
+    MsgPack(Box<WebSocket>),
 }
 
-async fn ask(client: &mut Client, number: u64) {
-    let answer = time::timeout(PATIENCE, client.call::<u64>("echo", &number)).await;
-    assert_eq!(answer.expect("the bystander waits too long").unwrap(), number);
+impl Bystander {
+    /// Asks without end, until told to stop; then once more. Gives the number of answers.
+    async fn stand_by(mut self, mut stopped: oneshot::Receiver<()>) -> u64 {
+        for answers in 1.. {
+            let is_last = stopped.try_recv() != Err(oneshot::error::TryRecvError::Empty);
+            self.ask(answers % 100).await;
+            if is_last {
+                return answers;
+            }
+            time::sleep(Duration::from_millis(5)).await; // else it would be a flood itself
+        }
+        0
+    }
+
+    async fn ask(&mut self, number: u64) {
+        let asked = async {
+            match self {
+                Self::Json(client) => client.call::<u64>("echo", &number).await.unwrap(),
+                Self::MsgPack(socket) => msgpack::ask(socket, number).await,
+            }
+        };
+        let answer = time::timeout(PATIENCE, asked).await;
+        assert_eq!(answer.expect("the bystander waits too long"), number);
+    }
 }
 
 fn kibibytes(peer: &Peer, name: &str) -> u64 {

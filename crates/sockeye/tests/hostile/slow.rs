@@ -1,0 +1,151 @@
+//! One reader of a thousand stops: it is cut for its own reason, and the others get all of a storm, in order and in time.
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::Router;
+use sockeye::{
+    event::State,
+    server::{Namespace, Reason, Server, Socket},
+    ws::{Connect, Message, WebSocket},
+};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Notify,
+    task::JoinSet,
+};
+
+use crate::common::Notes;
+
+const READERS: usize = 1_000;
+const STORM: usize = 60;
+/// Of 4 KiB; together far less than the outbox of a reader.
+const AT_A_TIME: usize = 2;
+
+async fn left(reason: Reason, socket: Socket, State(notes): State<Notes>) {
+    notes.add(format!("{} {reason}", socket.id()));
+}
+
+/// A listener whose streams take little on behalf of who does not read.
+fn listener() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(32 * 1024).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket.listen(1_024).unwrap()
+}
+
+/// How many events all readers together have had.
+#[derive(Debug, Default)]
+struct Tally {
+    count: AtomicUsize,
+    all: Notify,
+}
+
+/// Joins `/`.
+async fn join(url: &str) -> WebSocket {
+    let mut socket = Connect::new(url).connect().await.unwrap();
+    socket.send("40").await.unwrap();
+    for what in ["OPEN", "CONNECT"] {
+        assert!(socket.recv().await.unwrap().is_some(), "{what}");
+    }
+    socket
+}
+
+/// Reads its events, which must be numbered without a gap, until it is told to stop.
+async fn reader(mut socket: WebSocket, tally: Arc<Tally>) {
+    let mut number = 0;
+    while let Some(message) = socket.recv().await.unwrap() {
+        let Message::Text(text) = message else { panic!("{message:?}") };
+        let text: &str = &text;
+        if text == "41" {
+            return;
+        }
+        assert!(
+            text.starts_with(&format!("42[\"storm\",{number},")),
+            "{number}: {:?}",
+            &text[..20]
+        );
+        number += 1;
+        if (tally.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(AT_A_TIME * READERS) {
+            tally.all.notify_one();
+        }
+    }
+    panic!("a reader was cut");
+}
+
+/// Broadcasts, a few at a time, and gives the times until all had them, sorted.
+async fn storm(server: &Server, tally: &Tally, number: &mut usize) -> Vec<Duration> {
+    let text = "x".repeat(4_096);
+    let mut times = Vec::new();
+    for _ in 0..STORM / AT_A_TIME {
+        let start = Instant::now();
+        for _ in 0..AT_A_TIME {
+            server.of("/").emit("storm", (*number, &text)).unwrap();
+            *number += 1;
+        }
+        tally.all.notified().await;
+        times.push(start.elapsed());
+    }
+    times.sort();
+    times
+}
+
+fn mebibytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_a_thousand_stops_reading_in_a_storm() {
+    let (notes, mut read) = Notes::new();
+    let namespace = Namespace::new().on_disconnect(left);
+    let builder = Server::builder().state(notes).outbox(65_536, 64 * 1024);
+    let server = builder.namespace("/", namespace).build().unwrap();
+    let listener = listener();
+    let address = listener.local_addr().unwrap();
+    let app = Router::new().route_service("/socket.io/", server.service());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
+    let tally = Arc::new(Tally::default());
+    let mut readers = JoinSet::new();
+    for _ in 0..READERS {
+        readers.spawn(reader(join(&url).await, Arc::clone(&tally)));
+    }
+    let mut number = 0;
+    let without = storm(&server, &tally, &mut number).await;
+
+    let stream = TcpSocket::new_v4().unwrap();
+    stream.set_recv_buffer_size(4 * 1024).unwrap();
+    let stream = stream.connect(address).await.unwrap();
+    let mut stuck = crate::common::http::Http { stream, rest: Vec::new() };
+    let line = "GET /socket.io/?EIO=4&transport=websocket";
+    stuck.send(line, crate::upgrade::UPGRADE, b"").await;
+    stuck.write(b"\x81\x82\0\0\0\x0040").await;
+    crate::common::until(|| server.count("/", None) == READERS + 1).await;
+
+    let before = mebibytes();
+    let with = storm(&server, &tally, &mut number).await;
+    let grown = mebibytes() - before;
+    let end = read.next().await;
+    assert!(end.ends_with(" slow consumer"), "{end}");
+    assert_eq!(server.count("/", None), READERS, "it alone is cut");
+    assert_eq!(tally.count.load(Ordering::Relaxed), number * READERS, "all others have all");
+    assert!(grown <= 16, "{grown} MiB for one that does not read");
+    // The 99th percentile of so few is nearly the longest; the machine runs other tests, too.
+    let p99 = |times: &[Duration]| times[times.len() * 99 / 100];
+    let bound = p99(&without) * 3 + Duration::from_millis(100);
+    assert!(p99(&with) <= bound, "{:?}, and {:?} without it", p99(&with), p99(&without));
+
+    server.of("/").disconnect();
+    while let Some(reader) = readers.join_next().await {
+        reader.unwrap();
+    }
+}
