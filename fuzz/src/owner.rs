@@ -361,6 +361,9 @@ impl Owner {
         let may_be_released = waits && self.requests.transport == Transport::Probed;
         assert!(!is_released || may_be_released || self.closed.is_some());
         if waits && (self.unsent > 0 || self.closed.is_some() || is_released) {
+            if self.unsent == 0 && self.closed.is_none() {
+                self.requests.answer_nothing(self.now);
+            }
             self.session.get_answered(self.now);
             self.requests.get = false;
             self.unsent = 0;

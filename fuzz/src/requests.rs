@@ -1,6 +1,6 @@
 //! What an owner of a session on polling knows of its requests, and of a WebSocket that wants to take over.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sockeye_proto::session::{Probe, Refused, Transport};
 
@@ -12,12 +12,14 @@ pub(crate) struct Requests {
     until: Option<Instant>,
     pub(crate) get: bool,
     pub(crate) post: bool,
+    /// When a GET was answered with nothing, since the probe was.
+    noop_at: Option<Instant>,
 }
 
 impl Requests {
     pub(crate) const fn new(on_polling: bool) -> Self {
         let transport = if on_polling { Transport::Polling } else { Transport::WebSocket };
-        Self { transport, until: None, get: false, post: false }
+        Self { transport, until: None, get: false, post: false, noop_at: None }
     }
 
     pub(crate) fn on_polling(&self) -> bool {
@@ -61,7 +63,7 @@ impl Requests {
     pub(crate) fn receive_probe(&mut self, message: &str) -> Probe {
         match (self.transport, message) {
             (Transport::Probing, "2probe") => {
-                self.transport = Transport::Probed;
+                (self.transport, self.noop_at) = (Transport::Probed, None);
                 Probe::Answer
             }
             (Transport::Probed, "5") if !self.post => {
@@ -80,6 +82,13 @@ impl Requests {
         if self.on_polling() {
             (self.transport, self.until) = (Transport::Polling, None);
         }
+    }
+
+    /// A GET is answered although there is nothing to say.
+    pub(crate) fn answer_nothing(&mut self, now: Instant) {
+        let pause = self.noop_at.replace(now).map(|before| now - before);
+        let is_flood = pause.is_some_and(|pause| pause < Duration::from_millis(100));
+        assert!(!is_flood, "the client asks again at once, so this is a busy loop: {pause:?}");
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
