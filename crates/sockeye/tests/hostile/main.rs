@@ -9,8 +9,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod frames;
 mod handshake;
+mod in_process;
 mod msgpack;
+mod packets;
 mod polling;
 mod scene;
 mod slow;

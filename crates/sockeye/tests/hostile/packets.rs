@@ -1,0 +1,137 @@
+//! Attacks by packets that no correct client sends: the session ends with the close code that says why.
+
+use sockeye_proto::wire::ws::Message;
+use sockeye_testkit::client::Client;
+
+use crate::scene::{A_LITTLE, Scene};
+
+/// A client that is in `/`.
+pub(crate) async fn attacker(scene: &Scene) -> Client {
+    Client::connect(&scene.url, "/", ()).await.unwrap()
+}
+
+/// The session is over, with this close code.
+pub(crate) async fn is_cut(mut attacker: Client, code: u16, what: &str) {
+    attacker.closed().await.unwrap();
+    assert_eq!(attacker.close_frame().map(|(code, _)| code), Some(code), "{what}");
+}
+
+/// The session goes on.
+pub(crate) async fn survives(attacker: &mut Client, what: &str) {
+    assert_eq!(attacker.call::<u8>("echo", &7).await.unwrap(), 7, "{what}");
+}
+
+#[tokio::test]
+async fn packets_that_no_client_sends() {
+    let scene = Scene::new().await;
+    let deep = format!(r#"42["echo",{}{}]"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep_placeholder = format!(
+        r#"451-["echo",{}{{"_placeholder":true,"num":0}}{}]"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    let many = format!(r#"42["echo"{}]"#, ",1".repeat(450_000));
+    let many_in_ack = format!("430[1{}]", ",1".repeat(450_000));
+    let deep_auth = format!(r#"40/a,{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    for text in [
+        r#"4599999999-["x"]"#,
+        r#"4511-["x"]"#,
+        r#"450-["x"]"#,
+        r#"45-["x"]"#,
+        "42[{}]",
+        r#"42[["a"]]"#,
+        "42[null]",
+        "42{}",
+        "42[]",
+        r#"42["connect"]"#,
+        r#"42["disconnecting"]"#,
+        r#"4299999999999999999999["a"]"#,
+        r#"42 ["a"]"#,
+        r#"42-1["a"]"#,
+        r#"451e1-["a"]"#,
+        "4",
+        "44",
+        "40/a,[]",
+        "41[]",
+        "43",
+        "4331{}",
+        "",
+        "9",
+        r#"42["echo",1e]"#,
+        r#"42["echo",{"a":1,}]"#,
+        &deep,
+        &deep_placeholder,
+        &many,
+        &many_in_ack,
+        &deep_auth,
+    ] {
+        let mut hostile = attacker(&scene).await;
+        hostile.send_text(text).await.unwrap();
+        is_cut(hostile, 1002, &text[..text.len().min(40)]).await;
+    }
+    scene.unharmed(A_LITTLE).await;
+}
+
+#[tokio::test]
+async fn placeholders_that_point_nowhere() {
+    let scene = Scene::new().await;
+    for num in ["\"splice\"", "5", "-1", "1.5", "null", "18446744073709551616"] {
+        let mut hostile = attacker(&scene).await;
+        let text = format!(r#"451-["echo",{{"_placeholder":true,"num":{num}}}]"#);
+        hostile.send_text(&text).await.unwrap();
+        let _ = hostile.send_message(Message::Binary(b"x")).await;
+        is_cut(hostile, 1002, num).await;
+    }
+    scene.unharmed(A_LITTLE).await;
+}
+
+#[tokio::test]
+async fn binary_messages_that_nobody_announced() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    hostile.send_text(r#"451-["echo",{"_placeholder":true,"num":0}]"#).await.unwrap();
+    for _ in 0..100 {
+        let _ = hostile.send_message(Message::Binary(&[0; 1_000])).await;
+    }
+    is_cut(hostile, 1002, "endless binary").await;
+    scene.unharmed(A_LITTLE).await;
+}
+
+#[tokio::test]
+async fn acks_that_nobody_asked_for() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    for id in 0..10_000 {
+        hostile.send_text(&format!("43{id}[1]")).await.unwrap();
+    }
+    survives(&mut hostile, "acks").await;
+    drop(hostile);
+    scene.unharmed(A_LITTLE).await;
+}
+
+/// Each placeholder would be a copy of the attachment, if that were allowed.
+#[tokio::test]
+async fn thirty_thousand_placeholders_for_one_megabyte() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    let holders = vec![r#"{"_placeholder":true,"num":0}"#; 30_000].join(",");
+    hostile.send_text(&format!(r#"451-0["echo",[{holders}]]"#)).await.unwrap();
+    let _ = hostile.send_message(Message::Binary(&vec![0; 990_000])).await;
+    is_cut(hostile, 1002, "copies").await;
+    scene.unharmed(A_LITTLE).await;
+}
+
+#[tokio::test]
+async fn echoes_of_large_messages_that_nobody_reads() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    let text = "x".repeat(900_000);
+    let mut asked = 0;
+    while asked < 1_000 && hostile.begin_call("echo", &text).await.is_ok() {
+        asked += 1;
+    }
+    assert!(asked < 1_000, "it is cut");
+    drop(hostile);
+    // The outbox may hold 16 MiB, the backlog 1 MiB.
+    scene.unharmed(2 * A_LITTLE).await;
+}
