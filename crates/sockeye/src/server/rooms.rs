@@ -208,10 +208,10 @@ impl Index {
     fn join(&mut self, socket: &Socket, rooms: &[Room]) {
         let Some(member) = self.sockets.get_mut(&socket.key()) else { return };
         for room in rooms {
-            if !member.rooms.contains(room) {
+            // The room is asked, not the socket: one that is in many rooms would search them all, under the lock.
+            let sockets = self.rooms.entry(Arc::clone(room)).or_default();
+            if sockets.insert(socket.key(), socket.clone()).is_none() {
                 member.rooms.push(Arc::clone(room));
-                let sockets = self.rooms.entry(Arc::clone(room)).or_default();
-                sockets.insert(socket.key(), socket.clone());
             }
         }
     }

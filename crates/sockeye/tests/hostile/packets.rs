@@ -122,6 +122,18 @@ async fn thirty_thousand_placeholders_for_one_megabyte() {
 }
 
 #[tokio::test]
+async fn twenty_thousand_rooms_of_one_socket() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    for room in 0..20_000 {
+        hostile.emit("join", &format!("room {room} {}", "x".repeat(100))).await.unwrap();
+    }
+    survives(&mut hostile, "rooms").await;
+    drop(hostile);
+    scene.unharmed(A_LITTLE).await;
+}
+
+#[tokio::test]
 async fn echoes_of_large_messages_that_nobody_reads() {
     let scene = Scene::new().await;
     let mut hostile = attacker(&scene).await;
