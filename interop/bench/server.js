@@ -13,7 +13,7 @@ const { values: flags } = parseArgs({
 
 const http = createServer();
 const io = new Server(http, {
-  transports: ["websocket"],
+  transports: ["polling", "websocket"],
   serveClient: false,
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),

@@ -4,6 +4,8 @@ mod ack;
 mod broadcast;
 mod connection;
 mod fleet;
+mod http;
+mod poll;
 
 use std::io;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use thiserror::Error;
 pub(crate) use ack::AckLoad;
 pub(crate) use broadcast::BroadcastLoad;
 pub(crate) use fleet::Fleet;
+pub(crate) use poll::PollLoad;
 
 use crate::order::Faults;
 
@@ -42,6 +45,9 @@ pub enum LoadError {
     /// The server sent something that is not WebSocket, or not needed here.
     #[error("the server sent what the load cannot read: {0}")]
     Frame(String),
+    /// The server answered an HTTP request with something else than a whole 200.
+    #[error("the server sent an HTTP answer that the load cannot use: {0:?}")]
+    Http(String),
     /// The server closed a connection.
     #[error("the server closed a connection during the load")]
     Closed,

@@ -7,7 +7,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::load::{AckLoad, BroadcastLoad, Fleet, LoadError, Tally};
+use crate::load::{AckLoad, BroadcastLoad, Fleet, LoadError, PollLoad, Tally};
 use crate::order::Faults;
 use crate::plan::{Case, Launch};
 use crate::process;
@@ -71,7 +71,9 @@ pub fn measure(job: &Job) -> Result<Vec<Reading>, MeasureError> {
             process::settled_resident_bytes(server.id()).map_err(MeasureError::Process)?;
     }
 
-    let mut fleet = Fleet::connect(server.address(), job.launch.sockets)?;
+    // Clients that poll are opened with their load.
+    let sockets = if job.launch.polls() { 0 } else { job.launch.sockets };
+    let mut fleet = Fleet::connect(server.address(), sockets)?;
     let once_each = AckLoad::new(&fleet, 64, 1).run(&mut fleet, 1)?;
 
     let mut readings = Vec::new();
@@ -91,6 +93,10 @@ pub fn measure(job: &Job) -> Result<Vec<Reading>, MeasureError> {
             Case::Broadcast { bytes, burst, bursts } => {
                 let mut load = BroadcastLoad::new(&fleet, bytes, burst);
                 measured(&server, case, bursts, |bursts| load.run(&mut fleet, bursts))?
+            }
+            Case::Poll { bytes, each } => {
+                let mut load = PollLoad::connect(server.address(), job.launch.sockets, bytes)?;
+                measured(&server, case, each, |each| load.run(each))?
             }
         };
         readings.push(reading);

@@ -53,10 +53,26 @@ impl Numbered {
     pub(crate) fn push_frame(&self, number: u64, out: &mut Vec<u8>) {
         let payload_at = out.len() + self.frame.len() - self.text.len();
         out.extend(&self.frame);
+        self.put_digits(number, MASK, &mut out[payload_at..]);
+    }
+
+    /// Appends the text of message `number`.
+    pub(crate) fn push_text(&self, number: u64, out: &mut Vec<u8>) {
+        let text_at = out.len();
+        out.extend(&self.text);
+        self.put_digits(number, [0; 4], &mut out[text_at..]);
+    }
+
+    /// Bytes of the text.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    fn put_digits(&self, number: u64, mask: [u8; 4], text: &mut [u8]) {
         for &place in &self.places {
             let mut rest = FIRST + number;
             for at in (place..place + DIGITS).rev() {
-                out[payload_at + at] = (b'0' + (rest % 10) as u8) ^ MASK[at % 4];
+                text[at] = (b'0' + (rest % 10) as u8) ^ mask[at % 4];
                 rest /= 10;
             }
         }
@@ -111,6 +127,9 @@ mod tests {
                 let text = &mut frame[found.payload];
                 frame::apply_mask(text, found.mask.unwrap());
                 prop_assert_eq!(message.number_of(text), Some(number));
+                let mut plain = Vec::new();
+                message.push_text(number, &mut plain);
+                prop_assert_eq!(&*text, plain);
             }
         }
     }

@@ -48,6 +48,8 @@ pub enum Kind {
     Ack,
     /// CPU per broadcast delivery.
     Broadcast,
+    /// CPU per ack to a client that polls.
+    Poll,
 }
 
 /// One figure of the report.
@@ -74,6 +76,13 @@ pub enum Case {
         /// How often.
         bursts: u64,
     },
+    /// CPU per event that came with a POST and whose ack left with a GET.
+    Poll {
+        /// Bytes of the argument.
+        bytes: usize,
+        /// Events per client, one after the other.
+        each: u64,
+    },
 }
 
 /// What a case must not exceed.
@@ -83,6 +92,8 @@ pub enum Target {
     Bytes(f64),
     /// So many times the floor.
     TimesFloor(f64),
+    /// So many times npm `socket.io`; there is no floor for it.
+    TimesNode(f64),
 }
 
 impl Case {
@@ -92,6 +103,7 @@ impl Case {
             Self::Idle => Kind::Idle,
             Self::Ack { .. } => Kind::Ack,
             Self::Broadcast { .. } => Kind::Broadcast,
+            Self::Poll { .. } => Kind::Poll,
         }
     }
 
@@ -103,6 +115,7 @@ impl Case {
             Self::Ack { .. } => Target::TimesFloor(2.0),
             Self::Broadcast { burst: 1, .. } => Target::TimesFloor(1.15),
             Self::Broadcast { .. } => Target::TimesFloor(1.25),
+            Self::Poll { .. } => Target::TimesNode(0.5),
         }
     }
 
@@ -123,6 +136,9 @@ impl Case {
             Self::Broadcast { bytes, burst, .. } => {
                 format!("us per delivery, {bytes} B to {sockets}, bursts of {burst}")
             }
+            Self::Poll { bytes, .. } => {
+                format!("us per ack, {bytes} B, polling, {sockets} clients")
+            }
         }
     }
 }
@@ -130,10 +146,22 @@ impl Case {
 /// Cases that share one start of a server and one set of connections.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Launch {
-    /// Connections, all in the namespace `/`.
+    /// Clients, all in the namespace `/`.
     pub sockets: usize,
     /// What is measured on them, one after the other.
     pub cases: Vec<Case>,
+}
+
+impl Launch {
+    /// Whether its clients poll; then they do nothing else.
+    pub fn polls(&self) -> bool {
+        self.cases.iter().any(|case| case.kind() == Kind::Poll)
+    }
+
+    /// Connections that are open at once; a client that polls has two.
+    pub fn open_files(&self) -> usize {
+        if self.polls() { 2 * self.sockets } else { self.sockets }
+    }
 }
 
 /// The launches of one round: all cases, or only those of one kind; `quick` ones are too small
@@ -141,17 +169,20 @@ pub struct Launch {
 pub fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch> {
     let ack = |bytes, each| Case::Ack { bytes, in_flight: 8, each };
     let broadcast = |burst, bursts| Case::Broadcast { bytes: 128, burst, bursts };
+    let poll = |each| Case::Poll { bytes: 64, each };
     let mut launches = if quick {
         vec![
             Launch { sockets: 20, cases: vec![ack(64, 500), ack(4_096, 100)] },
             Launch { sockets: 100, cases: vec![broadcast(1, 20), broadcast(4, 10)] },
             Launch { sockets: 500, cases: vec![Case::Idle, broadcast(1, 5), broadcast(4, 2)] },
+            Launch { sockets: 10, cases: vec![poll(100)] },
         ]
     } else {
         vec![
             Launch { sockets: 100, cases: vec![ack(64, 2_000), ack(4_096, 1_000)] },
             Launch { sockets: 1_000, cases: vec![broadcast(1, 250), broadcast(4, 120)] },
             Launch { sockets: 10_000, cases: vec![Case::Idle, broadcast(1, 30), broadcast(4, 12)] },
+            Launch { sockets: 100, cases: vec![poll(300)] },
         ]
     };
     if let Some(only) = only {
@@ -186,9 +217,13 @@ mod tests {
 
     #[test]
     fn one_kind_leaves_only_its_cases() {
-        for (only, launch_count) in
-            [(None, 3), (Some(Kind::Idle), 1), (Some(Kind::Ack), 1), (Some(Kind::Broadcast), 2)]
-        {
+        for (only, launch_count) in [
+            (None, 4),
+            (Some(Kind::Idle), 1),
+            (Some(Kind::Ack), 1),
+            (Some(Kind::Broadcast), 2),
+            (Some(Kind::Poll), 1),
+        ] {
             for quick in [false, true] {
                 let launches = launches(only, quick);
                 assert_eq!(launches.len(), launch_count, "{only:?}");

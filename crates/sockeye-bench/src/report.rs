@@ -46,6 +46,8 @@ pub struct Figure {
     pub median: f64,
     /// Median of the ratios to the floor in the same round; none without the floor.
     pub times_floor: Option<f64>,
+    /// Median of the ratios to npm `socket.io` in the same round; none without it.
+    pub times_node: Option<f64>,
     /// The value of each round.
     pub values: Vec<f64>,
     /// Messages that arrived, over all rounds.
@@ -132,12 +134,13 @@ impl Report {
             let _ = match case.target() {
                 Target::Bytes(bytes) => writeln!(out, " {bytes:.0} |"),
                 Target::TimesFloor(times) => writeln!(out, " {times:.2} x |"),
+                Target::TimesNode(times) => writeln!(out, " {times:.2} x npm |"),
             };
         }
         let _ = writeln!(
             out,
-            "\nMedians of {} round{}; in brackets the median of the ratios to the floor in the \
-             same round. CPU is the server's, all threads, user and system; {}.\n",
+            "\nMedians of {} round{}; in brackets the median of the ratios to the floor (or to npm) in \
+             the same round. CPU is the server's, all threads, user and system; {}.\n",
             self.rounds,
             if self.rounds == 1 { "" } else { "s" },
             self.network
@@ -170,7 +173,7 @@ impl Report {
                 sample.server == server && sample.sockets == sockets && sample.reading.case == case
             })
         };
-        let mut ratios = Vec::new();
+        let (mut to_floor, mut to_node) = (Vec::new(), Vec::new());
         let mut values = Vec::new();
         let mut arrived = 0;
         let mut faults = Faults::default();
@@ -178,8 +181,12 @@ impl Report {
             values.push(sample.reading.value);
             arrived += sample.reading.arrived;
             faults += sample.reading.faults;
-            let floor = of(ServerName::Floor).find(|floor| floor.round == sample.round);
-            ratios.extend(floor.map(|floor| sample.reading.value / floor.reading.value));
+            for (other, ratios) in
+                [(ServerName::Floor, &mut to_floor), (ServerName::Node, &mut to_node)]
+            {
+                let other = of(other).find(|other| other.round == sample.round);
+                ratios.extend(other.map(|other| sample.reading.value / other.reading.value));
+            }
         }
         Some(Figure {
             case,
@@ -187,7 +194,8 @@ impl Report {
             server,
             unit: if case == Case::Idle { "bytes" } else { "us" },
             median: median(&values)?,
-            times_floor: median(&ratios),
+            times_floor: median(&to_floor),
+            times_node: median(&to_node),
             values,
             arrived,
             faults,
@@ -200,17 +208,20 @@ impl Figure {
         match target {
             Target::Bytes(bytes) => self.median > bytes,
             Target::TimesFloor(times) => self.times_floor.is_some_and(|ratio| ratio > times),
+            Target::TimesNode(times) => self.times_node.is_some_and(|ratio| ratio > times),
         }
     }
 }
 
 fn cell(figure: &Figure) -> String {
-    match (figure.case, figure.times_floor) {
+    let (ratio, to) = match figure.case.target() {
         // A ratio to the floor's few bytes would say nothing.
-        (Case::Idle, _) => format!("{:.0}", figure.median),
-        (_, Some(times)) if figure.server != ServerName::Floor => {
-            format!("{:.2} ({times:.2} x)", figure.median)
-        }
+        Target::Bytes(_) => return format!("{:.0}", figure.median),
+        Target::TimesFloor(_) => (figure.times_floor, ServerName::Floor),
+        Target::TimesNode(_) => (figure.times_node, ServerName::Node),
+    };
+    match ratio {
+        Some(times) if figure.server != to => format!("{:.2} ({times:.2} x)", figure.median),
         _ => format!("{:.2}", figure.median),
     }
 }
@@ -282,6 +293,22 @@ mod tests {
         assert!(text.contains("7 lost"), "{text}");
         assert!(text.contains("target missed"), "{text}");
         assert!(text.contains("| 2.00 (2.00 x) |"), "{text}");
+    }
+
+    #[test]
+    fn polling_is_compared_with_npm() {
+        use ServerName::{Node, Oxide, Sockeye};
+        let case = Case::Poll { bytes: 64, each: 10 };
+        for (value, missed) in [(50.0, false), (51.0, true)] {
+            let mut report = Report::new(1, vec![Sockeye, Node, Oxide], "loopback");
+            report.add([(Sockeye, value), (Node, 100.0), (Oxide, 70.0)].map(|(server, value)| {
+                let reading = Reading { case, value, arrived: 10, faults: Faults::default() };
+                Sample { round: 0, server, sockets: 100, reading }
+            }));
+            let text = report.markdown();
+            assert_eq!(text.contains("target missed"), missed, "{text}");
+            assert!(text.contains("x) | 100.00 | 70.00 (0.70 x) | 0.50 x npm |"), "{text}");
+        }
     }
 
     #[test]

@@ -82,7 +82,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// is a line of the report instead.
 pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, RunError> {
     let launches = plan::launches(options.only, options.quick);
-    raise_open_files(launches.iter().map(|launch| launch.sockets).max().unwrap_or(0))?;
+    raise_open_files(launches.iter().map(Launch::open_files).max().unwrap_or(0))?;
     let mut servers = Vec::new();
     for &name in &options.servers {
         progress(&format!("preparing {}", name.name()));
@@ -95,6 +95,9 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, 
             // Nobody is always first: machines drift within a round too.
             servers.rotate_left(usize::from(round > 0));
             for (name, command) in &servers {
+                if *name == ServerName::Floor && launch.polls() {
+                    continue; // it knows no HTTP
+                }
                 progress(&about(round, options.rounds, *name, launch));
                 let job = Job { server: command.clone(), launch: launch.clone() };
                 match measure_apart(&job, namespace)? {
