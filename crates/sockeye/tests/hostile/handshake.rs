@@ -40,7 +40,13 @@ async fn queries_that_no_client_sends() {
         ("transport=polling&sid=__proto__", UNKNOWN_SESSION),
         ("transport=polling&sid=a&sid=b", UNKNOWN_SESSION),
         ("transport=websocket&sid=AAAAAAAAAAAAAAAAAAAA", UNKNOWN_SESSION),
-        ("transport=polling&j=0", (400, r#"{"code":3,"message":"JSONP is not supported"}"#)),
+        (
+            "transport=polling&j=0",
+            (
+                400,
+                r#"{"code":3,"message":"JSONP is not supported; let the client poll by XHR or fetch"}"#,
+            ),
+        ),
         ("transport=websocket", BAD_REQUEST),
     ] {
         let eio = if query.contains("EIO") { "" } else { "&EIO=4" };
