@@ -66,7 +66,9 @@ impl Crossing {
             let next = [self.traffic.next_arrival()].into_iter().chain(deadlines).flatten().min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
-            match self.traffic.arrived(self.now) {
+            let arrived = self.traffic.arrived(self.now);
+            let is_due = arrived.is_none();
+            match arrived {
                 Some(Parcel::Up(parcel)) => {
                     self.server.receive(self.now, parcel, &mut self.traffic);
                 }
@@ -79,6 +81,13 @@ impl Crossing {
                 }
             }
             self.settle();
+            if is_due {
+                let deadlines = [self.client.next_deadline(), self.server.next_deadline()];
+                assert!(
+                    deadlines.into_iter().flatten().all(|deadline| deadline > self.now),
+                    "a deadline that has passed was not met"
+                );
+            }
         }
         self.now = end;
     }
