@@ -1,4 +1,4 @@
-//! The chores of the workspace: test, tidy, features, autobahn, fuzz, bench.
+//! The chores of the workspace: test, tidy, features, autobahn, fuzz, bench, soak.
 
 // A chore talks to the person who started it; there is no other output.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -11,6 +11,7 @@ mod fuzz;
 mod peers;
 mod place;
 mod run;
+mod soak;
 mod test;
 mod tidy;
 mod tools;
@@ -28,7 +29,8 @@ Usage: cargo xtask CHORE
   features         check that the tests of every feature ran, and write docs/features.md
   autobahn [--quick]  run the WebSocket test suite on our server and client, and write docs/autobahn.md
   fuzz [TARGET] [--seconds N]  run the fuzz targets for a minute each, or so many seconds; TARGET FILE replays an input
-  bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes";
+  bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes
+  soak [--minutes N]  let clients misbehave for a minute, or N, and see that the server keeps nothing of them";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -52,6 +54,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["features"] => features::write(),
         ["tidy"] => tidy::check(),
+        ["soak", rest @ ..] => soak::soak(rest),
         _ => Err(Failure::new(USAGE)),
     }
 }

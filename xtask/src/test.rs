@@ -3,7 +3,7 @@
 use crate::failure::Outcome;
 use crate::features::Peers;
 use crate::run::{command, run};
-use crate::{autobahn, features, fuzz, peers, tools};
+use crate::{autobahn, features, fuzz, peers, soak, tools};
 
 /// Tests that launch npm, PyPI or browser peers live in binaries of this name.
 const NEEDS_PEERS: &str = "binary(/^peer_/)";
@@ -23,7 +23,8 @@ pub(crate) fn all() -> Outcome {
     doc_tests()?;
     features::check(Peers::Ran)?;
     fuzz::smoke()?;
-    autobahn::check(true)
+    autobahn::check(true)?;
+    soak::soak(&[])
 }
 
 /// Runs what needs no peers.
@@ -32,6 +33,7 @@ pub(crate) fn quick() -> Outcome {
     let without_peers = format!("not {NEEDS_PEERS}");
     run(command("cargo", ["nextest", "run"]).args(OURS).args(["-E", &without_peers]))?;
     eprintln!("skipped: {NEEDS_PEERS}, they need peers; `cargo xtask test` installs and runs them");
+    eprintln!("skipped: the soak, it takes a minute and more; `cargo xtask test` runs it");
     doc_tests()?;
     features::check(Peers::Skipped)
 }

@@ -21,5 +21,6 @@ mod readiness;
 pub mod report;
 pub mod run;
 mod server;
+pub mod soak;
 
 pub use order::Faults;

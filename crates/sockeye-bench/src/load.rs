@@ -15,6 +15,7 @@ use thiserror::Error;
 pub(crate) use ack::AckLoad;
 pub(crate) use broadcast::BroadcastLoad;
 pub(crate) use fleet::Fleet;
+pub(crate) use http::Http;
 pub(crate) use poll::PollLoad;
 
 use crate::order::Faults;

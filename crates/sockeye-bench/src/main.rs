@@ -1,4 +1,4 @@
-//! The binary behind `cargo xtask bench`.
+//! The binary behind `cargo xtask bench` and `cargo xtask soak`.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use sockeye_bench::plan::{Kind, ServerName};
 use sockeye_bench::run::{Options, Outcome};
-use sockeye_bench::{floor, measure, run};
+use sockeye_bench::{floor, measure, run, soak};
 
 /// Measures Socket.IO servers side by side: memory per idle connection, CPU per ack and delivery.
 #[derive(Debug, Parser)]
@@ -24,6 +25,12 @@ struct Cli {
 enum Verb {
     /// Runs every server in turn and prints a table.
     Run(RunFlags),
+    /// Lets clients misbehave, then looks whether the server has kept anything.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
+    },
     /// Serves the floor: the system calls of the loads alone.
     Floor {
         /// Port to listen on, on 127.0.0.1.
@@ -83,6 +90,12 @@ fn main() -> ExitCode {
 fn start(verb: Verb) -> Result<ExitCode, Box<dyn Error>> {
     match verb {
         Verb::Run(flags) => report(flags),
+        Verb::Soak { minutes } => {
+            let said = soak::soak(Duration::from_secs(60 * minutes), say)
+                .map_err(|it| it as Box<dyn Error>)?;
+            say(&format!("soak: {said}"));
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Floor { port, .. } => {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             writeln!(io::stdout(), "floor listens on {}", listener.local_addr()?)?;

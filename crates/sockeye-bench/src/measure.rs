@@ -11,7 +11,7 @@ use crate::load::{AckLoad, BroadcastLoad, Fleet, LoadError, PollLoad, Tally};
 use crate::order::Faults;
 use crate::plan::{Case, Launch};
 use crate::process;
-use crate::server::{Server, ServerCommand, ServerError};
+use crate::server::{Heartbeat, Server, ServerCommand, ServerError};
 
 /// What a measuring process is told, as JSON in its only argument.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -61,7 +61,7 @@ const WARM_UP: u64 = 10;
 ///
 /// When the server or the load fails; faults of single messages are in the readings.
 pub fn measure(job: &Job) -> Result<Vec<Reading>, MeasureError> {
-    let server = Server::start(&job.server)?;
+    let server = Server::start(&job.server, Heartbeat::NONE)?;
     let mut first = Fleet::connect(server.address(), FIRST_SOCKETS)?;
     AckLoad::new(&first, 64, 1).run(&mut first, 1)?;
     drop(first);

@@ -44,8 +44,8 @@ pub(crate) fn prepare(name: ServerName) -> Result<ServerCommand, PrepareError> {
                 .map_err(|source| PrepareError::Tool { tool: "the floor".into(), source })?,
             args: vec!["floor".into()],
         },
-        ServerName::Sockeye => built("sockeye", Some("interop_server"))?,
-        ServerName::Oxide => built("interop-oxide", None)?,
+        ServerName::Sockeye => built("sockeye", Some("interop_server"), true)?,
+        ServerName::Oxide => built("interop-oxide", None, true)?,
         ServerName::Node => {
             let folder = workspace().join("interop/bench");
             if !folder.join("node_modules/socket.io").exists() {
@@ -59,10 +59,20 @@ pub(crate) fn prepare(name: ServerName) -> Result<ServerCommand, PrepareError> {
     })
 }
 
-/// Builds a package's binary, or one of its examples, with optimisation.
-fn built(package: &str, example: Option<&str>) -> Result<ServerCommand, PrepareError> {
+/// Ours without optimisation, with all that it asserts.
+pub(crate) fn interop_server() -> Result<ServerCommand, PrepareError> {
+    built("sockeye", Some("interop_server"), false)
+}
+
+/// Builds a package's binary, or one of its examples.
+fn built(
+    package: &str,
+    example: Option<&str>,
+    optimised: bool,
+) -> Result<ServerCommand, PrepareError> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--release", "--quiet", "--package", package]);
+    command.args(["build", "--quiet", "--package", package]);
+    command.args(optimised.then_some("--release"));
     command.args(["--message-format", "json-render-diagnostics"]).current_dir(workspace());
     if let Some(example) = example {
         command.args(["--example", example]);

@@ -55,12 +55,24 @@ pub(crate) struct Server {
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Longer than any load: a heartbeat would be counted as its cost.
-const PING_MS: &str = "300000";
+/// Times between ping and pong, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heartbeat {
+    pub(crate) interval: &'static str,
+    pub(crate) timeout: &'static str,
+}
+
+impl Heartbeat {
+    /// Longer than any load: a heartbeat would be counted as its cost.
+    pub(crate) const NONE: Self = Self { interval: "300000", timeout: "300000" };
+}
 
 impl Server {
     /// Starts a server and waits for the line that it prints when it listens.
-    pub(crate) fn start(command: &ServerCommand) -> Result<Self, ServerError> {
+    pub(crate) fn start(
+        command: &ServerCommand,
+        heartbeat: Heartbeat,
+    ) -> Result<Self, ServerError> {
         let program = &command.program;
         let start = |source| ServerError::Start { program: program.clone(), source };
         let address = free_address().map_err(start)?;
@@ -70,7 +82,7 @@ impl Server {
             .arg(program)
             .args(&command.args)
             .args(["--port", &address.port().to_string()])
-            .args(["--ping-interval", PING_MS, "--ping-timeout", PING_MS])
+            .args(["--ping-interval", heartbeat.interval, "--ping-timeout", heartbeat.timeout])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -15,17 +15,19 @@
 //! | `disconnect-me` (close) | disconnects the socket, or closes its session |
 //! | `panic` | panics |
 //!
+//! HTTP: `/stats` says how many sessions, tasks and timers the process has, as JSON.
+//!
 //! `/auth` lets in only who sends `{"token":"secret"}`. Any other namespace is refused.
 
 use std::{io, net::Ipv4Addr, time::Duration};
 
-use axum::Router;
+use axum::{Router, routing::get};
 use serde::Deserialize;
 use sockeye::{
     event::{Ack, Args, RawArgs, Refusal, Value},
     server::{self, Auth, BuildError, Namespace, Origins, Server, Socket},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Handle};
 
 /// How long a client may take to answer `emit-with-ack`; a client that never does holds up its own events so long.
 const ACK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -91,9 +93,11 @@ pub fn build(options: &Options) -> Result<Server, BuildError> {
         .build()
 }
 
-/// The HTTP side: the server at its usual path.
+/// The HTTP side: the server at its usual path, and its numbers.
 pub fn router(server: &Server) -> Router {
+    let counted = server.clone();
     Router::new()
+        .route("/stats", get(async move || stats(&counted)))
         .route_service("/socket.io", server.service())
         .route_service("/socket.io/", server.service())
 }
@@ -107,6 +111,13 @@ pub async fn serve(server: &Server, port: u16, ready: impl FnOnce(String)) -> io
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     ready(format!("http://{}", listener.local_addr()?));
     axum::serve(listener, router(server)).await
+}
+
+/// What is alive, this request's own task included.
+fn stats(server: &Server) -> String {
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    let (sessions, timers) = (server.sessions(), server.timers());
+    format!(r#"{{"sessions":{sessions},"tasks":{tasks},"timers":{timers}}}"#)
 }
 
 fn echo() -> Namespace {

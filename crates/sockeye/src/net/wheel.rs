@@ -69,6 +69,11 @@ impl Wheel {
         }
     }
 
+    /// How many deadlines lie in the slots, those of sessions that have gone included.
+    pub(crate) fn len(&self) -> usize {
+        self.shared.slots.lock().slots.iter().map(Vec::len).sum()
+    }
+
     fn start(&self) {
         let shared = Arc::downgrade(&self.shared);
         let changed = Arc::clone(&self.shared.changed);
@@ -229,10 +234,6 @@ mod tests {
         time::Instant::now().into_std()
     }
 
-    fn entries(wheel: &Wheel) -> usize {
-        wheel.shared.slots.lock().slots.iter().map(Vec::len).sum()
-    }
-
     const fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
     }
@@ -271,7 +272,7 @@ mod tests {
         sleeper.sleep(&wheel, Some(ms(1_000)));
         sleeper.sleep(&wheel, None);
         time::sleep(ms(100_000)).await;
-        assert_eq!((sleeper.woken(), entries(&wheel)), (0, 0));
+        assert_eq!((sleeper.woken(), wheel.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -286,7 +287,7 @@ mod tests {
             sleeper.sleep(&wheel, Some(ms(25_000)));
         }
         time::sleep(ms(11_000)).await; // the places of old have been looked at
-        assert_eq!(entries(&wheel), 1);
+        assert_eq!(wheel.len(), 1);
         time::sleep(ms(25_000)).await;
         assert_eq!(sleeper.woken(), 1, "once, not for each time it was put there");
     }
@@ -333,6 +334,6 @@ mod tests {
         drop(sleeper);
         assert_eq!(weak.strong_count(), 0, "the wheel keeps nobody alive");
         time::sleep(ms(120)).await;
-        assert_eq!((entries(&wheel), weak.weak_count()), (0, 0));
+        assert_eq!((wheel.len(), weak.weak_count()), (0, 0));
     }
 }

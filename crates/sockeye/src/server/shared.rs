@@ -122,6 +122,12 @@ impl Server {
         self.0.sessions.len()
     }
 
+    /// How many timers wait: about one for each session. That of a session which has ended goes within some
+    /// seconds, or when it would have fired.
+    pub fn timers(&self) -> usize {
+        self.0.wheel.len()
+    }
+
     /// Closes the server: it takes no new session, tells the clients (WebSocket close 1001), writes what is queued, and
     /// cuts after `drain` whoever has not read it; says how many those were.
     ///
