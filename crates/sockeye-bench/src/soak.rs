@@ -1,7 +1,7 @@
 //! The soak: clients come, misbehave and vanish; afterwards the server has what it had before.
 //!
 //! Sessions, tasks, timers and open files must be back at their first numbers, resident memory within
-//! [`MEMORY_BYTES`] of it, and a witness that takes no part must have had all its acks.
+//! `MEMORY_BYTES` of it, and a witness that takes no part must have had all its acks.
 
 mod mischief;
 mod witness;
