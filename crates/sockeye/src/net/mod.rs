@@ -15,6 +15,8 @@ pub(crate) mod scratch;
 mod stream;
 #[cfg(feature = "client")]
 mod tls;
+#[cfg(feature = "client")]
+mod url;
 mod wheel;
 
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
@@ -29,4 +31,8 @@ pub(crate) use requests::{Delivery, PostError};
 pub(crate) use stream::Stream;
 #[cfg(feature = "client")]
 pub use tls::{Tls, TlsError};
+#[cfg(feature = "client")]
+pub(crate) use url::Address;
+#[cfg(feature = "client")]
+pub use url::UrlError;
 pub(crate) use wheel::Wheel;

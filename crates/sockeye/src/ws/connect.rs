@@ -14,8 +14,8 @@ use sockeye_proto::wire::ws::{
 };
 use thiserror::Error;
 
-use super::{Options, UrlError, WebSocket, keys::Keys, socket::Agreed, url::Address};
-use crate::net::{Deadline, DialError, Step, Stream, Tls, TlsError, dial};
+use super::{Options, WebSocket, keys::Keys, socket::Agreed};
+use crate::net::{Address, Deadline, DialError, Step, Stream, Tls, TlsError, UrlError, dial};
 
 /// How much of a refusal's body is kept, in bytes.
 const EXCERPT_BYTES: usize = 1024;

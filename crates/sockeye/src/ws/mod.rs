@@ -16,8 +16,6 @@ mod service;
 mod socket;
 #[cfg(feature = "server")]
 mod upgrade;
-#[cfg(feature = "client")]
-mod url;
 
 #[cfg(feature = "server")]
 pub use accept::{accept, accept_with};
@@ -31,11 +29,9 @@ pub use service::{Service, service};
 pub use socket::WebSocket;
 #[cfg(feature = "server")]
 pub use upgrade::{Upgrade, UpgradeError, upgrade};
-#[cfg(feature = "client")]
-pub use url::UrlError;
 
 #[cfg(feature = "client")]
-pub use crate::net::{DialError, Step, Tls, TlsError};
+pub use crate::net::{DialError, Step, Tls, TlsError, UrlError};
 pub use sockeye_proto::{
     session::websocket::Close,
     wire::ws::{

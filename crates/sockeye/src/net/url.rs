@@ -1,24 +1,24 @@
-//! The address of a WebSocket server: `ws://` or `wss://`.
+//! The address of a server: a URL taken apart.
 
 use http::{HeaderValue, Uri, uri::PathAndQuery};
 use thiserror::Error;
 
 /// A URL taken apart.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Address {
-    pub(super) is_secure: bool,
+pub(crate) struct Address {
+    pub(crate) is_secure: bool,
     /// Name or address, without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// The value of the `Host` header.
-    pub(super) authority: HeaderValue,
+    pub(crate) authority: HeaderValue,
     /// What stands in the request line.
-    pub(super) target: Uri,
+    pub(crate) target: Uri,
 }
 
 impl Address {
-    /// Reads a URL; `http` and `https` stand for `ws` and `wss`, as in browsers.
-    pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
+    /// Reads a URL; `http` and `ws` mean the same, and so do `https` and `wss`, as in browsers.
+    pub(crate) fn parse(url: &str) -> Result<Self, UrlError> {
         let uri: Uri = url.parse().map_err(UrlError::Syntax)?;
         let is_secure = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
             Some("ws" | "http") => false,
@@ -67,7 +67,7 @@ pub enum UrlError {
     #[error("not a URL: {0}; expected something like \"wss://example.com/socket\"")]
     Syntax(#[source] http::uri::InvalidUri),
     /// It begins with something else.
-    #[error("the URL must begin with \"ws://\" or \"wss://\"")]
+    #[error("the URL must begin with \"ws://\", \"wss://\", \"http://\" or \"https://\"")]
     Scheme,
     /// It names no host.
     #[error("the URL has no host")]
