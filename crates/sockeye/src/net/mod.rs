@@ -6,6 +6,8 @@ mod dial;
 mod dirty;
 mod driver;
 mod framed;
+#[cfg(feature = "client")]
+mod handshake;
 mod id;
 mod outbox;
 mod polling;
@@ -25,6 +27,8 @@ pub(crate) use dial::{Deadline, dial};
 #[cfg(feature = "client")]
 pub use dial::{DialError, Step};
 pub(crate) use driver::{Driver, Pressure, Upper};
+#[cfg(feature = "client")]
+pub(crate) use handshake::{HandshakeError, upgrade};
 pub(crate) use id::Id;
 pub(crate) use outbox::{Bounds, PushError};
 pub(crate) use requests::{Delivery, PostError};

@@ -1,13 +1,8 @@
 //! The client's side: from a URL to an open connection.
 
-use std::{future::poll_fn, io, pin::pin, task::Poll, time::Duration};
+use std::{io, time::Duration};
 
-use bytes::Bytes;
-use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::{body::Incoming, client::conn::http1, upgrade::Upgraded};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use sockeye_proto::wire::ws::{
     deflate,
     handshake::{InvalidProtocol, Offer, ResponseError},
@@ -15,13 +10,9 @@ use sockeye_proto::wire::ws::{
 use thiserror::Error;
 
 use super::{Options, WebSocket, keys::Keys, socket::Agreed};
-use crate::net::{Address, Deadline, DialError, Step, Stream, Tls, TlsError, UrlError, dial};
-
-/// How much of a refusal's body is kept, in bytes.
-const EXCERPT_BYTES: usize = 1024;
-
-/// Most bytes of a response's head.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+use crate::net::{
+    Address, Deadline, DialError, HandshakeError, Step, Tls, TlsError, UrlError, dial, upgrade,
+};
 
 /// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
 ///
@@ -148,66 +139,14 @@ impl Connect {
             None => Some(Tls::platform()?),
         };
         let stream = dial(&address.host, address.port, tls.as_ref(), deadline).await?;
-        let request = request(address, self.headers, &offer);
-        let (upgraded, agreed) =
-            deadline.within(Step::Http, shake_hands(stream, request, &offer)).await??;
-        let (stream, early) = Stream::recover(upgraded);
-        Ok(WebSocket::new(stream, early, Some(keys), &self.options, agreed))
+        let upgrade = upgrade(stream, address.target, address.authority, self.headers, &offer);
+        let upgraded = deadline.within(Step::Http, upgrade).await??;
+        let agreed = Agreed {
+            protocol: upgraded.accepted.protocol.map(String::into_boxed_str),
+            deflate: upgraded.accepted.deflate,
+        };
+        Ok(WebSocket::new(upgraded.stream, upgraded.early, Some(keys), &self.options, agreed))
     }
-}
-
-fn request(address: Address, headers: HeaderMap, offer: &Offer) -> Request<Empty<Bytes>> {
-    let mut request = Request::new(Empty::new());
-    *request.uri_mut() = address.target;
-    *request.headers_mut() = headers;
-    request.headers_mut().entry(header::HOST).or_insert(address.authority);
-    offer.write_headers(request.headers_mut());
-    request
-}
-
-/// Sends the request and checks the answer.
-async fn shake_hands(
-    stream: Stream,
-    request: Request<Empty<Bytes>>,
-    offer: &Offer,
-) -> Result<(Upgraded, Agreed), ConnectError> {
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream)).await?;
-    let exchange = async {
-        let response = sender.send_request(request).await?;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(ConnectError::Status(Box::new(excerpt(response).await)));
-        }
-        let accepted = offer.check(&response)?;
-        let protocol = accepted.protocol.map(String::into_boxed_str);
-        let agreed = Agreed { protocol, deflate: accepted.deflate };
-        Ok((hyper::upgrade::on(response).await?, agreed))
-    };
-    // Both in this future, so that dropping it ends the connection.
-    let (mut connection, mut exchange) = (pin!(connection.with_upgrades().fuse()), pin!(exchange));
-    poll_fn(|cx| {
-        if let Poll::Ready(outcome) = exchange.as_mut().poll(cx) {
-            return Poll::Ready(outcome);
-        }
-        // Its errors come out of the exchange.
-        let _ = connection.as_mut().poll(cx);
-        Poll::Pending
-    })
-    .await
-}
-
-/// A response with the beginning of its body, for people.
-async fn excerpt(response: Response<Incoming>) -> Response<String> {
-    let (parts, mut body) = response.into_parts();
-    let mut bytes = Vec::new();
-    // What arrived before an error is still worth reading.
-    while bytes.len() < EXCERPT_BYTES
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| &data[..]));
-    }
-    bytes.truncate(EXCERPT_BYTES);
-    Response::from_parts(parts, String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Why there is no connection, sorted by blame: caller, network, server.
@@ -238,4 +177,14 @@ pub enum ConnectError {
     /// The server agreed, but not as the protocol wants it.
     #[error("the server's handshake is wrong: {0}")]
     Handshake(#[from] ResponseError),
+}
+
+impl From<HandshakeError> for ConnectError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Http(error) => Self::Http(error),
+            HandshakeError::Status(response) => Self::Status(response),
+            HandshakeError::Wrong(error) => Self::Handshake(error),
+        }
+    }
 }
