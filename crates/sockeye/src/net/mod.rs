@@ -34,7 +34,7 @@ pub(crate) use outbox::{Bounds, PushError};
 pub(crate) use requests::{Delivery, PostError};
 pub(crate) use stream::Stream;
 #[cfg(feature = "client")]
-pub use tls::{Tls, TlsError};
+pub use tls::{Tls, TlsBuilder, TlsError};
 #[cfg(feature = "client")]
 pub(crate) use url::Address;
 #[cfg(feature = "client")]

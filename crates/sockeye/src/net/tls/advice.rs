@@ -1,0 +1,95 @@
+//! What to do when a TLS handshake fails, beside what rustls says of it.
+
+use std::{error::Error as StdError, fmt, io};
+
+use rustls::{AlertDescription, CertificateError, Error};
+
+use super::verifier::WrongKey;
+
+/// Adds advice to an error of rustls's, if there is any.
+pub(super) fn advise(error: io::Error) -> io::Error {
+    let kind = error.kind();
+    if kind == io::ErrorKind::UnexpectedEof {
+        let advice = "the server hung up during the handshake: does this port speak TLS?";
+        return io::Error::new(kind, Advised { error: error.into(), advice });
+    }
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return error;
+    };
+    if let Some(WrongKey { found }) = wrong_key(tls) {
+        let text = format!(
+            "the server's key is {found}, which is no pin of ours; if it got a new key, pin that one, else somebody \
+             is between"
+        );
+        return io::Error::new(kind, text);
+    }
+    match advice(tls) {
+        Some(advice) => io::Error::new(kind, Advised { error: error.into(), advice }),
+        None => error,
+    }
+}
+
+fn wrong_key(error: &Error) -> Option<&WrongKey> {
+    match error {
+        Error::InvalidCertificate(CertificateError::Other(other)) => other.0.downcast_ref(),
+        _ => None,
+    }
+}
+
+fn advice(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "no authority that we believe has signed it; add the certificate of its authority, or pin the server's key"
+        }
+        Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => "let the server renew it, or set this machine's clock",
+        Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        ) => "set this machine's clock",
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "use a name that it is valid for, or pin the server's key",
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "the key that signed is another one: is the authority's certificate that we have still its present one?"
+        }
+        // A self-signed certificate by `openssl req -x509` is an authority's, unless told otherwise.
+        Error::InvalidCertificate(CertificateError::Other(other))
+            if other.0.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "it is an authority's, which no server may use as its own; pin the server's key instead"
+        }
+        Error::InvalidMessage(_) => {
+            "the answer is no TLS: try the URL with http:// or ws://, or the port that speaks TLS"
+        }
+        Error::PeerIncompatible(_) | Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+            "TLS 1.2 or 1.3 is needed"
+        }
+        Error::AlertReceived(
+            AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
+        ) => "the server wants a client certificate: give one that it believes",
+        Error::AlertReceived(AlertDescription::UnknownCA) => {
+            "the server does not believe our client certificate: give one of an authority that it knows"
+        }
+        _ => return None,
+    })
+}
+
+/// An error, and what to do about it.
+#[derive(Debug)]
+struct Advised {
+    error: Box<dyn StdError + Send + Sync>,
+    advice: &'static str,
+}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.error, self.advice)
+    }
+}
+
+impl StdError for Advised {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.error)
+    }
+}
