@@ -1,23 +1,12 @@
 //! The client's WebSocket handshake: one HTTP request on a fresh stream, which the server then lets go of.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
-
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use http_body_util::Empty;
 use sockeye_proto::wire::ws::handshake::{Accepted, Offer, ResponseError};
 use thiserror::Error;
 
-use super::Stream;
-
-/// How much of a refusal's body is kept, in bytes.
-const EXCERPT_BYTES: usize = 1024;
-
-/// Most bytes of a response's head.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+use super::{Causes, Stream, exchange};
 
 /// A stream that carries WebSocket frames from here on.
 #[derive(Debug)]
@@ -48,49 +37,24 @@ pub(crate) async fn upgrade(
     request.headers_mut().entry(header::HOST).or_insert(authority);
     offer.write_headers(request.headers_mut());
 
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) = exchange::open(stream).await?;
     let exchange = async {
         let mut response = sender.send_request(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(HandshakeError::Status(Box::new(excerpt(response).await)));
+            return Err(HandshakeError::Status(Box::new(exchange::excerpt(response).await)));
         }
         let accepted = offer.check(&response)?;
         let (stream, early) = Stream::recover(hyper::upgrade::on(&mut response).await?);
         Ok(Upgraded { stream, early, accepted, headers: response.into_parts().0.headers })
     };
-    // Both in this future, so that dropping it ends the connection.
-    let (mut connection, mut exchange) = (pin!(connection.with_upgrades().fuse()), pin!(exchange));
-    poll_fn(|cx| {
-        if let Poll::Ready(outcome) = exchange.as_mut().poll(cx) {
-            return Poll::Ready(outcome);
-        }
-        // Its errors come out of the exchange.
-        let _ = connection.as_mut().poll(cx);
-        Poll::Pending
-    })
-    .await
-}
-
-/// A response with the beginning of its body, for people.
-async fn excerpt(response: Response<Incoming>) -> Response<String> {
-    let (parts, mut body) = response.into_parts();
-    let mut bytes = Vec::new();
-    // What arrived before an error is still worth reading.
-    while bytes.len() < EXCERPT_BYTES
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| &data[..]));
-    }
-    bytes.truncate(EXCERPT_BYTES);
-    Response::from_parts(parts, String::from_utf8_lossy(&bytes).into_owned())
+    exchange::serve(connection, exchange).await
 }
 
 /// Why a stream did not become a WebSocket: the network, or the server.
 #[derive(Debug, Error)]
 pub(crate) enum HandshakeError {
     /// The HTTP exchange broke off, or was none.
-    #[error("no HTTP response: {0}")]
+    #[error("no HTTP response: {}", Causes(.0))]
     Http(#[from] hyper::Error),
     /// The server answered, but with no WebSocket. The body is cut after 1 KiB.
     #[error("the server answered {}: {}", .0.status(), .0.body().trim())]
@@ -192,7 +156,7 @@ mod tests {
         let endless = format!("HTTP/1.1 500 Oops\r\n\r\n{}", "é".repeat(2_000));
         let (refused, _) = ask(HeaderMap::new(), &endless).await;
         let Err(HandshakeError::Status(response)) = refused else { panic!("{refused:?}") };
-        assert_eq!(response.body().len(), EXCERPT_BYTES);
+        assert_eq!(response.body().len(), exchange::EXCERPT_BYTES);
 
         let (refused, _) =
             ask(HeaderMap::new(), &switching("upgrade: h2c\r\nsec-websocket-protocol: x\r\n\r\n"))

@@ -1,10 +1,14 @@
 //! tokio's side: the driver of a session, its outbox, the timer wheel, and the streams below.
 
+#[cfg(feature = "client")]
+mod causes;
 mod conn;
 #[cfg(feature = "client")]
 mod dial;
 mod dirty;
 mod driver;
+#[cfg(feature = "client")]
+mod exchange;
 mod framed;
 #[cfg(feature = "client")]
 mod handshake;
@@ -21,6 +25,8 @@ mod tls;
 mod url;
 mod wheel;
 
+#[cfg(feature = "client")]
+pub(crate) use causes::Causes;
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
 #[cfg(feature = "client")]
 pub(crate) use dial::{Deadline, dial};

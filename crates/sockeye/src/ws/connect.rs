@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use super::{Options, WebSocket, keys::Keys, socket::Agreed};
 use crate::net::{
-    Address, Deadline, DialError, HandshakeError, Step, Tls, TlsError, UrlError, dial, upgrade,
+    Address, Causes, Deadline, DialError, HandshakeError, Step, Tls, TlsError, UrlError, dial,
+    upgrade,
 };
 
 /// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
@@ -169,7 +170,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The HTTP exchange broke off, or was none.
-    #[error("no HTTP response: {0}")]
+    #[error("no HTTP response: {}", Causes(.0))]
     Http(#[from] hyper::Error),
     /// The server answered, but with no WebSocket. The body is cut after 1 KiB.
     #[error("the server answered {}: {}", .0.status(), .0.body().trim())]
