@@ -1,4 +1,4 @@
-//! Opens the byte stream to a server: its name, TCP, TLS, under one deadline.
+//! Opens the byte stream to a server: its name, TCP, proxy, TLS, under one deadline.
 
 use std::{
     fmt, io,
@@ -13,37 +13,122 @@ use tokio::{
     time,
 };
 
-use super::{Stream, Tls};
+use super::{
+    Address, Proxy, ProxyError, ProxyFailure, Stream, Tls, TlsError,
+    proxy::{Via, host_and_port},
+};
 
 /// How long one address may keep the next one waiting (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to `host`, a name or an address without brackets; through TLS if certificates to believe are given.
-pub(crate) async fn dial(
-    host: &str,
+/// Where a server is, and the way there.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// Name or address, without brackets.
+    host: String,
     port: u16,
-    tls: Option<&Tls>,
-    deadline: Deadline,
-) -> Result<Stream, DialError> {
-    let at = || format!("{host}:{port}");
-    let addresses: Vec<SocketAddr> = deadline
-        .within(Step::Resolve, net::lookup_host((host, port)))
-        .await?
-        .map_err(|source| DialError::Resolve { host: host.to_owned(), source })?
-        .collect();
+    tls: Option<Tls>,
+    proxy: Option<Via>,
+}
+
+impl Route {
+    /// The way to `address`: by TLS if its URL says so, with the platform's certificates unless others are given.
+    pub(crate) fn new(
+        address: &Address,
+        tls: Option<&Tls>,
+        proxy: &Proxy,
+    ) -> Result<Self, RouteError> {
+        let tls = match tls {
+            _ if !address.is_secure => None,
+            Some(tls) => Some(tls.clone()),
+            None => Some(Tls::platform()?),
+        };
+        let proxy = proxy.on_the_way_to(address)?;
+        Ok(Self { host: address.host.clone(), port: address.port, tls, proxy })
+    }
+}
+
+/// Why there is no way to a server. The caller's fault, or the system's.
+#[derive(Debug, Error)]
+pub(crate) enum RouteError {
+    /// There are no certificates to check the server's by.
+    #[error(transparent)]
+    Certificates(#[from] TlsError),
+    /// The proxy named is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+/// Connects to a server. Dropping the future leaves nothing behind.
+pub(crate) async fn dial(route: &Route, deadline: Deadline) -> Result<Stream, DialError> {
+    let stream = match &route.proxy {
+        None => tcp(&route.host, route.port, deadline).await?,
+        Some(via) => through(via, route, deadline).await.map_err(|source| DialError::Proxy {
+            proxy: via.to_string(),
+            address: host_and_port(&route.host, route.port),
+            source,
+        })?,
+    };
+    match &route.tls {
+        None => Ok(stream),
+        Some(tls) => secure(stream, tls, &route.host, route.port, deadline).await,
+    }
+}
+
+async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<Stream, DialError> {
+    let addresses = resolve(host, port, deadline).await?;
     let stream = deadline
         .within(Step::Tcp, connect_any(addresses))
         .await?
-        .map_err(|source| DialError::Tcp { address: at(), source })?;
-    let Some(tls) = tls else { return Ok(Stream::tcp(stream)) };
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
-    let stream = deadline
-        .within(Step::Tls, tls.connect(host, stream))
+        .map_err(|source| DialError::Tcp { address: host_and_port(host, port), source })?;
+    Ok(Stream::tcp(stream))
+}
+
+async fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, DialError> {
+    let addresses = deadline
+        .within(Step::Resolve, net::lookup_host((host, port)))
         .await?
-        .map_err(|source| DialError::Tls { address: at(), source })?;
-    Ok(Stream::Other(Box::new(stream)))
+        .map_err(|source| DialError::Resolve { host: host.to_owned(), source })?;
+    Ok(addresses.collect())
+}
+
+async fn secure(
+    stream: Stream,
+    tls: &Tls,
+    host: &str,
+    port: u16,
+    deadline: Deadline,
+) -> Result<Stream, DialError> {
+    let handshake = async {
+        Ok(match stream {
+            // Without a layer between, TLS writes many records at once.
+            Stream::Tcp(stream) => Stream::Other(Box::new(tls.connect(host, stream).await?)),
+            stream => Stream::Other(Box::new(tls.connect(host, stream).await?)),
+        })
+    };
+    deadline
+        .within(Step::Tls, handshake)
+        .await?
+        .map_err(|source| DialError::Tls { address: host_and_port(host, port), source })
+}
+
+async fn through(via: &Via, route: &Route, deadline: Deadline) -> Result<Stream, ProxyFailure> {
+    let on_the_way = |error| ProxyFailure::Dial(Box::new(error));
+    let mut stream = tcp(via.host(), via.port(), deadline).await.map_err(on_the_way)?;
+    if let Some(tls) = via.tls().map_err(ProxyFailure::Certificates)? {
+        let secured = secure(stream, &tls, via.host(), via.port(), deadline).await;
+        stream = secured.map_err(on_the_way)?;
+    }
+    let mut host = route.host.clone();
+    if via.needs_addresses() {
+        let addresses = resolve(&host, route.port, deadline).await.map_err(on_the_way)?;
+        // The proxy connects to one; the system has the best first (RFC 6724).
+        if let Some(address) = addresses.first() {
+            host = address.ip().to_string();
+        }
+    }
+    let connecting = via.connect(stream, &host, route.port);
+    deadline.within(Step::Proxy, connecting).await.map_err(on_the_way)?
 }
 
 /// The first connection that comes about; the addresses are tried in their order, each with a head start.
@@ -110,6 +195,8 @@ pub enum Step {
     Resolve,
     /// Connects to one of them.
     Tcp,
+    /// Waits for a proxy to connect.
+    Proxy,
     /// Agrees on encryption.
     Tls,
     /// Sends the HTTP request and waits for the answer.
@@ -121,6 +208,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Resolve => "looking up the name",
             Self::Tcp => "connecting by TCP",
+            Self::Proxy => "waiting for the proxy to connect",
             Self::Tls => "the TLS handshake",
             Self::Http => "waiting for the HTTP response",
         })
@@ -147,12 +235,22 @@ pub enum DialError {
         /// What the system said to the last attempt.
         source: io::Error,
     },
+    /// A proxy on the way did not connect, or can't be reached itself.
+    #[error("proxy {proxy} did not connect to {address}: {source}")]
+    Proxy {
+        /// The proxy's URL, without user and password.
+        proxy: String,
+        /// Name and port of the server.
+        address: String,
+        /// What happened on the way to it, or what it said.
+        source: ProxyFailure,
+    },
     /// The server speaks no TLS, or its certificate is not believed.
     #[error("TLS with {address} failed: {source}")]
     Tls {
         /// Name and port.
         address: String,
-        /// What rustls said.
+        /// What rustls said, and what to do.
         source: io::Error,
     },
     /// The deadline passed.

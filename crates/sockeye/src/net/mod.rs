@@ -16,6 +16,8 @@ mod id;
 mod outbox;
 mod polling;
 mod probe;
+#[cfg(feature = "client")]
+mod proxy;
 mod requests;
 pub(crate) mod scratch;
 mod stream;
@@ -29,7 +31,7 @@ mod wheel;
 pub(crate) use causes::Causes;
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
 #[cfg(feature = "client")]
-pub(crate) use dial::{Deadline, dial};
+pub(crate) use dial::{Deadline, Route, RouteError, dial};
 #[cfg(feature = "client")]
 pub use dial::{DialError, Step};
 pub(crate) use driver::{Driver, Pressure, Upper};
@@ -37,6 +39,8 @@ pub(crate) use driver::{Driver, Pressure, Upper};
 pub(crate) use handshake::{HandshakeError, upgrade};
 pub(crate) use id::Id;
 pub(crate) use outbox::{Bounds, PushError};
+#[cfg(feature = "client")]
+pub use proxy::{Proxy, ProxyError, ProxyFailure};
 pub(crate) use requests::{Delivery, PostError};
 pub(crate) use stream::Stream;
 #[cfg(feature = "client")]

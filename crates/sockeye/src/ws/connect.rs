@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use super::{Options, WebSocket, keys::Keys, socket::Agreed};
 use crate::net::{
-    Address, Causes, Deadline, DialError, HandshakeError, Step, Tls, TlsError, UrlError, dial,
-    upgrade,
+    Address, Causes, Deadline, DialError, HandshakeError, Proxy, ProxyError, Route, RouteError,
+    Step, Tls, TlsError, UrlError, dial, upgrade,
 };
 
 /// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
@@ -64,6 +64,7 @@ pub struct Connect {
     url: String,
     headers: HeaderMap,
     tls: Option<Tls>,
+    proxy: Proxy,
     options: Options,
 }
 
@@ -71,7 +72,7 @@ impl Connect {
     /// The server's URL: `ws://host:port/path?query`, or `wss://`.
     pub fn new(url: impl Into<String>) -> Self {
         let (headers, options) = (HeaderMap::new(), Options::default());
-        Self { url: url.into(), headers, tls: None, options }
+        Self { url: url.into(), headers, tls: None, proxy: Proxy::default(), options }
     }
 
     /// Sets a header of the request. The handshake's own can't be changed, except `Host`.
@@ -98,7 +99,7 @@ impl Connect {
         self
     }
 
-    /// How long everything may take: name, TCP, TLS and HTTP together. Default: 20 s.
+    /// How long everything may take: name, TCP, proxy, TLS and HTTP together. Default: 20 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options = self.options.handshake_timeout(timeout);
         self
@@ -107,6 +108,12 @@ impl Connect {
     /// Which certificates a `wss://` server may have. Default: [`Tls::platform`].
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Through which proxy to go. Default: [`Proxy::environment`].
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
         self
     }
 
@@ -134,12 +141,8 @@ impl Connect {
         if let Some(config) = self.options.deflate {
             offer = offer.deflate(config);
         }
-        let tls = match self.tls {
-            _ if !address.is_secure => None,
-            Some(tls) => Some(tls),
-            None => Some(Tls::platform()?),
-        };
-        let stream = dial(&address.host, address.port, tls.as_ref(), deadline).await?;
+        let route = Route::new(&address, self.tls.as_ref(), &self.proxy)?;
+        let stream = dial(&route, deadline).await?;
         let upgrade = upgrade(stream, address.target, address.authority, self.headers, &offer);
         let upgraded = deadline.within(Step::Http, upgrade).await??;
         let agreed = Agreed {
@@ -163,10 +166,13 @@ pub enum ConnectError {
     /// There are no certificates to check the server's by.
     #[error(transparent)]
     Certificates(#[from] TlsError),
+    /// The proxy named is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The system has no randomness to give.
     #[error("no randomness for the handshake: {0}")]
     Randomness(#[source] io::Error),
-    /// The server can't be reached: name, TCP, TLS or time.
+    /// The server can't be reached: name, TCP, proxy, TLS or time.
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The HTTP exchange broke off, or was none.
@@ -186,6 +192,15 @@ impl From<HandshakeError> for ConnectError {
             HandshakeError::Http(error) => Self::Http(error),
             HandshakeError::Status(response) => Self::Status(response),
             HandshakeError::Wrong(error) => Self::Handshake(error),
+        }
+    }
+}
+
+impl From<RouteError> for ConnectError {
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::Certificates(error) => Self::Certificates(error),
+            RouteError::Proxy(error) => Self::Proxy(error),
         }
     }
 }

@@ -31,7 +31,9 @@ pub use socket::WebSocket;
 pub use upgrade::{Upgrade, UpgradeError, upgrade};
 
 #[cfg(feature = "client")]
-pub use crate::net::{DialError, Step, Tls, TlsBuilder, TlsError, UrlError};
+pub use crate::net::{
+    DialError, Proxy, ProxyError, ProxyFailure, Step, Tls, TlsBuilder, TlsError, UrlError,
+};
 pub use sockeye_proto::{
     session::websocket::Close,
     wire::ws::{

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use http::{HeaderValue, header};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use sockeye::ws::{
-    self, CloseCode, Connect, ConnectError, Deflate, DialError, Message, Options, Tls, TlsError,
-    UpgradeError,
+    self, CloseCode, Connect, ConnectError, Deflate, DialError, Message, Options, Proxy, Tls,
+    TlsError, UpgradeError,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -183,6 +183,31 @@ async fn silence_ends_at_the_deadline() {
         let timeout = matches!(refused, Err(ConnectError::Dial(DialError::Timeout { .. })));
         assert!(timeout, "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn through_a_proxy() {
+    let ((proxy, proxy_address), (server, address)) = (listen().await, listen().await);
+    let connect = Connect::new(format!("ws://{address}/"))
+        .proxy(Proxy::new(&format!("http://{proxy_address}")).unwrap());
+    let tunnel = async {
+        let (mut stream, _) = proxy.accept().await.unwrap();
+        while stream.read_u8().await.unwrap() != b'\n' || stream.read_u8().await.unwrap() != b'\r' {
+        }
+        stream.read_u8().await.unwrap(); // the last of the head
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        let mut onwards = TcpStream::connect(address).await.unwrap();
+        tokio::io::copy_bidirectional(&mut stream, &mut onwards).await.unwrap();
+    };
+    let served = async { echo(server.accept().await.unwrap().0, Options::default()).await };
+    let ((), (), served) = tokio::join!(check_echo(connect), tunnel, served);
+    served.unwrap();
+
+    drop(proxy);
+    let connect = Connect::new(format!("ws://{address}/"))
+        .proxy(Proxy::new(&format!("socks5h://{proxy_address}")).unwrap());
+    let refused = connect.connect().await;
+    assert!(matches!(refused, Err(ConnectError::Dial(DialError::Proxy { .. }))), "{refused:?}");
 }
 
 /// An authority, and a client's trust in it alone.
