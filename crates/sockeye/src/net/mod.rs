@@ -4,6 +4,9 @@
 mod causes;
 mod conn;
 #[cfg(feature = "client")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+mod cookies;
+#[cfg(feature = "client")]
 mod dial;
 mod dirty;
 mod driver;
@@ -30,6 +33,9 @@ mod wheel;
 #[cfg(feature = "client")]
 pub(crate) use causes::Causes;
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
+#[cfg(feature = "client")]
+#[expect(unused_imports, reason = "for the Socket.IO client")]
+pub(crate) use cookies::Cookies;
 #[cfg(feature = "client")]
 pub(crate) use dial::{Deadline, Route, RouteError, dial};
 #[cfg(feature = "client")]
