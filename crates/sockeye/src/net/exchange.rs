@@ -1,12 +1,14 @@
 //! One HTTP request on a fresh stream, which may be let go of afterwards for another protocol.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{error::Error, future::poll_fn, pin::pin, task::Poll};
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::Response;
-use http_body_util::{BodyExt as _, Empty};
-use hyper::{body::Incoming, client::conn::http1};
+use http_body_util::BodyExt as _;
+use hyper::{
+    body::{Body, Incoming},
+    client::conn::http1,
+};
 use hyper_util::rt::TokioIo;
 
 use super::Stream;
@@ -17,17 +19,25 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How much of a refusal's body is kept, in bytes.
 pub(super) const EXCERPT_BYTES: usize = 1024;
 
-type Connection = http1::Connection<TokioIo<Stream>, Empty<Bytes>>;
+type Connection<B> = http1::Connection<TokioIo<Stream>, B>;
 
-/// Prepares a stream for requests without a body.
-pub(super) async fn open(
-    stream: Stream,
-) -> hyper::Result<(http1::SendRequest<Empty<Bytes>>, Connection)> {
+/// Prepares a stream for requests.
+pub(super) async fn open<B>(stream: Stream) -> hyper::Result<(http1::SendRequest<B>, Connection<B>)>
+where
+    B: Body + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     http1::Builder::new().max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream)).await
 }
 
 /// Serves the connection while `exchange` uses it; both in this future, so that dropping it ends the connection.
-pub(super) async fn serve<T>(connection: Connection, exchange: impl Future<Output = T>) -> T {
+pub(super) async fn serve<B, T>(connection: Connection<B>, exchange: impl Future<Output = T>) -> T
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let (mut connection, mut exchange) = (pin!(connection.with_upgrades().fuse()), pin!(exchange));
     poll_fn(|cx| {
         if let Poll::Ready(outcome) = exchange.as_mut().poll(cx) {

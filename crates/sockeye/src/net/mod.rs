@@ -4,7 +4,6 @@
 mod causes;
 mod conn;
 #[cfg(feature = "client")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
 mod cookies;
 #[cfg(feature = "client")]
 mod dial;
@@ -15,6 +14,9 @@ mod exchange;
 mod framed;
 #[cfg(feature = "client")]
 mod handshake;
+#[cfg(feature = "client")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+mod http;
 mod id;
 mod outbox;
 mod polling;
@@ -34,7 +36,6 @@ mod wheel;
 pub(crate) use causes::Causes;
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
 #[cfg(feature = "client")]
-#[expect(unused_imports, reason = "for the Socket.IO client")]
 pub(crate) use cookies::Cookies;
 #[cfg(feature = "client")]
 pub(crate) use dial::{Deadline, Route, RouteError, dial};
@@ -43,6 +44,9 @@ pub use dial::{DialError, Step};
 pub(crate) use driver::{Driver, Pressure, Upper};
 #[cfg(feature = "client")]
 pub(crate) use handshake::{HandshakeError, upgrade};
+#[cfg(feature = "client")]
+#[expect(unused_imports, reason = "for the Socket.IO client")]
+pub(crate) use http::{Answer, Http, HttpError};
 pub(crate) use id::Id;
 pub(crate) use outbox::{Bounds, PushError};
 #[cfg(feature = "client")]
