@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use proptest::prelude::*;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -347,4 +348,41 @@ async fn no_proxy_means_none() {
     let route = Route::new(&address, None, &Proxy::none()).unwrap();
     let (stream, _) = tokio::join!(dial(&route, Deadline::new(LONG)), listener.accept());
     assert!(matches!(stream.unwrap(), Stream::Tcp(_)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a proxy sends before it closes, the client comes to an end without a panic.
+    #[test]
+    fn any_answer_has_an_end(
+        beginning in prop_oneof![
+            Just(&b""[..]),
+            Just(&b"\x05\x00\x05\x00\x00"[..]),
+            Just(&b"\x05\x02\x01\x00\x05\x00\x00"[..]),
+            Just(&b"HTTP/1.1 "[..]),
+            Just(&b"HTTP/1.1 200 OK\r\n"[..]),
+        ],
+        rest: Vec<u8>,
+        scheme in prop_oneof![Just("http"), Just("socks5h")],
+    ) {
+        let Proxy(Choice::One(via)) = Proxy::new(&format!("{scheme}://me:secret@h")).unwrap() else {
+            unreachable!()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+        let asked = async { via.connect(Stream::Other(Box::new(ours)), "h", 80).await.map(drop) };
+        let answered = async {
+            let _ = theirs.write_all(beginning).await;
+            let _ = theirs.write_all(&rest).await;
+            let _ = theirs.shutdown().await;
+            let _ = tokio::io::copy(&mut theirs, &mut tokio::io::sink()).await;
+        };
+        let both = async { tokio::join!(asked, answered).0 };
+        let outcome = runtime.block_on(async { timeout(LONG, both).await });
+        prop_assert!(outcome.is_ok(), "it hangs");
+        if let Ok(Err(error)) = outcome {
+            prop_assert!(!error.to_string().contains("secret"));
+        }
+    }
 }
