@@ -6,7 +6,7 @@ use http_body_util::Empty;
 use sockeye_proto::wire::ws::handshake::{Accepted, Offer, ResponseError};
 use thiserror::Error;
 
-use super::{Causes, Stream, exchange};
+use super::{Causes, Plain, Stream, exchange};
 
 /// A stream that carries WebSocket frames from here on.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub(crate) enum HandshakeError {
     #[error("no HTTP response: {}", Causes(.0))]
     Http(#[from] hyper::Error),
     /// The server answered, but with no WebSocket. The body is cut after 1 KiB.
-    #[error("the server answered {}: {}", .0.status(), .0.body().trim())]
+    #[error("the server answered {}: {}", .0.status(), Plain(.0.body()))]
     Status(Box<Response<String>>),
     /// The server agreed, but not as the protocol wants it.
     #[error("the server's handshake is wrong: {0}")]

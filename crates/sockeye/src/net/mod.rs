@@ -19,6 +19,8 @@ mod handshake;
 mod http;
 mod id;
 mod outbox;
+#[cfg(feature = "client")]
+mod plain;
 mod polling;
 mod probe;
 #[cfg(feature = "client")]
@@ -49,6 +51,8 @@ pub(crate) use handshake::{HandshakeError, upgrade};
 pub(crate) use http::{Answer, Http, HttpError};
 pub(crate) use id::Id;
 pub(crate) use outbox::{Bounds, PushError};
+#[cfg(feature = "client")]
+pub(crate) use plain::Plain;
 #[cfg(feature = "client")]
 pub use proxy::{Proxy, ProxyError, ProxyFailure};
 pub(crate) use requests::{Delivery, PostError};

@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use super::{Options, WebSocket, keys::Keys, socket::Agreed};
 use crate::net::{
-    Address, Causes, Deadline, DialError, HandshakeError, Proxy, ProxyError, Route, RouteError,
-    Step, Tls, TlsError, UrlError, dial, upgrade,
+    Address, Causes, Deadline, DialError, HandshakeError, Plain, Proxy, ProxyError, Route,
+    RouteError, Step, Tls, TlsError, UrlError, dial, upgrade,
 };
 
 /// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
@@ -179,7 +179,7 @@ pub enum ConnectError {
     #[error("no HTTP response: {}", Causes(.0))]
     Http(#[from] hyper::Error),
     /// The server answered, but with no WebSocket. The body is cut after 1 KiB.
-    #[error("the server answered {}: {}", .0.status(), .0.body().trim())]
+    #[error("the server answered {}: {}", .0.status(), Plain(.0.body()))]
     Status(Box<Response<String>>),
     /// The server agreed, but not as the protocol wants it.
     #[error("the server's handshake is wrong: {0}")]

@@ -15,7 +15,7 @@ use self::{
     idle::Idle,
     kept::{Failure, Kept},
 };
-use super::{Address, Causes, Cookies, Deadline, DialError, Route, Step, dial};
+use super::{Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, dial};
 
 /// How much of an answer is shown to people, and kept of a refusal, in bytes.
 const EXCERPT_BYTES: usize = 1024;
@@ -163,10 +163,10 @@ impl Answer {
         value.and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The beginning of the body, for people.
+    /// What the beginning of the body says, for people, in one line.
     pub(crate) fn excerpt(&self) -> String {
         let beginning = &self.body[..self.body.len().min(EXCERPT_BYTES)];
-        String::from_utf8_lossy(beginning).trim().to_owned()
+        Plain(&String::from_utf8_lossy(beginning)).to_string()
     }
 }
 

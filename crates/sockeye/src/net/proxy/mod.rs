@@ -275,7 +275,7 @@ pub enum ProxyFailure {
     /// The proxy answered something else than that it connected.
     #[error("it answered: {said}")]
     Refused {
-        /// What it said: status and the first KiB of a page, or the meaning of SOCKS5's code.
+        /// What it said: status and the text of a page, or the meaning of SOCKS5's code.
         said: String,
     },
     /// The proxy sent more than its answer, before anything was asked of the server.

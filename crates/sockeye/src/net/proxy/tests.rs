@@ -131,8 +131,10 @@ async fn an_http_proxy_may_refuse() {
     let wants = "HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic realm=\"x\"\r\n\r\n";
     check("", wants, &["wants a user and password", "407", "realm=\"x\"", "user:password@"]).await;
     check("me:secret@", wants, &["did not take our user and password", "407"]).await;
-    let page = "HTTP/1.1 403 Forbidden\r\ncontent-length: 13\r\n\r\n<p>not today\n\n";
-    check("", page, &["403 Forbidden", "not today"]).await;
+    let wrong = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    check("me:secret@", wrong, &["did not take our user and password", "401"]).await;
+    let page = "HTTP/1.1 403 Forbidden\r\ncontent-length: 19\r\n\r\n<p>not today\n<br>\n!";
+    check("", page, &["403 Forbidden not today !"]).await;
     check("", "HTTP/1.1 301 Moved\r\nlocation: elsewhere\r\ncontent-length: 0\r\n\r\n", &["301"])
         .await;
     check("", "SSH-2.0-OpenSSH_9.9\r\n", &["no HTTP response", "socks5h://"]).await;

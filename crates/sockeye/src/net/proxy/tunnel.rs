@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Empty;
 
 use super::{ProxyFailure, host_and_port};
-use crate::net::{Stream, exchange};
+use crate::net::{Plain, Stream, exchange};
 
 /// The stream to the server, once the proxy says so.
 pub(super) async fn connect(
@@ -45,13 +45,14 @@ pub(super) async fn connect(
             };
         }
         let response = exchange::excerpt(response).await;
-        let (status, body) = (response.status(), response.body().trim());
-        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        let (status, body) = (response.status(), Plain(response.body()));
+        // The server has said nothing yet, so 401 is the proxy's as well; tinyproxy sends it.
+        if matches!(status, StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED) {
             let wanted = response.headers().get(header::PROXY_AUTHENTICATE);
             let wanted = wanted.map(|wanted| String::from_utf8_lossy(wanted.as_bytes()));
             return Err(ProxyFailure::Credentials {
                 had_credentials: authorization.is_some(),
-                said: format!("{status}, {}", wanted.unwrap_or_default()),
+                said: format!("{status} {}", wanted.unwrap_or_default()).trim_end().to_owned(),
             });
         }
         Err(refused(&format!("{status} {body}")))
