@@ -59,7 +59,7 @@ impl Owner {
         let on_polling = says("polling") && role == Role::Server;
         let config = Arc::new(config());
         let session = match role {
-            Role::Client => Session::client(now, config, encoding),
+            Role::Client => Session::client(now, config, encoding, false),
             Role::Server => {
                 Session::server(now, config, Opening { sid: "the-sid", encoding, on_polling })
             }
@@ -255,7 +255,7 @@ impl Owner {
         let is_server = self.role == Role::Server;
         match received {
             None => {}
-            Some(Received::Opened) => assert!(!is_server),
+            Some(Received::Opened { .. }) => assert!(!is_server),
             Some(Received::Connect { namespace, auth }) => {
                 assert!(is_server && packet::is_namespace(&namespace));
                 assert!(!self.joined.contains(&*namespace), "it was joined already");

@@ -50,7 +50,7 @@ impl End {
         Self::new(
             Role::Client,
             websocket,
-            Session::client(now, Arc::new(config), Encoding::default()),
+            Session::client(now, Arc::new(config), Encoding::default(), false),
             seed,
         )
     }

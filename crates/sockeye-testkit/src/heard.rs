@@ -99,7 +99,7 @@ impl Heard {
 impl From<Received<'_, u64>> for Heard {
     fn from(received: Received<'_, u64>) -> Self {
         match received {
-            Received::Opened => Self::Opened,
+            Received::Opened { .. } => Self::Opened,
             Received::Connect { namespace, auth } => {
                 Self::Connect { namespace: namespace.into_owned(), auth }
             }

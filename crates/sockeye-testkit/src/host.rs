@@ -160,7 +160,7 @@ impl Host {
                     self.session.close(Reason::TransportError);
                 }
             }
-            Probe::Failed => {
+            Probe::Failed | Probe::Pause => {
                 self.probe = None;
                 self.session.probe_lost();
                 end(now, socket, traffic);

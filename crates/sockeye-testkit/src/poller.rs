@@ -1,4 +1,4 @@
-//! A client that polls and then moves to a WebSocket, as npm `engine.io-client` 6 does.
+//! A client that polls and then moves to a WebSocket: the machine, and what its owner does.
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
@@ -24,36 +24,28 @@ pub struct Poller {
     queue: VecDeque<Prepared>,
     get: Option<u64>,
     post: Option<u64>,
-    stage: Stage,
+    socket: Socket,
     heard: Vec<Heard>,
     /// It has said that it is gone.
     left: bool,
 }
 
-/// ```text
-/// Polling ── handshake ──▶ Offering ── 3probe ──▶ Pausing ── no request under way: 5 ──▶ Moved
-///    ▲                        │
-///    └─── end of its stream ──┘
-/// ```
+/// The WebSocket that it moves to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stage {
-    Fresh,
-    Offering,
-    /// Of a WebSocket that ends here npm's client takes no notice, and never polls again.
-    Pausing,
-    Moved,
-    /// The WebSocket was of no use.
-    Settled,
+enum Socket {
+    Unasked,
+    Offered,
+    Carries,
 }
 
 impl Poller {
     pub(crate) fn new(now: Instant, config: Config) -> Self {
         Self {
-            session: Session::client(now, Arc::new(config), Encoding::default()),
+            session: Session::client(now, Arc::new(config), Encoding::default(), true),
             queue: VecDeque::new(),
             get: None,
             post: None,
-            stage: Stage::Fresh,
+            socket: Socket::Unasked,
             heard: Vec::new(),
             left: false,
         }
@@ -76,7 +68,7 @@ impl Poller {
 
     /// Whether it sends through the WebSocket.
     pub fn has_moved(&self) -> bool {
-        self.stage == Stage::Moved
+        self.socket == Socket::Carries
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -92,6 +84,7 @@ impl Poller {
         match parcel {
             Down::Answer { id, body } if self.get == Some(id) => {
                 self.get = None;
+                self.session.get_answered(now);
                 let mut packets = Packets::new(Format::V4, &body);
                 while let Ok(Some(item)) = packets.next() {
                     match item {
@@ -100,30 +93,35 @@ impl Poller {
                     }
                 }
             }
-            Down::Answer { id, .. } if self.post == Some(id) => self.post = None,
+            Down::Answer { id, .. } if self.post == Some(id) => {
+                self.post = None;
+                self.session.post_done();
+            }
             Down::Failed { id } if self.get == Some(id) => {
                 self.get = None;
-                self.session.close(Reason::TransportError);
+                self.session.get_lost();
             }
             Down::Failed { id } if self.post == Some(id) => {
                 self.post = None;
-                self.session.close(Reason::TransportError);
+                self.session.post_lost();
             }
             Down::Answer { .. } | Down::Failed { .. } => {} // to a request that was given up
-            Down::Opened { socket } => say(now, socket, "2probe", traffic),
-            Down::Frame { socket: FIRST, frame } if self.stage == Stage::Moved => {
-                self.frame(now, &frame);
+            Down::Opened { socket } => {
+                if socket != FIRST || self.session.probe(now) {
+                    say(now, socket, "2probe", traffic);
+                }
             }
-            Down::Frame { socket: FIRST, frame } if self.stage == Stage::Offering => {
-                assert_eq!(frame, Frame::Text("3probe".to_owned()), "before the upgrade");
-                self.stage = Stage::Pausing;
+            Down::Frame { socket: FIRST, frame } if self.has_moved() => self.frame(now, &frame),
+            Down::Frame { socket: FIRST, frame } => {
+                let Frame::Text(text) = frame else { panic!("binary before the upgrade") };
+                assert_eq!(text, "3probe", "before the upgrade");
+                self.session.receive_probe(now, &text);
             }
             Down::Frame { .. } => {} // another WebSocket, which goes no further
-            Down::End { socket: FIRST } => match self.stage {
-                Stage::Moved => self.session.close(Reason::TransportClose),
-                Stage::Offering => self.stage = Stage::Settled,
-                Stage::Fresh | Stage::Pausing | Stage::Settled => {}
-            },
+            Down::End { socket: FIRST } if self.has_moved() => {
+                self.session.close(Reason::TransportClose);
+            }
+            Down::End { socket: FIRST } => self.session.probe_lost(),
             Down::End { .. } => {}
         }
     }
@@ -141,34 +139,29 @@ impl Poller {
             self.leave(now, traffic);
             return;
         }
-        if self.stage == Stage::Pausing && self.get.is_none() && self.post.is_none() {
+        if self.session.upgrade() {
             say(now, FIRST, "5", traffic);
-            self.stage = Stage::Moved;
+            self.socket = Socket::Carries;
         }
-        match self.stage {
-            Stage::Pausing => {}
-            Stage::Moved => {
-                for frame in
-                    self.queue.drain(..).flat_map(|packet| frames(&packet).collect::<Vec<_>>())
-                {
-                    let frame = Parcel::Up(Up::Frame { socket: FIRST, frame });
-                    traffic.stream(now, FIRST, frame);
-                }
+        if self.has_moved() {
+            for frame in self.queue.drain(..).flat_map(|packet| frames(&packet).collect::<Vec<_>>())
+            {
+                let frame = Parcel::Up(Up::Frame { socket: FIRST, frame });
+                traffic.stream(now, FIRST, frame);
             }
-            Stage::Fresh | Stage::Offering | Stage::Settled => {
-                if self.get.is_none() {
-                    self.get = Some(traffic.request(now, None));
-                }
-                if self.post.is_none() && !self.queue.is_empty() {
-                    let (body, _) = encode(self.queue.iter(), Version::V4, true, usize::MAX);
-                    self.queue.clear();
-                    self.post = Some(traffic.request(now, Some(body.bytes)));
-                }
-                if self.stage == Stage::Fresh && !self.heard.is_empty() {
-                    traffic.stream(now, FIRST, Parcel::Up(Up::Offer { socket: FIRST }));
-                    self.stage = Stage::Offering;
-                }
-            }
+            return;
+        }
+        if self.session.may_get() && self.session.get(now).is_ok() {
+            self.get = Some(traffic.request(now, None));
+        }
+        if !self.queue.is_empty() && self.session.may_post() && self.session.post().is_ok() {
+            let (body, _) = encode(self.queue.iter(), Version::V4, true, usize::MAX);
+            self.queue.clear();
+            self.post = Some(traffic.request(now, Some(body.bytes)));
+        }
+        if self.socket == Socket::Unasked && !self.heard.is_empty() {
+            traffic.stream(now, FIRST, Parcel::Up(Up::Offer { socket: FIRST }));
+            self.socket = Socket::Offered;
         }
     }
 
@@ -177,7 +170,7 @@ impl Poller {
             Frame::Text(text) => self.session.receive_text(now, text),
             Frame::Binary(bytes) => self.session.receive_binary(now, bytes),
         };
-        let opened = matches!(received, Ok(Some(Received::Opened)));
+        let opened = matches!(received, Ok(Some(Received::Opened { .. })));
         self.heard.extend(received.ok().flatten().map(Heard::from));
         if opened {
             self.session.connect("/", "");
@@ -192,7 +185,7 @@ impl Poller {
         for id in [self.get.take(), self.post.take()].into_iter().flatten() {
             traffic.give_up(now, id);
         }
-        if self.stage != Stage::Fresh {
+        if self.socket != Socket::Unasked {
             traffic.stream(now, FIRST, Parcel::Up(Up::End { socket: FIRST }));
         }
     }

@@ -131,7 +131,7 @@ impl End {
     fn hear(&mut self, received: Option<Received<'_, ()>>) {
         match received {
             None => {}
-            Some(Received::Opened) => assert!(self.session.connect("/", "")),
+            Some(Received::Opened { .. }) => assert!(self.session.connect("/", "")),
             Some(Received::Connect { namespace, .. }) => {
                 assert!(self.session.accept(&namespace, "{}"));
                 self.joined = true;
@@ -196,7 +196,7 @@ impl Pair {
             supports_binary: flags & 4 != 0,
             max_bytes: if flags & 8 == 0 { 1_000_000 } else { 60 },
             now,
-            client: End::new(Session::client(now, config.clone(), encoding), encoding),
+            client: End::new(Session::client(now, config.clone(), encoding, true), encoding),
             server: End::new(Session::server(now, config, opening), encoding),
             get: Get::Idle,
             post: Post::Idle,
@@ -343,7 +343,7 @@ impl Pair {
         match self.server.session.receive_probe(self.now, text) {
             Probe::Answer => self.down.push_back(Frame::Text("3probe".to_owned())),
             Probe::Upgraded => {}
-            Probe::Failed => panic!("a correct client: {text}"),
+            Probe::Failed | Probe::Pause => panic!("a correct client: {text}"),
         }
     }
 

@@ -4,7 +4,8 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::{
     Beat, Config, Heartbeat, Probe, Reason, Received, Refused, Role, Timing, Transport, Violation,
-    mux::Mux, transport::Polling,
+    mux::{self, Mux},
+    transport::Polling,
 };
 use crate::wire::{
     encoding::Encoding,
@@ -15,9 +16,10 @@ use crate::wire::{
 
 /// An Engine.IO session, in whatever version and on whatever transport.
 ///
-/// `A` is the caller's token for an ack it waits for. A server's session that was opened on polling has further
-/// inputs, one for each thing that can happen to its HTTP requests and to a WebSocket that wants to take over:
-/// [`Self::get`] and [`Self::post`] with what follows them, [`Self::probe`] and [`Self::receive_probe`].
+/// `A` is the caller's token for an ack it waits for. A session that was opened on polling has further inputs, one for
+/// each thing that can happen to its HTTP requests and to a WebSocket that wants to take over: [`Self::get`] and
+/// [`Self::post`] with what follows them, [`Self::probe`] and [`Self::receive_probe`]. A server's is told of requests
+/// that arrive. A client's says when it may send one ([`Self::may_get`], [`Self::may_post`]), and is told then.
 ///
 /// # Examples
 ///
@@ -80,8 +82,8 @@ impl<'a> Opening<'a> {
 }
 
 /// ```text
-/// client: Opening ─ handshake ─▶ Fresh ─ first join ─▶ Joined ──▶ Closed
-/// server:                        Fresh ─ first join ─▶ Joined ──▶ Closed
+/// client: Opening ─ handshake ─────────▶ Joined ──▶ Closed
+/// server:             Fresh ─ first join ─▶ Joined ──▶ Closed
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
@@ -93,7 +95,7 @@ enum State {
     Fresh {
         until: Instant,
     },
-    /// A namespace has been joined, once at least.
+    /// A namespace has been joined, once at least, or may be joined at any time.
     Joined,
     Closed(Reason),
 }
@@ -133,10 +135,12 @@ impl<A> Session<A> {
         session
     }
 
-    /// The client's side, on WebSocket; it waits for the server's handshake.
-    pub fn client(now: Instant, config: Arc<Config>, encoding: Encoding) -> Self {
+    /// The client's side; it waits for the server's handshake.
+    pub fn client(now: Instant, config: Arc<Config>, encoding: Encoding, on_polling: bool) -> Self {
         let state = State::Opening { until: now + config.connect_timeout };
-        Self::new(now, config, Role::Client, state, encoding)
+        let mut session = Self::new(now, config, Role::Client, state, encoding);
+        session.polling = on_polling.then(|| Box::new(Polling::new()));
+        session
     }
 
     fn new(
@@ -206,9 +210,9 @@ impl<A> Session<A> {
         joins.then(|| self.mux.join_root(&self.config)).flatten()
     }
 
-    /// A GET arrives; it waits until it is answered ([`Self::get_answered`]) or lost ([`Self::get_lost`]).
+    /// A GET arrives, or is sent; it waits until it is answered ([`Self::get_answered`]) or lost ([`Self::get_lost`]).
     ///
-    /// A session that this side closed takes one more, whose answer says so.
+    /// A server's session that this side closed takes one more, whose answer says so.
     ///
     /// # Errors
     ///
@@ -222,8 +226,23 @@ impl<A> Session<A> {
             self.close(Reason::TransportError);
             return Err(Refused::Overlap);
         }
-        self.heard(now);
+        if self.role == Role::Server {
+            self.heard(now);
+        }
         Ok(())
+    }
+
+    /// Whether a client has to send a GET: there is none, and the session stays on polling.
+    pub fn may_get(&self) -> bool {
+        self.role == Role::Client
+            && !self.is_closed()
+            && self.polling.as_ref().is_some_and(|polling| polling.may_get())
+    }
+
+    /// Whether a client may send a POST with what waits: there is none, and the session stays on polling. Once it is
+    /// closed it still may, to tell the server.
+    pub fn may_post(&self) -> bool {
+        self.role == Role::Client && self.polling.as_ref().is_some_and(|polling| polling.may_post())
     }
 
     /// The GET that waited was answered, with packets or without.
@@ -233,19 +252,19 @@ impl<A> Session<A> {
         }
     }
 
-    /// The client gave up its GET, or the answer did not reach it: packets may be lost, and the session is over.
+    /// The GET was given up, or its answer did not arrive: packets may be lost, and the session is over.
     pub fn get_lost(&mut self) {
         self.close(Reason::TransportError);
     }
 
-    /// A POST begins; when its body is there, or it is refused, [`Self::post_done`] is called. Bodies are fed in the order
-    /// in which they came to be there.
+    /// A POST begins. A server calls [`Self::post_done`] when its body is there, or it is refused, and feeds bodies in the
+    /// order in which they came to be there; a client when it is answered.
     ///
     /// # Errors
     ///
     /// [`Refused`]; a second POST while one is under way also closes the session.
     pub fn post(&mut self) -> Result<(), Refused> {
-        if self.is_closed() {
+        if self.role == Role::Server && self.is_closed() {
             return Err(Refused::Closed);
         }
         let Some(polling) = &mut self.polling else { return Err(Refused::NotPolling) };
@@ -256,14 +275,14 @@ impl<A> Session<A> {
         Ok(())
     }
 
-    /// The body of the POST is there, or nobody wants it; the next may begin.
+    /// The POST has done its work; the next may begin.
     pub fn post_done(&mut self) {
         if let Some(polling) = &mut self.polling {
             polling.post_done();
         }
     }
 
-    /// The client gave up its POST half-way: packets are lost, and the session is over.
+    /// The POST was given up, or not answered: packets are lost, and the session is over.
     pub fn post_lost(&mut self) {
         self.close(Reason::TransportError);
     }
@@ -278,16 +297,33 @@ impl<A> Session<A> {
         self.config.upgrades && !self.is_closed() && self.transport() == Transport::Polling
     }
 
-    /// A WebSocket offers to take over; `false` if that is not possible, or another one was first.
+    /// A WebSocket offers to take over, or is offered: then `2probe` is what it says first. `false` if that is not
+    /// possible, or another one was first.
     pub fn probe(&mut self, now: Instant) -> bool {
         let until = now + self.config.upgrade_timeout;
         self.may_probe() && self.polling.as_mut().is_some_and(|polling| polling.probe(until))
     }
 
+    /// Whether a client may go over to the WebSocket whose probe was answered: no request is under way any more. If so,
+    /// it has gone over, and `5` is what it says first, before anything else.
+    pub fn upgrade(&mut self) -> bool {
+        let upgrades = self.role == Role::Client
+            && !self.is_closed()
+            && self.polling.as_ref().is_some_and(|polling| polling.may_upgrade());
+        if upgrades {
+            self.polling = None;
+        }
+        upgrades
+    }
+
     /// Feeds one text message of the WebSocket that is being probed.
     pub fn receive_probe(&mut self, now: Instant, message: &str) -> Probe {
+        let role = self.role;
         let Some(polling) = &mut self.polling else { return Probe::Failed };
-        let probe = polling.receive_probe(now, message);
+        let probe = match role {
+            Role::Server => polling.receive_probe(now, message),
+            Role::Client => polling.receive_probe_answer(message),
+        };
         if probe == Probe::Upgraded {
             // Also once this side has closed the session: the client, which has left polling, hears of it there. A GET
             // that waits is answered with a noop by whoever holds it.
@@ -355,10 +391,15 @@ impl<A> Session<A> {
     }
 
     /// Asks the server to let us join; `auth` is a JSON object, or empty. `false` if we are in or asking already.
+    ///
+    /// In version 3 the server lets us into `/` unasked, and for other namespaces the fields of `auth` become a query
+    /// behind the name, which is the only place there is for them.
     pub fn connect(&mut self, namespace: &str, auth: &str) -> bool {
         let asked = !self.is_closed() && self.mux.join(namespace);
-        let unasked = self.version == Version::V3 && namespace == "/"; // the server lets us in as it is
-        if asked && !unasked {
+        if asked && self.version == Version::V3 {
+            let namespace = mux::with_query(namespace, auth);
+            self.send_packet(packet::Kind::Connect, &namespace, "");
+        } else if asked {
             self.send_packet(packet::Kind::Connect, namespace, auth);
         }
         asked
@@ -493,10 +534,7 @@ impl<A> Session<A> {
     ) -> Result<Option<Received<'m, A>>, Violation> {
         let (kind, body) = engine::decode(message)?;
         match (kind, self.role, self.state) {
-            (Kind::Open, Role::Client, State::Opening { .. }) => {
-                self.opened(now, body)?;
-                Ok(Some(Received::Opened))
-            }
+            (Kind::Open, Role::Client, State::Opening { .. }) => self.opened(now, body).map(Some),
             (_, Role::Client, State::Opening { .. }) => Err(Violation::UnexpectedEngine { kind }),
             (Kind::Message, ..) => self.mux.text(now, body, &self.config),
             (Kind::Pong, ..) if self.pings() => {
@@ -518,14 +556,17 @@ impl<A> Session<A> {
         }
     }
 
-    fn opened(&mut self, now: Instant, body: &str) -> Result<(), Violation> {
+    fn opened<'m>(&mut self, now: Instant, body: &str) -> Result<Received<'m, A>, Violation> {
         let handshake: Handshake =
             serde_json::from_str(body).map_err(|error| Violation::Handshake(error.to_string()))?;
         self.timing =
             Timing { ping_interval: handshake.ping_interval, ping_timeout: handshake.ping_timeout };
         self.heartbeat = heartbeat(now, self.role, self.version, self.timing);
-        self.state = State::Fresh { until: now + self.config.connect_timeout };
-        Ok(())
+        self.state = State::Joined; // how long a client waits to be let in is for its owner to say
+        if self.version == Version::V3 {
+            self.mux.join("/"); // the server lets us in unasked
+        }
+        Ok(Received::Opened { handshake: Box::new(handshake) })
     }
 
     fn after<'m>(

@@ -9,6 +9,7 @@
 //! and after each of these drains [`Session::poll_output`].
 
 mod acks;
+mod backoff;
 mod config;
 mod engine;
 mod heartbeat;
@@ -19,6 +20,7 @@ mod transport;
 mod violation;
 pub mod websocket;
 
+pub use backoff::{Backoff, Delays};
 pub use config::Config;
 pub use engine::{Opening, Output, Session};
 pub use heartbeat::{Beat, Heartbeat, Timing};

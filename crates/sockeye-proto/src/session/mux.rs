@@ -14,6 +14,9 @@ use crate::wire::{
     payload::Payload,
 };
 
+/// The key of no member: no ack is waited for by it.
+const NOBODY: u32 = u32::MAX;
+
 /// The Socket.IO layer of one session.
 #[derive(Debug)]
 pub(super) struct Mux<A> {
@@ -369,7 +372,11 @@ impl<A> Mux<A> {
     /// Whom an event or ack is for, and whether it is ignored.
     fn member(&self, now: Instant, kind: Kind, namespace: &str) -> Result<(u32, bool), Violation> {
         let not_joined = || Violation::NotJoined { kind, namespace: namespace.to_owned() };
-        let member = &self.members[self.position(namespace).ok_or_else(not_joined)?];
+        let Some(index) = self.position(namespace) else {
+            // Servers may send to whom they please. The owner says that nobody listens; official clients say nothing.
+            return if self.role == Role::Client { Ok((NOBODY, false)) } else { Err(not_joined()) };
+        };
+        let member = &self.members[index];
         match member.state {
             State::Joined => Ok((member.key, false)),
             State::Left { until } if now < until => Ok((member.key, true)),
@@ -382,17 +389,18 @@ impl<A> Mux<A> {
     /// A packet with all its attachments; `None` if nobody is there for it any more.
     fn assembled<'m>(&mut self, packet: Assembled) -> Option<Received<'m, A>> {
         let Assembled { namespace, id, name, payload } = packet;
-        let member = &self.members[self.position(&namespace)?];
-        if member.state != State::Joined {
-            return None; // this side left while the attachments were on their way
-        }
+        let key = match self.position(&namespace).map(|index| &self.members[index]) {
+            Some(member) if member.state == State::Joined => member.key,
+            None if self.role == Role::Client => NOBODY,
+            _ => return None, // this side left while the attachments were on their way
+        };
         match name {
             Some(name) => {
                 let (namespace, name) = (Cow::Owned(namespace), Cow::Owned(name));
                 Some(Received::Event { namespace, name, id, payload })
             }
             None => {
-                let token = self.acks.take(member.key, id?)?;
+                let token = self.acks.take(key, id?)?;
                 Some(Received::Ack { token, payload })
             }
         }
@@ -421,6 +429,24 @@ fn auth_payload(data: Option<&str>, config: &Config) -> Result<Payload<'static>,
         return Err(Violation::AuthNotObject);
     }
     Ok(Payload::ack(&format!("[{auth}]"), &config.packets)?.into_owned())
+}
+
+/// The name of a namespace as a client of version 3 sends it: the fields of the auth payload are a query behind it.
+pub(super) fn with_query(namespace: &str, auth: &str) -> String {
+    let fields: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(auth).unwrap_or_default();
+    if fields.is_empty() {
+        return namespace.to_owned();
+    }
+    let name = format!("{namespace}?");
+    let begin = name.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(name, begin);
+    for (name, value) in &fields {
+        // Texts as they are, what else there is as JSON.
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        query.append_pair(name, &text);
+    }
+    query.finish()
 }
 
 /// In version 3 a query behind the namespace takes the place of the auth payload: its fields as a JSON object of texts;

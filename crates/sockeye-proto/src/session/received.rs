@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::wire::payload::Payload;
+use crate::wire::{engine::Handshake, payload::Payload};
 
 /// One thing for the layer above to act on. Borrows from the message it came in.
 ///
@@ -10,7 +10,10 @@ use crate::wire::payload::Payload;
 #[derive(Debug)]
 pub enum Received<'m, A> {
     /// The server opened the Engine.IO session (client only).
-    Opened,
+    Opened {
+        /// What it announced. Boxed, since it comes once.
+        handshake: Box<Handshake>,
+    },
     /// The peer asks to join; answer with [`Session::accept`](super::Session::accept) or
     /// [`Session::refuse`](super::Session::refuse) (server only).
     Connect {

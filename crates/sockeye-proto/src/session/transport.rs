@@ -1,4 +1,4 @@
-//! The transport that a server's session is on, and what HTTP requests and a second transport may do to it.
+//! The transport that a session is on, and what HTTP requests and a second transport may do to it.
 
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,10 @@ pub enum Refused {
 /// What to do after a message of the WebSocket that is being probed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Probe {
-    /// Answer `3probe` through it.
+    /// Answer `3probe` through it (server only).
     Answer,
+    /// Send no further request; [`Session::upgrade`](super::Session::upgrade) says when it can take over (client only).
+    Pause,
     /// The session has moved to it: what is to be sent leaves there.
     Upgraded,
     /// It is of no use: close it. The session stays on polling.
@@ -94,11 +96,30 @@ impl Polling {
         !std::mem::replace(&mut self.post, true)
     }
 
+    /// Whether a client has to send a GET.
+    pub(super) fn may_get(&self) -> bool {
+        !self.get && !self.is_probed()
+    }
+
+    /// Whether a client may send a POST.
+    pub(super) fn may_post(&self) -> bool {
+        !self.post && !self.is_probed()
+    }
+
+    /// Whether a client may go over to the WebSocket.
+    pub(super) fn may_upgrade(&self) -> bool {
+        !self.get && !self.post && self.is_probed()
+    }
+
+    fn is_probed(&self) -> bool {
+        matches!(self.state, State::Probed { .. })
+    }
+
     /// The waiting GET was answered.
     pub(super) fn get_answered(&mut self, now: Instant) {
         self.get = false;
-        if let State::Probed { noop_from, .. } = &mut self.state {
-            *noop_from = now + NOOP_PAUSE;
+        if let State::Probed { until, noop_from } = &mut self.state {
+            *noop_from = (now + NOOP_PAUSE).min(*until);
         }
     }
 
@@ -131,6 +152,20 @@ impl Polling {
             }
             // With a POST under way nobody could say which came first, what it brings or what the WebSocket does.
             (State::Probed { .. }, "5") if !self.post => Probe::Upgraded,
+            _ => {
+                self.probe_failed();
+                Probe::Failed
+            }
+        }
+    }
+
+    /// As [`Self::receive_probe`], for a client.
+    pub(super) fn receive_probe_answer(&mut self, message: &str) -> Probe {
+        match (self.state, message) {
+            (State::Probing { until }, "3probe") => {
+                self.state = State::Probed { until, noop_from: until }; // it gets noops, and gives none
+                Probe::Pause
+            }
             _ => {
                 self.probe_failed();
                 Probe::Failed

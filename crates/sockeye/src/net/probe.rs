@@ -119,7 +119,7 @@ impl Probe {
                     *early = input.remaining().to_vec();
                     return Probed::Upgraded;
                 }
-                session::Probe::Failed => return Probed::Failed,
+                session::Probe::Failed | session::Probe::Pause => return Probed::Failed,
             }
         }
     }

@@ -104,7 +104,7 @@ impl Upper for Dispatcher {
                 }
             }
             // A server's machine never says these.
-            Received::Opened | Received::Connected { .. } | Received::Refused { .. } => {}
+            Received::Opened { .. } | Received::Connected { .. } | Received::Refused { .. } => {}
         }
     }
 

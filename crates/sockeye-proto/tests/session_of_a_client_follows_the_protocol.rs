@@ -1,0 +1,183 @@
+//! What a client's session does with what servers send, and when it may send requests of its own.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sockeye_proto::{
+    session::{Config, Output, Probe, Reason, Received, Session, Transport},
+    wire::{encoding::Encoding, engine::Version},
+};
+
+const OPEN: &str =
+    r#"0{"sid":"a1","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000}"#;
+
+/// An opened session, and the time.
+fn client(version: Version, on_polling: bool) -> (Session<u64>, Instant) {
+    let now = Instant::now();
+    let encoding = Encoding { version, ..Encoding::default() };
+    let mut session = Session::client(now, Arc::new(Config::default()), encoding, on_polling);
+    match session.receive_text(now, OPEN) {
+        Ok(Some(Received::Opened { handshake })) => assert_eq!(handshake.sid, "a1"),
+        other => panic!("{other:?}"),
+    }
+    (session, now)
+}
+
+/// The texts that it wants to send.
+fn sent(session: &mut Session<u64>) -> Vec<String> {
+    std::iter::from_fn(|| session.poll_output())
+        .filter_map(|output| match output {
+            Output::Send(packet) => Some(packet.text().to_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[track_caller]
+fn connected(received: Option<Received<'_, u64>>) -> String {
+    match received {
+        Some(Received::Connected { namespace, .. }) => namespace.into_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_get_and_one_post_are_under_way_at_most() {
+    let (mut session, now) = client(Version::V4, true);
+    assert!(session.may_get() && session.may_post());
+    session.get(now).unwrap();
+    session.post().unwrap();
+    assert!(!session.may_get() && !session.may_post());
+    session.get_answered(now);
+    assert!(session.may_get() && !session.may_post());
+    session.post_done();
+    assert!(session.may_post());
+}
+
+#[test]
+fn on_websocket_there_are_no_requests() {
+    let (session, _) = client(Version::V4, false);
+    assert!(!session.may_get() && !session.may_post());
+    assert_eq!(session.transport(), Transport::WebSocket);
+}
+
+#[test]
+fn it_moves_once_no_request_is_under_way() {
+    let (mut session, now) = client(Version::V4, true);
+    session.get(now).unwrap();
+    session.post().unwrap();
+    assert!(session.probe(now));
+    assert!(!session.probe(now), "one at a time");
+    assert!(!session.upgrade(), "not answered yet");
+    assert_eq!(session.receive_probe(now, "3probe"), Probe::Pause);
+    assert!(!session.upgrade(), "requests are under way");
+    session.get_answered(now);
+    assert!(!session.may_get(), "it would wait for nothing");
+    assert!(!session.upgrade(), "a request is under way");
+    session.post_done();
+    assert!(!session.may_post(), "it would overtake what the WebSocket carries");
+    assert!(session.upgrade());
+    assert_eq!(session.transport(), Transport::WebSocket);
+}
+
+#[test]
+fn a_probe_that_fails_leaves_it_on_polling() {
+    type Fail = fn(&mut Session<u64>, Instant);
+    let late: Fail = |session, now| session.handle_timeout(now + Duration::from_secs(10)).unwrap();
+    let wrong: Fail = |session, now| {
+        assert_eq!(session.receive_probe(now, "3"), Probe::Failed);
+    };
+    let ended: Fail = |session, _| session.probe_lost();
+    for answered in [false, true] {
+        for fail in [late, wrong, ended] {
+            let (mut session, now) = client(Version::V4, true);
+            assert!(session.probe(now));
+            if answered {
+                assert_eq!(session.receive_probe(now, "3probe"), Probe::Pause);
+            }
+            fail(&mut session, now);
+            assert_eq!(session.transport(), Transport::Polling);
+            assert!(session.may_get() && session.may_post() && !session.upgrade());
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_lost_ends_it() {
+    for lose in [Session::get_lost, Session::post_lost] {
+        let (mut session, now) = client(Version::V4, true);
+        session.get(now).unwrap();
+        session.post().unwrap();
+        lose(&mut session);
+        assert_eq!(session.closed(), Some(Reason::TransportError));
+        assert!(!session.may_get());
+    }
+}
+
+#[test]
+fn one_that_is_closed_may_still_tell_the_server() {
+    let (mut session, _) = client(Version::V4, true);
+    session.close(Reason::ClientDisconnect);
+    assert!(session.may_post() && session.post().is_ok());
+    assert!(!session.may_get());
+}
+
+#[test]
+fn what_comes_for_a_namespace_that_it_is_not_in_is_passed_on() {
+    let (mut session, now) = client(Version::V4, false);
+    let received = session.receive_text(now, r#"42/news,["extra"]"#).unwrap();
+    assert!(matches!(received, Some(Received::Event { namespace, .. }) if namespace == "/news"));
+    let received =
+        session.receive_text(now, r#"451-/news,["photo",{"_placeholder":true,"num":0}]"#);
+    assert!(received.unwrap().is_none());
+    let received = session.receive_binary(now, &[1]).unwrap();
+    assert!(matches!(received, Some(Received::Event { name, .. }) if name == "photo"));
+    assert!(session.receive_text(now, "43/news,7[]").unwrap().is_none(), "nobody waits for it");
+    assert!(!session.is_closed());
+}
+
+#[test]
+fn it_is_not_closed_for_joining_late() {
+    let (mut session, now) = client(Version::V4, false);
+    for ping in 1..10 {
+        let now = now + Duration::from_secs(20 * ping);
+        session.handle_timeout(now).unwrap();
+        session.receive_text(now, "2").unwrap();
+    }
+    assert!(!session.is_closed());
+    assert!(session.connect("/late", ""));
+}
+
+#[test]
+fn in_version_3_it_is_in_the_root_unasked() {
+    let (mut session, now) = client(Version::V3, false);
+    assert!(!session.connect("/", ""), "nothing to ask for");
+    assert!(sent(&mut session).is_empty());
+    assert_eq!(connected(session.receive_text(now, "40").unwrap()), "/");
+    assert!(session.receive_text(now, r#"42["welcome"]"#).unwrap().is_some());
+}
+
+#[test]
+fn in_version_3_the_auth_payload_is_a_query() {
+    #[track_caller]
+    fn check(auth: &str, expect: &str) {
+        let (mut session, now) = client(Version::V3, false);
+        assert!(session.connect("/imchat", auth));
+        assert_eq!(sent(&mut session), [expect]);
+        assert_eq!(connected(session.receive_text(now, "40/imchat").unwrap()), "/imchat");
+    }
+    check("", "40/imchat,");
+    check("{}", "40/imchat,");
+    check(r#"{"token":"a b&c","n":7}"#, "40/imchat?n=7&token=a+b%26c,");
+}
+
+#[test]
+fn in_version_3_it_pings() {
+    let (mut session, now) = client(Version::V3, false);
+    session.handle_timeout(now + Duration::from_secs(25)).unwrap();
+    assert_eq!(sent(&mut session), ["2"]);
+    session.handle_timeout(now + Duration::from_secs(45)).unwrap();
+    assert_eq!(session.closed(), Some(Reason::PingTimeout));
+}
