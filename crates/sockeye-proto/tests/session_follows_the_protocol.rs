@@ -182,6 +182,9 @@ fn what_cannot_be_read_ends_the_session() {
     refused(r#"4599999-["a"]"#, Reason::ForcedClose);
     refused(r#"4599999999999999999999-["a"]"#, Reason::ForcedClose);
     refused(r#"451e1-["a"]"#, Reason::ForcedClose);
+    // JSON has to escape it; a body of polling would be parted there.
+    refused("42[\"a\",\"b\u{1E}c\"]", Reason::ForcedClose);
+    refused("42[\"a\u{1E}b\"]", Reason::ForcedClose);
 }
 
 #[test]
@@ -203,6 +206,17 @@ fn what_looks_odd_but_is_legal_is_accepted() {
     accepted(r#"40/admin,{"token":1}"#, r#"connect /admin {"token":1}"#);
     accepted("40/admin?token=x,", "connect /admin?token=x {}"); // version 4 keeps it literally
     accepted("40/custom,1", "connect /custom {}"); // the reference reads it as an id
+}
+
+#[test]
+fn a_namespace_is_joined_and_left_with_its_comma_or_without() {
+    for (connect, disconnect) in [("40/a", "41/a"), ("40/a,", "41/a,"), ("40/a", "41/a,")] {
+        let mut server = Server::joined(&["/"]);
+        assert_eq!(server.receive(connect).as_deref(), Ok("connect /a {}"));
+        assert!(server.session.accept("/a", "{}"));
+        assert_eq!(server.receive(disconnect).as_deref(), Ok("disconnect /a"));
+        assert_eq!(server.receive(r#"42["a"]"#).as_deref(), Ok("event / a None  +0"));
+    }
 }
 
 #[test]
