@@ -5,9 +5,10 @@ mod common;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::{
     Notes, Read, Requests,
-    http::{Http, ask, ask_with},
+    http::{Answer, Http, ask, ask_with},
     polling::Polling,
     serve_app, until,
 };
@@ -61,6 +62,11 @@ async fn scene(change: impl FnOnce(Builder) -> Builder) -> Scene {
         .on("blink", async |socket: Socket, State(notes): State<Notes>| {
             notes.add(socket.emit_volatile("blinked", ()).is_ok().to_string());
         })
+        .on("blink-twice", async |socket: Socket, State(notes): State<Notes>| {
+            let emit = |number: u8| socket.emit_volatile("blinked", number).is_ok();
+            notes.add(format!("{} {}", emit(1), emit(2)));
+        })
+        .on("separate", async |socket: Socket| drop(socket.emit("said", "a\u{1E}b")))
         .on("close", async |socket: Socket| socket.close());
     let server = change(Server::builder().state(notes).namespace("/", namespace)).build().unwrap();
     let (url, requests) = Requests::serve(&server).await;
@@ -137,6 +143,9 @@ async fn a_separator_inside_a_text_is_no_separator() {
     let mut session = Polling::join(&url).await;
     session.post(r#"42["say","a\u001eb"]"#).await;
     assert_eq!(session.get().await.text(), r#"42["said","a\u001eb"]"#);
+    // Nor in a text of the application's.
+    session.post(r#"42["separate"]"#).await;
+    assert_eq!(session.get().await.text(), r#"42["said","a\u001eb"]"#);
 }
 
 #[tokio::test]
@@ -151,6 +160,25 @@ async fn as_many_packets_as_fit_go_in_one_post() {
 }
 
 #[tokio::test]
+async fn an_answer_carries_sixteen_packets_and_the_next_the_rest() {
+    let Scene { server, url, .. } = scene(|builder| builder).await;
+    let mut session = Polling::join(&url).await;
+    let packets = |answer: &Answer| answer.text().split('\u{1E}').count();
+    for number in 0..20 {
+        server.of("/").emit("said", number).unwrap();
+    }
+    assert_eq!([packets(&session.get().await), packets(&session.get().await)], [16, 4]);
+    // Attachments count, and stay with their packet.
+    let file = Bytes::from_static(b"x");
+    for _ in 0..6 {
+        server.of("/").emit("said", (&file, &file)).unwrap();
+    }
+    assert_eq!([packets(&session.get().await), packets(&session.get().await)], [15, 3]);
+    server.of("/").emit("said", (vec![&file; 20],)).unwrap();
+    assert_eq!(packets(&session.get().await), 21);
+}
+
+#[tokio::test]
 async fn volatile_packets_go_out_only_to_a_get_that_waits() {
     let Scene { url, mut read, requests, .. } = scene(|builder| builder).await;
     let mut session = Polling::join(&url).await;
@@ -160,6 +188,11 @@ async fn volatile_packets_go_out_only_to_a_get_that_waits() {
     session.post(r#"42["blink"]"#).await;
     assert_eq!(read.next().await, "true");
     assert_eq!(session.get.read().await.text(), r#"42["blinked"]"#);
+    // The GET that waits has room for one.
+    requests.arrived(session.begin_get()).await;
+    session.post(r#"42["blink-twice"]"#).await;
+    assert_eq!(read.next().await, "true false");
+    assert_eq!(session.get.read().await.text(), r#"42["blinked",1]"#);
 }
 
 #[tokio::test]
@@ -360,6 +393,36 @@ async fn answers_are_not_to_be_stored_and_of_the_types_that_browsers_bear() {
         let line = "GET /socket.io/?EIO=4&transport=polling";
         let answer = ask(&url, line, &format!("user-agent: {agent}\r\n")).await;
         assert_eq!(answer.header("x-xss-protection"), "0", "{agent}");
+    }
+}
+
+#[tokio::test]
+async fn answers_have_these_headers_and_no_others() {
+    let Scene { url, .. } = scene(|builder| builder).await;
+    let mut session = Polling::open(&url).await;
+    let posted = session.post("40").await;
+    let got = session.get().await;
+    let refused = ask(&url, "GET /socket.io/?EIO=4&transport=x", "").await;
+    for (answer, content_type) in [
+        (&session.opening, "text/plain; charset=UTF-8"),
+        (&got, "text/plain; charset=UTF-8"),
+        (&posted, "text/html"),
+        (&refused, "application/json"),
+    ] {
+        let mut headers: Vec<_> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != "date")
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        headers.sort_unstable();
+        let length = answer.body.len();
+        let expect = [
+            "cache-control: no-store".to_owned(),
+            format!("content-length: {length}"),
+            format!("content-type: {content_type}"),
+        ];
+        assert_eq!(headers, expect);
     }
 }
 

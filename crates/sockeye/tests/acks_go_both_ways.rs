@@ -171,6 +171,25 @@ async fn the_server_asks_while_the_client_waits_for_its_own_answer() {
 }
 
 #[tokio::test]
+async fn the_servers_acks_are_counted_in_each_namespace_from_0() {
+    let (root, other) = (Namespace::new(), Namespace::new());
+    let builder = Server::builder().namespace("/", root).namespace("/other", other);
+    let server = builder.build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    client.join("/other", ()).await.unwrap();
+    for (namespace, id) in [("/", 0), ("/", 1), ("/other", 0), ("/", 2), ("/other", 1)] {
+        let socket = server.of(namespace).sockets().remove(0);
+        let call = tokio::spawn(async move {
+            socket.call("asked", ()).timeout::<u64>(Duration::from_secs(10)).await
+        });
+        let asked = client.event().await.unwrap();
+        assert_eq!((asked.namespace.as_str(), asked.id), (namespace, Some(id)));
+        client.ack(&asked, &id).await.unwrap();
+        assert_eq!(call.await.unwrap().unwrap(), id);
+    }
+}
+
+#[tokio::test]
 async fn a_call_ends_at_its_deadline_and_a_late_ack_is_ignored() {
     let mut client = Client::connect(&serve(&server()).await, "/", ()).await.unwrap();
     let token = client.begin_call("ask-me-in-vain", &()).await.unwrap();

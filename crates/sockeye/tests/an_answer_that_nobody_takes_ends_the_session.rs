@@ -3,13 +3,16 @@
 
 mod common;
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use common::{Notes, Read, polling::sid_of, until};
+use common::{Notes, Read, polling::sid_of, serve, until};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Empty, Full};
 use sockeye::{
     event::{RawArgs, State},
     server::{Body, Namespace, Reason, Server, Service, Socket},
+    ws,
 };
 use tower::Service as _;
 
@@ -69,6 +72,25 @@ async fn dropped_its_packets_are_lost_and_so_is_the_session() {
 }
 
 #[tokio::test]
+async fn dropped_with_a_noop_alone_it_costs_the_session_nothing() {
+    let (server, mut service, path, mut read) = scene().await;
+    let waiting = tokio::spawn({
+        let (path, mut service) = (path.clone(), service.clone());
+        async move { get(&mut service, &path).await }
+    });
+    let url = serve(&server).await.replace("http", "ws");
+    let mut websocket = ws::connect(url + &path.replace("=polling", "=websocket")).await.unwrap();
+    websocket.send("2probe").await.unwrap();
+    // It lets the GET go, with an answer that has nothing to lose.
+    drop(waiting.await.unwrap());
+    assert_eq!(websocket.recv().await.unwrap(), Some("3probe".into()));
+    drop(websocket);
+    assert_eq!(post(&mut service, &path, r#"42["say"]"#).await, "ok");
+    assert!(text(get(&mut service, &path).await).await.ends_with(r#"42["said"]"#));
+    assert_eq!((server.sessions(), read.rest().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn a_get_that_is_dropped_while_it_waits_ends_the_session() {
     let (server, mut service, path, mut read) = scene().await;
     let waiting = tokio::spawn({
@@ -81,4 +103,19 @@ async fn a_get_that_is_dropped_while_it_waits_ends_the_session() {
     assert_eq!(read.next().await, "transport error");
     until(|| server.sessions() == 0).await;
     assert!(text(get(&mut service, &path).await).await.contains("Session ID unknown"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_the_server_closed_waits_half_a_minute_for_a_get() {
+    let seconds = Duration::from_secs;
+    for (asks_after, expect) in [(29, r#"1"#), (31, r#"{"code":1,"message":"Session ID unknown"}"#)]
+    {
+        let (server, mut service, path, mut read) = scene().await;
+        server.of("/").close();
+        assert_eq!(read.next().await, "server namespace disconnect");
+        assert_eq!(text(get(&mut service, &path).await).await, "41");
+        tokio::time::sleep(seconds(asks_after)).await;
+        assert_eq!(text(get(&mut service, &path).await).await, expect, "{asks_after} s");
+        until(|| server.sessions() == 0).await;
+    }
 }

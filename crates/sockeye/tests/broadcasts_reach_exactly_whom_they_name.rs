@@ -186,3 +186,20 @@ async fn volatile_packets_are_dropped_where_others_wait_and_handles_follow_the_r
     assert!(socket.emit_volatile("said", ()).unwrap().written().await);
     assert_eq!(reached(&server, &mut clients).await, "aab");
 }
+
+#[tokio::test]
+async fn a_volatile_packet_goes_with_its_attachments_or_not_at_all() {
+    let server = server();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    let socket = server.of("/").sockets().remove(0);
+    let files = (Bytes::from_static(b"one"), Bytes::new());
+    assert!(socket.emit_volatile("whole", &files).unwrap().written().await);
+    socket.emit("first", ()).unwrap();
+    assert!(matches!(socket.emit_volatile("never", &files), Err(EmitError::Busy)));
+    socket.emit("last", ()).unwrap();
+    let whole = client.event().await.unwrap();
+    assert_eq!((whole.name.as_str(), whole.payload.attachments().len()), ("whole", 2));
+    // An attachment without its packet would have ended the client's session.
+    assert_eq!(client.event().await.unwrap().name, "first");
+    assert_eq!(client.event().await.unwrap().name, "last");
+}

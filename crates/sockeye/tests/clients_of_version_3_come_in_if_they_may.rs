@@ -3,15 +3,18 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{
     http::{Answer, ask, ask_with},
     polling::sid_of,
     serve, until,
 };
 use sockeye::{
-    event::RawArgs,
+    event::{RawArgs, Refusal, State},
     server::{Namespace, Server, Socket},
 };
+use tokio::sync::Semaphore;
 
 const UPGRADE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -84,6 +87,55 @@ async fn versions_are_taken_only_as_told() {
     for query in ["EIO=3&", ""] {
         let line = format!("GET /socket.io/?{query}transport=polling");
         assert_eq!(ask(&url, &line, "").await.brief(), unsupported, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_answer_lets_into_root_unless_the_application_still_thinks() {
+    for waits in [false, true] {
+        let gate = Arc::new(Semaphore::new(usize::from(!waits)));
+        let connect =
+            async |State(gate): State<Arc<Semaphore>>| gate.acquire().await.unwrap().forget();
+        let builder = Server::builder().state(Arc::clone(&gate)).engine_v3(true);
+        let server = builder.namespace("/", Namespace::new().on_connect(connect)).build().unwrap();
+        let url = serve(&server).await;
+        let line = "GET /socket.io/?EIO=3&transport=polling";
+        let opened = ask(&url, line, "").await;
+        let heard = packets(opened.text());
+        assert!(heard[0].starts_with(r#"0{"sid":""#), "{opened:?}");
+        if waits {
+            assert_eq!(heard.len(), 1, "{opened:?}");
+            gate.add_permits(1);
+            let path = format!("/socket.io/?EIO=3&transport=polling&sid={}", sid_of(opened.text()));
+            assert_eq!(get(&url, &path).await.text(), "2:40");
+        } else {
+            assert_eq!(heard[1..], ["40"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_no_is_its_data_or_its_text_alone() {
+    let text = async || Err::<(), _>(Refusal::new("buy a \"ticket\" first"));
+    let data = async || Err::<(), _>(Refusal::new("no").data(&["ticket"]));
+    let server = Server::builder()
+        .namespace("/", Namespace::new())
+        .namespace("/text", Namespace::new().on_connect(text))
+        .namespace("/data", Namespace::new().on_connect(data))
+        .engine_v3(true)
+        .build()
+        .unwrap();
+    let url = serve(&server).await;
+    let path = open(&url, "EIO=3&transport=polling").await;
+    for (namespace, error) in [
+        ("/text", r#"44/text,"buy a \"ticket\" first""#),
+        ("/data", r#"44/data,["ticket"]"#),
+        ("/random", r#"44/random,{"message":"Invalid namespace"}"#),
+    ] {
+        let connect = format!("40{namespace}");
+        let body = format!("{}:{connect}", connect.len());
+        assert_eq!(post(&url, &path, "text/plain", body.as_bytes()).await.brief(), (200, "ok"));
+        assert_eq!(packets(get(&url, &path).await.text()), [error]);
     }
 }
 

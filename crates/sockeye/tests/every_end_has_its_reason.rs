@@ -9,6 +9,7 @@ use common::{Notes, Read, pass, serve, until};
 use sockeye::{
     event::{Args, Refusal, State},
     server::{Builder, Namespace, Reason, Server, Socket},
+    ws,
 };
 use sockeye_proto::wire::ws::Message;
 use sockeye_testkit::{Heard, client::Client};
@@ -119,6 +120,68 @@ async fn the_client_breaks_the_protocol() {
         assert_eq!(client.close_frame().map(|(code, _)| code), Some(code), "{message:?}");
         assert_eq!(read.next().await, format!("/ {reason}"), "{message:?}");
     }
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn the_client_breaks_the_rules_of_websocket() {
+    let (server, url, mut read) = scene(|builder| builder).await;
+    for (what, bytes, code) in [
+        ("text that is not UTF-8", &b"\x81\x82\0\0\0\x004\xff"[..], 1007),
+        ("a frame without a mask", b"\x81\x013", 1002),
+        ("a reserved bit", b"\xc1\x81\0\0\0\x003", 1002),
+        ("a continuation of nothing", b"\x80\x81\0\0\0\x003", 1002),
+        ("an opcode that nobody uses", b"\x83\x81\0\0\0\x003", 1002),
+    ] {
+        let mut client = Client::connect(&url, "/", ()).await.unwrap();
+        client.send_bytes(bytes).await.unwrap();
+        client.closed().await.unwrap();
+        assert_eq!(client.close_frame().map(|(code, _)| code), Some(code), "{what}");
+        assert_eq!(read.next().await, "/ transport error", "{what}");
+    }
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn the_limit_of_a_message_counts_bytes() {
+    let (server, url, mut read) = scene(|builder| builder.max_payload_bytes(1_000)).await;
+    let message = |bytes: usize| {
+        let text = "€".repeat((bytes - 8) / 3);
+        format!(r#"42["{text}{}"]"#, "x".repeat(bytes - 6 - text.len()))
+    };
+    let mut client = Client::connect(&url, "/", ()).await.unwrap();
+    assert_eq!(message(1_000).len(), 1_000);
+    client.send_text(&message(1_000)).await.unwrap();
+    client.leave().await.unwrap();
+    assert_eq!(
+        read.next().await,
+        "/ client namespace disconnect",
+        "it was heard, and what follows"
+    );
+    client.join("/", ()).await.unwrap();
+    client.send_text(&message(1_001)).await.unwrap();
+    client.closed().await.unwrap();
+    assert_eq!(client.close_frame().map(|(code, _)| code), Some(1009));
+    assert_eq!(read.next().await, "/ transport error");
+    gone(&server).await;
+}
+
+#[tokio::test]
+async fn the_server_ends_the_websocket_without_the_close_packet() {
+    let (server, url, _read) = scene(|builder| builder).await;
+    let address = url.trim_start_matches("http://");
+    let open = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
+    let mut websocket = ws::connect(open).await.unwrap();
+    for packet in ["40", "40/b", r#"42["end",true]"#] {
+        websocket.send(packet).await.unwrap();
+    }
+    let mut heard = Vec::new();
+    while let Some(ws::Message::Text(text)) = websocket.recv().await.unwrap() {
+        heard.push(text[..text.len().min(5)].to_owned());
+    }
+    // The clients of both sockets hear that it was on purpose, and then that it is over.
+    assert_eq!(heard, [r#"0{"si"#, r#"40{"s"#, "40/b,", "41", "41/b,"]);
+    drop(websocket);
     gone(&server).await;
 }
 

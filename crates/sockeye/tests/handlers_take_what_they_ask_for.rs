@@ -4,12 +4,14 @@
 mod common;
 
 use axum::Router;
+use bytes::Bytes;
 use common::serve;
 use sockeye::{
     event::{Ack, EventName, RawArgs, Refusal},
     server::{Auth, Namespace, Server, Socket},
     ws::{self, WebSocket},
 };
+use sockeye_proto::wire::packet::Limits;
 use sockeye_testkit::client::Client;
 use tokio::net::TcpListener;
 
@@ -35,6 +37,22 @@ async fn a_number_is_a_name_too() {
     let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
     client.send_text("42[7]").await.unwrap();
     assert_eq!(client.event().await.unwrap().name, "seven");
+}
+
+#[tokio::test]
+async fn the_application_says_how_many_attachments_a_packet_may_have() {
+    let count = async |args: RawArgs| Ack(args.len());
+    let limits = Limits { max_attachments: 20, ..Limits::default() };
+    for (limits, taken, refused) in [(Limits::default(), 10, 11), (limits, 20, 21)] {
+        let builder = Server::builder().packet_limits(limits);
+        let server = builder.namespace("/", Namespace::new().on("count", count)).build().unwrap();
+        let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+        let files = vec![Bytes::from_static(b"x"); taken];
+        assert_eq!(client.call::<usize>("count", &(files,)).await.unwrap(), 1);
+        client.send_text(&format!(r#"45{refused}-["count"]"#)).await.unwrap();
+        client.closed().await.unwrap();
+        assert_eq!(client.close_frame().map(|(code, _)| code), Some(1002));
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod common;
 
 use std::{collections::HashMap, time::Duration};
 
+use bytes::Bytes;
 use common::serve;
 use sockeye::{
     event::{Ack, Args, Refusal},
@@ -96,4 +97,54 @@ async fn everything_arrives_once_and_in_order() {
     }
     common::until(|| server.sessions() == 0).await;
     assert_eq!(server.count("/", None), 0);
+}
+
+/// Emits so many packets with attachments, by any way there is; each says how many volatile ones were taken.
+async fn send_files(socket: Socket, sender: usize) -> usize {
+    let file = Bytes::from(vec![sender as u8; 100 + sender]);
+    let mut taken = 0;
+    for number in 0..ROUNDS {
+        let args = (sender, number, &file, [&file, &file]);
+        match number % 3 {
+            0 => drop(socket.emit("file", args).unwrap()),
+            1 => taken += usize::from(socket.emit_volatile("file", args).is_ok()),
+            _ => drop(socket.emit("text", (sender, number)).unwrap()),
+        }
+        tokio::task::yield_now().await;
+    }
+    taken
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn attachments_follow_their_packet_whoever_else_emits() {
+    let namespace = Namespace::new;
+    let builder = Server::builder().namespace("/", namespace()).namespace("/b", namespace());
+    // A heartbeat may come in between; it is no packet of Socket.IO.
+    let server = builder.ping_interval(Duration::from_millis(20)).build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    client.join("/b", ()).await.unwrap();
+    let senders: Vec<_> = (0..8)
+        .map(|sender| {
+            let namespace = if sender % 2 == 0 { "/" } else { "/b" };
+            let socket = server.of(namespace).sockets().remove(0);
+            tokio::spawn(send_files(socket, sender))
+        })
+        .collect();
+    let mut due = 0;
+    for sender in senders {
+        due += 2 * ROUNDS / 3 + sender.await.unwrap();
+    }
+    for _ in 0..due {
+        // The client ends its session if anything comes between a packet and its attachments.
+        let event = client.event().await.unwrap();
+        if event.name == "text" {
+            continue;
+        }
+        let (sender, _, first, rest): (usize, usize, Bytes, [Bytes; 2]) =
+            event.payload.deserialize().unwrap();
+        assert_eq!(event.namespace, if sender % 2 == 0 { "/" } else { "/b" });
+        for file in [&first, &rest[0], &rest[1]] {
+            assert_eq!(file, &vec![sender as u8; 100 + sender]);
+        }
+    }
 }

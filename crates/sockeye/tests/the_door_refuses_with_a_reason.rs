@@ -105,7 +105,7 @@ async fn of_several_errors_the_first_in_the_reference_s_order_is_told() {
         (format!("GET /socket.io/?EIO=4&transport=websocket&sid={known}"), "", 3),
         // the method, before the version
         ("POST /socket.io/?EIO=1&transport=websocket".to_owned(), "", 2),
-        // the version, before there is an upgrade
+        // the version, before there is an upgrade; the reference looks at it behind everything else
         ("GET /socket.io/?EIO=1&transport=websocket".to_owned(), "", 5),
         ("GET /socket.io/?EIO=4&transport=websocket".to_owned(), "", 3),
     ] {
