@@ -1,4 +1,4 @@
-//! `cargo xtask features`: what Sockeye can do, each claim held by tests that ran.
+//! `cargo xtask features`: what Sockeye can do and how it keeps to the protocol, each claim held by tests that ran.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,28 +11,84 @@ use crate::place;
 use crate::run::{capture, command};
 use crate::test::OURS;
 
-const TABLE: &str = "interop/features.toml";
-const PAGE: &str = "docs/features.md";
+/// Where each row that `differs` is explained.
+const DEVIATIONS: &str = "docs/deviations.md";
 
-/// The whole table.
+/// A kind of claims: where they stand, the page that is made of them, and what each state asks of a row.
+struct Table {
+    source: &'static str,
+    page: &'static str,
+    title: &'static str,
+    /// What one row is.
+    column: &'static str,
+    /// What the page begins with, before the counts.
+    opening: &'static str,
+    /// What the page says of its tests, behind the counts.
+    held: &'static str,
+    states: [(State, Needs, &'static str); 3],
+}
+
+const TABLES: [Table; 2] = [FEATURES, PROTOCOL];
+
+const FEATURES: Table = Table {
+    source: "interop/features.toml",
+    page: "docs/features.md",
+    title: "Features",
+    column: "feature",
+    opening: "",
+    held: "Each that works is held by tests",
+    states: [
+        (State::Works, Needs::Tests, "work"),
+        (State::Planned, Needs::Nothing, "are planned"),
+        (State::No, Needs::Note, "are not for us"),
+    ],
+};
+
+const PROTOCOL: Table = Table {
+    source: "interop/protocol.toml",
+    page: "docs/protocol.md",
+    title: "Protocol",
+    column: "rule",
+    opening: "What a server can get wrong, and its clients or attackers find out. Of these rules ",
+    held: "Each but the planned ones is held by tests",
+    states: [
+        (State::Works, Needs::Tests, "are kept"),
+        (State::Differs, Needs::Deviation, "are kept in a way of our own"),
+        (State::Planned, Needs::Note, "are planned"),
+    ],
+};
+
+/// What a row must have besides tests that ran.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Needs {
+    Nothing,
+    /// A note that says why.
+    Note,
+    /// One test at least.
+    Tests,
+    /// One test at least, and a note that is the name of a row in [`DEVIATIONS`].
+    Deviation,
+}
+
+/// All that a file claims.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Features {
+struct Claims {
     group: Vec<Group>,
 }
 
-/// Features of one kind.
+/// Claims of one kind.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Group {
     title: String,
-    rows: Vec<Feature>,
+    rows: Vec<Claim>,
 }
 
 /// One promise, kept or not.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Feature {
+struct Claim {
     name: String,
     state: State,
     /// Why not, or what to know about it.
@@ -47,8 +103,20 @@ struct Feature {
 #[serde(rename_all = "lowercase")]
 enum State {
     Works,
+    Differs,
     Planned,
     No,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Differs => "differs",
+            Self::Planned => "planned",
+            Self::No => "no",
+        }
+    }
 }
 
 /// Whether the peers' tests had to run too.
@@ -61,29 +129,55 @@ pub(crate) enum Peers {
 /// How a test stands after the last run, by name.
 type Tests = BTreeMap<String, bool>;
 
-/// Checks every claim against the last run, and writes the page.
+/// What claims are compared with.
+struct Evidence {
+    /// All tests there are.
+    known: Tests,
+    /// Those of the last run.
+    ran: Tests,
+    peers: Peers,
+    /// The text of [`DEVIATIONS`].
+    deviations: String,
+}
+
+/// Checks every claim against the last run, and writes the pages.
 pub(crate) fn write() -> Outcome {
-    let page = checked(Peers::Ran)?;
-    fs::write(place::root().join(PAGE), page).context(format_args!("writing {PAGE}"))
+    for (table, page) in checked(Peers::Ran)? {
+        fs::write(place::root().join(table.page), page)
+            .context(format_args!("writing {}", table.page))?;
+    }
+    Ok(())
 }
 
-/// Checks every claim against the last run, and that the page is the table's.
+/// Checks every claim against the last run, and that the pages are the tables'.
 pub(crate) fn check(peers: Peers) -> Outcome {
-    let page = checked(peers)?;
-    if place::read(&place::root().join(PAGE))? == page {
-        return Ok(());
+    for (Table { source, page: path, .. }, page) in checked(peers)? {
+        if place::read(&place::root().join(path))? != page {
+            let text = format!("{path} is not what {source} says; run `cargo xtask features`");
+            return Err(Failure::new(text));
+        }
     }
-    Err(Failure::new(format!("{PAGE} is not what {TABLE} says; run `cargo xtask features`")))
+    Ok(())
 }
 
-fn checked(peers: Peers) -> Outcome<String> {
-    let table = place::read(&place::root().join(TABLE))?;
-    let features: Features = toml::from_str(&table).context(format_args!("reading {TABLE}"))?;
-    let findings = findings(&features, &known()?, &ran()?, peers);
-    if findings.is_empty() {
-        return Ok(page(&features));
+/// The page of each table, if no claim is wrong.
+fn checked(peers: Peers) -> Outcome<Vec<(Table, String)>> {
+    let deviations = place::read(&place::root().join(DEVIATIONS))?;
+    let evidence = Evidence { known: known()?, ran: ran()?, peers, deviations };
+    let mut pages = Vec::new();
+    let mut wrong = Vec::new();
+    for table in TABLES {
+        let source = table.source;
+        let claims = place::read(&place::root().join(source))?;
+        let claims: Claims = toml::from_str(&claims).context(format_args!("reading {source}"))?;
+        let findings = findings(&table, &claims, &evidence);
+        if !findings.is_empty() {
+            wrong.push(format!("{source} claims too much:\n{}", findings.join("\n")));
+        }
+        let page = page(&table, &claims);
+        pages.push((table, page));
     }
-    Err(Failure::new(format!("{TABLE} claims too much:\n{}", findings.join("\n"))))
+    if wrong.is_empty() { Ok(pages) } else { Err(Failure::new(wrong.join("\n"))) }
 }
 
 /// All tests there are.
@@ -129,55 +223,60 @@ fn passed(junit: &str) -> Tests {
         .collect()
 }
 
-fn findings(features: &Features, known: &Tests, ran: &Tests, peers: Peers) -> Vec<String> {
+fn findings(table: &Table, claims: &Claims, evidence: &Evidence) -> Vec<String> {
+    let Evidence { known, ran, peers, deviations } = evidence;
     let mut findings = Vec::new();
-    for feature in features.group.iter().flat_map(|group| &group.rows) {
-        let name = &feature.name;
-        match feature.state {
-            State::Works if feature.tests.is_empty() => {
-                findings.push(format!("{name:?}: works, but no test says so"));
+    for Claim { name, state, note, tests } in claims.group.iter().flat_map(|group| &group.rows) {
+        let mut find = |what: &str| findings.push(format!("{name:?}: {what}"));
+        let says = state.name();
+        match table.states.iter().find(|(known, ..)| known == state) {
+            None => find(&format!("{says} is no state of this table")),
+            Some((_, needs, _)) => {
+                if matches!(needs, Needs::Tests | Needs::Deviation) && tests.is_empty() {
+                    find(&format!("{says}, but no test says so"));
+                }
+                if *needs == Needs::Note && note.is_empty() {
+                    find(&format!("{says}, but the note does not say why"));
+                }
+                if *needs == Needs::Deviation && !deviations.contains(&format!("\n| {note} | ")) {
+                    find(&format!("{says}, but {DEVIATIONS} has no row named {note:?}"));
+                }
             }
-            State::No if feature.note.is_empty() => {
-                findings.push(format!("{name:?}: no, but the note does not say why"));
-            }
-            State::Works | State::Planned | State::No => {}
         }
-        for test in &feature.tests {
-            let may_skip = peers == Peers::Skipped && test.contains("::peer_");
+        for test in tests {
+            let may_skip = *peers == Peers::Skipped && test.contains("::peer_");
             match ran.get(test) {
                 Some(true) => {}
-                Some(false) => findings.push(format!("{name:?}: {test} failed")),
-                None if !known.contains_key(test) => {
-                    findings.push(format!("{name:?}: there is no test {test}"));
-                }
+                Some(false) => find(&format!("{test} failed")),
+                None if !known.contains_key(test) => find(&format!("there is no test {test}")),
                 None if may_skip => {}
-                None => findings.push(format!("{name:?}: {test} did not run")),
+                None => find(&format!("{test} did not run")),
             }
         }
     }
     findings
 }
 
-fn page(features: &Features) -> String {
-    let rows = || features.group.iter().flat_map(|group| &group.rows);
-    let count = |state: State| rows().filter(|feature| feature.state == state).count();
+fn page(table: &Table, claims: &Claims) -> String {
+    let Table { source, title, column, opening, held, states, .. } = table;
+    let rows = || claims.group.iter().flat_map(|group| &group.rows);
+    let counts = states.map(|(state, _, are)| {
+        let count = rows().filter(|claim| claim.state == state).count();
+        format!("{count} {are}")
+    });
+    let counts = counts.join(", ");
     let mut page = format!(
-        "# Features\n\n{} work, {} are planned, {} are not for us. Each that works is held by tests: \
-         [`{TABLE}`](../{TABLE}) names them, and `cargo xtask features` writes this page after \
-         checking that they ran.\n",
-        count(State::Works),
-        count(State::Planned),
-        count(State::No),
+        "# {title}\n\n{opening}{counts}. {held}: [`{source}`](../{source}) names them, and \
+         `cargo xtask features` writes this page after checking that they ran.\n",
     );
-    for group in &features.group {
-        _ = write!(page, "\n## {}\n\n| feature | state | note |\n|---|---|---|\n", group.title);
-        for Feature { name, state, note, .. } in &group.rows {
-            let state = match state {
-                State::Works => "works",
-                State::Planned => "planned",
-                State::No => "no",
+    for group in &claims.group {
+        _ = write!(page, "\n## {}\n\n| {column} | state | note |\n|---|---|---|\n", group.title);
+        for Claim { name, state, note, .. } in &group.rows {
+            let note = match state {
+                State::Differs => format!("[{note}](deviations.md)"),
+                State::Works | State::Planned | State::No => note.clone(),
             };
-            _ = writeln!(page, "| {name} | {state} | {note} |");
+            _ = writeln!(page, "| {name} | {} | {note} |", state.name());
         }
     }
     page
@@ -194,44 +293,77 @@ mod tests {
         <testcase name="m::bad" classname="a" time="0.1"><failure message="no"/></testcase>
     </testsuite></testsuites>"#;
 
+    const DEVIATION: &str = "\n| Heartbeat | Only the pong counts. | Everything counts. |\n";
+
+    fn claims(row: &str) -> Claims {
+        toml::from_str(&format!("[[group]]\ntitle = 'T'\nrows = [{{ name = 'F', {row} }}]"))
+            .unwrap()
+    }
+
     #[track_caller]
-    fn check(row: &str, peers: Peers, expect: &[&str]) {
-        let table = format!("[[group]]\ntitle = 'T'\nrows = [{{ name = 'F', {row} }}]");
-        let features = toml::from_str(&table).unwrap();
+    fn check(table: &Table, row: &str, peers: Peers, expect: &[&str]) {
         let known = ["a::peer_b good", "a::peer_b last", "a m::bad", "a m::idle", "a::peer_c idle"];
         let known = known.map(|name| (name.to_owned(), true)).into();
-        assert_eq!(findings(&features, &known, &passed(JUNIT), peers), expect, "{row}");
+        let evidence =
+            Evidence { known, ran: passed(JUNIT), peers, deviations: DEVIATION.to_owned() };
+        assert_eq!(findings(table, &claims(row), &evidence), expect, "{row}");
     }
 
     #[test]
     fn a_claim_needs_tests_that_ran_and_passed() {
-        check("state = 'works', tests = ['a::peer_b good']", Peers::Ran, &[]);
-        check("state = 'works', tests = ['a::peer_b last']", Peers::Ran, &[]);
-        check("state = 'planned'", Peers::Ran, &[]);
-        check("state = 'no', note = 'nobody asks for it'", Peers::Ran, &[]);
-        check("state = 'works'", Peers::Ran, &["\"F\": works, but no test says so"]);
-        check("state = 'no'", Peers::Ran, &["\"F\": no, but the note does not say why"]);
-        check("state = 'works', tests = ['a m::bad']", Peers::Ran, &["\"F\": a m::bad failed"]);
+        let check = |row, expect: &[&str]| check(&FEATURES, row, Peers::Ran, expect);
+        check("state = 'works', tests = ['a::peer_b good']", &[]);
+        check("state = 'works', tests = ['a::peer_b last']", &[]);
+        check("state = 'planned'", &[]);
+        check("state = 'no', note = 'nobody asks for it'", &[]);
+        check("state = 'works'", &["\"F\": works, but no test says so"]);
+        check("state = 'no'", &["\"F\": no, but the note does not say why"]);
+        check("state = 'works', tests = ['a m::bad']", &["\"F\": a m::bad failed"]);
+        check("state = 'works', tests = ['a m::idle']", &["\"F\": a m::idle did not run"]);
+        check("state = 'works', tests = ['a x']", &["\"F\": there is no test a x"]);
         check(
-            "state = 'works', tests = ['a m::idle']",
-            Peers::Ran,
-            &["\"F\": a m::idle did not run"],
+            "state = 'differs', tests = ['a::peer_b good']",
+            &["\"F\": differs is no state of this table"],
         );
-        check("state = 'works', tests = ['a x']", Peers::Ran, &["\"F\": there is no test a x"]);
+    }
+
+    #[test]
+    fn a_rule_that_is_kept_in_another_way_is_explained() {
+        let check = |row, expect: &[&str]| check(&PROTOCOL, row, Peers::Ran, expect);
+        let nowhere =
+            |note| format!("\"F\": differs, but docs/deviations.md has no row named \"{note}\"");
+        check("state = 'differs', note = 'Heartbeat', tests = ['a::peer_b good']", &[]);
+        check("state = 'differs', note = 'Heartbeat'", &["\"F\": differs, but no test says so"]);
+        for (note, row) in [
+            ("Heart", "state = 'differs', note = 'Heart', tests = ['a::peer_b good']"),
+            ("", "state = 'differs', tests = ['a::peer_b good']"),
+        ] {
+            check(row, &[&nowhere(note)]);
+        }
+        check("state = 'planned', note = 'with WebTransport'", &[]);
+        check("state = 'planned'", &["\"F\": planned, but the note does not say why"]);
+        check("state = 'no', note = 'never'", &["\"F\": no is no state of this table"]);
     }
 
     #[test]
     fn without_peers_their_tests_need_only_exist() {
-        check("state = 'works', tests = ['a::peer_c idle']", Peers::Skipped, &[]);
-        check(
-            "state = 'works', tests = ['a m::idle']",
-            Peers::Skipped,
-            &["\"F\": a m::idle did not run"],
-        );
+        let check = |row, expect: &[&str]| check(&FEATURES, row, Peers::Skipped, expect);
+        check("state = 'works', tests = ['a::peer_c idle']", &[]);
+        check("state = 'works', tests = ['a m::idle']", &["\"F\": a m::idle did not run"]);
         check(
             "state = 'works', tests = ['a::peer_c gone']",
-            Peers::Skipped,
             &["\"F\": there is no test a::peer_c gone"],
         );
+    }
+
+    #[test]
+    fn a_page_counts_its_rows_and_points_to_what_differs() {
+        let row = "state = 'differs', note = 'Heartbeat', tests = ['a m::idle']";
+        let page = page(&PROTOCOL, &claims(row));
+        let counts = "0 are kept, 1 are kept in a way of our own, 0 are planned";
+        assert!(page.starts_with("# Protocol\n") && page.contains(counts), "{page}");
+        let rows = "\n## T\n\n| rule | state | note |\n|---|---|---|\n\
+                    | F | differs | [Heartbeat](deviations.md) |\n";
+        assert!(page.ends_with(rows), "{page}");
     }
 }

@@ -26,7 +26,7 @@ Usage: cargo xtask CHORE
 
   test [--quick]   install what the tests need and run them all; --quick runs what needs no peers
   tidy             check import edges, crate edges, file heads, file lengths and forbidden words
-  features         check that the tests of every feature ran, and write docs/features.md
+  features         check that the tests of every feature and rule ran, and write their pages in docs/
   autobahn [--quick]  run the WebSocket test suite on our server and client, and write docs/autobahn.md
   fuzz [TARGET] [--seconds N]  run the fuzz targets for a minute each, or so many seconds; TARGET FILE replays an input
   bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes
