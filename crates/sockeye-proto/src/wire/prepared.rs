@@ -10,7 +10,7 @@ use super::{
     msgpack,
     packet::{self, Limits, Packet},
     payload::Payload,
-    ws::{Encoder, FrameHeader, Message, Opcode},
+    ws::{Encoder, FrameHeader, Message, Opcode, apply_mask},
 };
 
 /// One packet, encoded once for all its receivers: the finished, unmasked WebSocket frames, shared by reference count.
@@ -54,6 +54,12 @@ enum Form {
 
 /// In Engine.IO 3 the type of a binary message, always "message", stands before its data.
 const MARK: u8 = 4;
+
+/// How much longer a masked frame is.
+pub const MASK_BYTES: usize = 4;
+
+/// The bit of a header's second byte that says so.
+const MASKED: u8 = 0x80;
 
 #[derive(Debug, Default)]
 struct Variants {
@@ -176,16 +182,57 @@ impl Prepared {
 
     /// The slices to write to a WebSocket, in this order: the text frame, then of each attachment header and content.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let (text_frame, attachments) = self.frames();
+        text_frame.into_iter().chain(attachments.flatten())
+    }
+
+    /// The text frame, if there is one, and those of the attachments, each as its header and its content.
+    fn frames(&self) -> (Option<&[u8]>, impl Iterator<Item = [&[u8]; 2]>) {
         let Encoded { frames, text, attachments, form, .. } = &*self.0;
         let (text_frame, mut headers) = frames.split_at(text.1);
         let mark_bytes = form.mark_bytes();
-        let attachments = attachments.iter().flat_map(move |attachment| {
+        let attachments = attachments.iter().map(move |attachment| {
             let header_bytes = header_bytes(mark_bytes + attachment.len()) + mark_bytes;
             let (header, rest) = headers.split_at(header_bytes);
             headers = rest;
-            [header, attachment]
+            [header, &**attachment]
         });
-        Some(text_frame).filter(|frame| !frame.is_empty()).into_iter().chain(attachments)
+        (Some(text_frame).filter(|frame| !frame.is_empty()), attachments)
+    }
+
+    /// Appends the frames as a client sends them: each masked with the next of `keys` (RFC 6455 §5.3). They are 4 bytes
+    /// longer than those of [`Self::slices`], each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::{engine::Kind, prepared::Prepared, ws::apply_mask};
+    ///
+    /// let mut frames = Vec::new();
+    /// Prepared::engine(Kind::Pong, "probe").masked_into(|| [1, 2, 3, 4], &mut frames);
+    /// apply_mask(&mut frames[6..], [1, 2, 3, 4], 0);
+    /// assert_eq!(frames, b"\x81\x86\x01\x02\x03\x043probe");
+    /// ```
+    pub fn masked_into(&self, mut keys: impl FnMut() -> [u8; 4], out: &mut Vec<u8>) {
+        out.reserve(self.wire_bytes() + MASK_BYTES * self.frame_count());
+        let (text_frame, attachments) = self.frames();
+        let text_frame = text_frame.map(|frame| [frame, &[]]);
+        for [front, content] in text_frame.into_iter().chain(attachments) {
+            // What the second byte says (RFC 6455 §5.2) is ours: it was written by `push_header` or the encoder.
+            let (header, begin) = front.split_at(match front[1] {
+                126 => 4,
+                127 => 10,
+                _ => 2,
+            });
+            let (key, start) = (keys(), out.len());
+            out.extend_from_slice(header);
+            out[start + 1] |= MASKED;
+            out.extend_from_slice(&key);
+            let payload = out.len();
+            out.extend_from_slice(begin);
+            out.extend_from_slice(content);
+            apply_mask(&mut out[payload..], key, 0);
+        }
     }
 
     /// Number of WebSocket frames: one for the text, if there is one, and one for each attachment.
@@ -381,6 +428,45 @@ mod tests {
             let body = "x".repeat(bytes);
             check(&Prepared::engine(engine::Kind::Message, &body), &format!("4{body}"));
         }
+    }
+
+    #[test]
+    fn masked_frames_say_the_same() {
+        use packet::Kind;
+
+        #[track_caller]
+        fn check(prepared: &Prepared) {
+            let plain: Vec<u8> = prepared.slices().flatten().copied().collect();
+            let (mut masked, mut key) = (Vec::new(), 0_u32);
+            let keys = || {
+                key += 0x0102_0304;
+                key.to_be_bytes()
+            };
+            prepared.masked_into(keys, &mut masked);
+            let masked_bytes = prepared.wire_bytes() + MASK_BYTES * prepared.frame_count();
+            assert_eq!(masked.len(), masked_bytes, "{prepared:?}");
+            let mut unmasked = Vec::new();
+            while !masked.is_empty() {
+                let (header, header_bytes) = FrameHeader::decode(&masked).unwrap().unwrap();
+                let mut payload = masked.split_off(header_bytes);
+                masked = payload.split_off(usize::try_from(header.payload_bytes).unwrap());
+                apply_mask(&mut payload, header.mask.unwrap(), 0);
+                FrameHeader { mask: None, ..header }.encode_into(&mut unmasked);
+                unmasked.extend(payload);
+            }
+            assert_eq!(unmasked, plain, "{prepared:?}");
+        }
+        let event = |attachments| Prepared::packet(Kind::Event, "/", None, "[1]", attachments);
+        let photos = event(vec![Bytes::new(), Bytes::from_static(b"ab"), vec![7; 70_000].into()]);
+        for encoding in [Encoding::default(), V3, MSGPACK, MSGPACK_V3] {
+            check(&photos.clone().encoded_for(encoding));
+            check(&event(Vec::new()).encoded_for(encoding));
+        }
+        for bytes in [124, 125, 126, 0xFFFE, 0xFFFF, 0x10000] {
+            check(&Prepared::engine(engine::Kind::Message, &"x".repeat(bytes)));
+        }
+        check(&Prepared::websocket(Message::Pong(b"?")));
+        check(&Prepared::websocket(Message::Close(None)));
     }
 
     #[test]
