@@ -34,6 +34,15 @@ impl Version {
             _ => None,
         }
     }
+
+    /// The value of `EIO` that stands for it.
+    #[must_use]
+    pub const fn to_eio(self) -> &'static str {
+        match self {
+            Self::V3 => "3",
+            Self::V4 => "4",
+        }
+    }
 }
 
 /// What an Engine.IO packet is for; its digit is the first character of the message.

@@ -13,6 +13,8 @@ use sockeye_proto::{
     wire::{encoding::Encoding, payload::Payload, prepared::Prepared},
 };
 
+#[cfg(feature = "client")]
+use super::Keys;
 use super::{Bounds, Id, PushError, dirty, outbox::Outbox, requests::Requests};
 
 /// Drivers to wake once a lock is gone.
@@ -54,6 +56,7 @@ pub(crate) struct Conn {
     machine: Mutex<Session<OnAck>>,
     /// `None` on WebSocket.
     pub(super) requests: Mutex<Option<Box<Requests>>>,
+    /// A server's session by its id; a client's by one of its own, for logs: servers may give any text.
     pub(crate) sid: Id,
     pub(crate) encoding: Encoding,
 }
@@ -90,6 +93,28 @@ impl Conn {
         });
         conn.machine(|_| ());
         conn
+    }
+
+    /// A client's session, which waits for the handshake.
+    #[cfg(feature = "client")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+    pub(crate) fn client(
+        now: Instant,
+        config: Arc<Config>,
+        (sid, encoding, on_polling): (Id, Encoding, bool),
+        bounds: Bounds,
+        keys: Keys,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            sid,
+            encoding,
+            machine: Mutex::new(Session::client(now, config, encoding, on_polling)),
+            requests: Mutex::new(None),
+            outbox: Mutex::new(Outbox::client(encoding, keys)),
+            bounds,
+            driver: AtomicWaker::new(),
+            timer: Timer { wanted: AtomicU64::new(u64::MAX), armed: AtomicU64::new(u64::MAX) },
+        })
     }
 
     /// Appends a packet to the outbox and sees to it that it leaves.
@@ -171,7 +196,7 @@ impl Conn {
                     // The driver flushes, and looks for an overflow, at the end of its poll; if this is not
                     // the driver, `command` wakes it.
                     Output::Send(packet) => {
-                        let _ = self.outbox.lock().push(packet, self.bounds, false);
+                        let _ = self.outbox.lock().push_own(packet, self.bounds);
                     }
                     Output::AckExpired(on_ack) => acks.push((on_ack, AckFailure::Expired)),
                     Output::AckLost(on_ack) => acks.push((on_ack, AckFailure::Lost)),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sockeye_proto::{
-    session::{Reason, Received, websocket},
+    session::{Reason, Received, Role, websocket},
     wire::{
         engine::Kind,
         prepared::Prepared,
@@ -17,6 +17,8 @@ use sockeye_proto::{
 };
 use tokio::{io::AsyncWrite, time};
 
+#[cfg(feature = "client")]
+use super::requesting::{Requested, Requesting};
 use super::{
     Conn, OnAck, Stream, Wheel, dirty,
     framed::Framed,
@@ -80,7 +82,8 @@ impl Pressure {
 /// The task of one session.
 pub(crate) struct Driver<U> {
     conn: Arc<Conn>,
-    wheel: Arc<Wheel>,
+    /// Wakes it at its deadline; a client's owner does.
+    wheel: Option<Arc<Wheel>>,
     carrier: Carrier,
     upper: U,
     phase: Phase,
@@ -97,7 +100,20 @@ pub(crate) struct Driver<U> {
 /// What carries the session; from polling it may move to a WebSocket, once.
 enum Carrier {
     Polling(Box<Polling>),
+    /// A client's end of polling.
+    #[cfg(feature = "client")]
+    Requesting(Box<Requesting>),
     WebSocket(Framed),
+}
+
+/// What a client's session begins with.
+#[cfg(feature = "client")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+pub(crate) enum Start {
+    /// A WebSocket whose handshake is done.
+    WebSocket((Stream, bytes::Bytes)),
+    /// The answer to a first GET.
+    Polling(Box<Requesting>),
 }
 
 /// ```text
@@ -134,9 +150,37 @@ impl<U: Upper> Driver<U> {
         write_timeout: Duration,
         upper: U,
     ) -> Self {
-        let (framed, tcp) = Framed::server(stream, config);
+        let (framed, tcp) = Framed::new(Role::Server, stream, config);
         conn.outbox(|outbox| outbox.attach(tcp));
-        Self::new(conn, wheel, Carrier::WebSocket(framed), write_timeout, upper)
+        Self::new(conn, Some(wheel), Carrier::WebSocket(framed), write_timeout, upper)
+    }
+
+    /// The driver of a client's session. There is no wheel: its owner polls it again at [`Self::deadline`].
+    #[cfg(feature = "client")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+    pub(crate) fn client(
+        conn: Arc<Conn>,
+        start: Start,
+        config: &websocket::Config,
+        write_timeout: Duration,
+        upper: U,
+    ) -> Self {
+        let carrier = match start {
+            Start::WebSocket(stream) => {
+                let (framed, tcp) = Framed::new(Role::Client, stream, config);
+                conn.outbox(|outbox| outbox.attach(tcp));
+                Carrier::WebSocket(framed)
+            }
+            Start::Polling(requesting) => Carrier::Requesting(requesting),
+        };
+        Self::new(conn, None, carrier, write_timeout, upper)
+    }
+
+    /// When it has to be polled, whatever else happens.
+    #[cfg(feature = "client")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// The driver of a session on polling, whose first GET is under way.
@@ -149,12 +193,12 @@ impl<U: Upper> Driver<U> {
         upper: U,
     ) -> Self {
         let polling = Box::new(Polling::new(config.clone(), supports_binary));
-        Self::new(conn, wheel, Carrier::Polling(polling), write_timeout, upper)
+        Self::new(conn, Some(wheel), Carrier::Polling(polling), write_timeout, upper)
     }
 
     const fn new(
         conn: Arc<Conn>,
-        wheel: Arc<Wheel>,
+        wheel: Option<Arc<Wheel>>,
         carrier: Carrier,
         write_timeout: Duration,
         upper: U,
@@ -200,6 +244,8 @@ impl<U: Upper> Driver<U> {
     fn receive(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         match self.carrier {
             Carrier::Polling(_) => self.serve(now, cx),
+            #[cfg(feature = "client")]
+            Carrier::Requesting(_) => self.request(now, cx),
             Carrier::WebSocket(_) => self.read(now, cx),
         }
     }
@@ -241,6 +287,31 @@ impl<U: Upper> Driver<U> {
             self.close_websocket(now);
         }
         self.read(now, cx)
+    }
+
+    /// As [`Self::receive`], for a client on polling.
+    #[cfg(feature = "client")]
+    fn request(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let Self { conn, carrier, upper, phase, .. } = self;
+        let Carrier::Requesting(requesting) = carrier else { return false };
+        let is_running = *phase == Phase::Running;
+        match requesting.poll(now, conn, is_running.then_some(upper), cx) {
+            Requested::All => false,
+            Requested::More => true,
+            Requested::Lost => {
+                self.lose(Reason::TransportError);
+                false
+            }
+            Requested::Upgraded(framed, tcp) => {
+                conn.outbox(|outbox| outbox.attach(tcp));
+                *carrier = Carrier::WebSocket(*framed);
+                if !is_running {
+                    self.phase = Phase::Closing { ended: false };
+                    self.close_websocket(now);
+                }
+                self.read(now, cx)
+            }
+        }
     }
 
     /// As [`Self::receive`], on WebSocket.
@@ -349,6 +420,13 @@ impl<U: Upper> Driver<U> {
                     Some(until) => Phase::Farewell { until },
                     None => Phase::Done,
                 },
+                #[cfg(feature = "client")]
+                Carrier::Requesting(requesting) => {
+                    match requesting.close(now, &self.conn, reason) {
+                        Some(until) => Phase::Farewell { until },
+                        None => Phase::Done,
+                    }
+                }
             };
             self.close_websocket(now);
         }
@@ -397,6 +475,8 @@ impl<U: Upper> Driver<U> {
                 self.conn.outbox(|outbox| io.flush(outbox, cx, now))
             }
             Carrier::Polling(polling) => polling.flush(now, &self.conn),
+            #[cfg(feature = "client")]
+            Carrier::Requesting(requesting) => requesting.flush(&self.conn, cx),
         };
         if flushed == Flushed::Failed && self.phase != Phase::Done {
             self.lose(Reason::TransportError);
@@ -409,9 +489,13 @@ impl<U: Upper> Driver<U> {
             }
             self.phase = Phase::Lingering { until: now + LINGER };
         }
-        if let Carrier::Polling(polling) = &self.carrier
-            && polling.has_said_farewell()
-        {
+        let has_said_farewell = match &self.carrier {
+            Carrier::Polling(polling) => polling.has_said_farewell(),
+            #[cfg(feature = "client")]
+            Carrier::Requesting(requesting) => requesting.has_said_farewell(),
+            Carrier::WebSocket(_) => false,
+        };
+        if has_said_farewell {
             self.phase = Phase::Done;
         }
         !self.unflushed.is_empty()
@@ -432,10 +516,12 @@ impl<U: Upper> Driver<U> {
         let stalled = stalled.map(|since| since + self.write_timeout);
         let websocket = match &self.carrier {
             Carrier::WebSocket(framed) => framed.websocket.next_deadline(),
-            Carrier::Polling(_) => None,
+            _ => None,
         };
         self.deadline = [machine, websocket, stalled, pause, linger].into_iter().flatten().min();
-        self.wheel.arm(&self.conn, self.deadline);
+        if let Some(wheel) = &self.wheel {
+            wheel.arm(&self.conn, self.deadline);
+        }
     }
 }
 
@@ -447,7 +533,7 @@ impl<U: Upper> Future for Driver<U> {
         // Entered for each poll: held while idle, a span would cost more than half a kilobyte.
         let transport = match this.carrier {
             Carrier::WebSocket(_) => "websocket",
-            Carrier::Polling(_) => "polling",
+            _ => "polling",
         };
         let _span = tracing::debug_span!(
             target: "sockeye::engine", "session", id = this.conn.sid.hint(), transport

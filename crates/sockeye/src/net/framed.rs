@@ -15,13 +15,14 @@ pub(super) struct Framed {
 }
 
 impl Framed {
-    /// A server's end whose handshake is done; the writing half of plain TCP goes to an outbox.
-    pub(super) fn server(
+    /// An end whose handshake is done; the writing half of plain TCP goes to an outbox.
+    pub(super) fn new(
+        role: Role,
         (stream, early): (Stream, bytes::Bytes),
         config: &Config,
     ) -> (Self, Option<OwnedWriteHalf>) {
         let (io, tcp) = stream.split();
-        let websocket = WebSocket::new(Role::Server, config);
+        let websocket = WebSocket::new(role, config);
         // A copy: even empty, it would keep hyper's read buffer alive.
         (Self { io, websocket, early: early.to_vec() }, tcp)
     }

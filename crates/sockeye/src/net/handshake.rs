@@ -16,7 +16,6 @@ pub(crate) struct Upgraded {
     pub(crate) early: Bytes,
     pub(crate) accepted: Accepted,
     /// The headers of the response, such as its cookies.
-    #[cfg_attr(not(test), expect(dead_code, reason = "raw WebSocket has no use for them"))]
     pub(crate) headers: HeaderMap,
 }
 

@@ -18,6 +18,8 @@ mod handshake;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
 mod http;
 mod id;
+mod keys;
+mod masked;
 mod outbox;
 #[cfg(feature = "client")]
 mod plain;
@@ -25,6 +27,12 @@ mod polling;
 mod probe;
 #[cfg(feature = "client")]
 mod proxy;
+#[cfg(feature = "client")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+mod remote;
+#[cfg(feature = "client")]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
+mod requesting;
 mod requests;
 pub(crate) mod scratch;
 mod stream;
@@ -47,9 +55,9 @@ pub(crate) use driver::{Driver, Pressure, Upper};
 #[cfg(feature = "client")]
 pub(crate) use handshake::{HandshakeError, upgrade};
 #[cfg(feature = "client")]
-#[expect(unused_imports, reason = "for the Socket.IO client")]
 pub(crate) use http::{Answer, Http, HttpError};
 pub(crate) use id::Id;
+pub(crate) use keys::Keys;
 pub(crate) use outbox::{Bounds, PushError};
 #[cfg(feature = "client")]
 pub(crate) use plain::Plain;

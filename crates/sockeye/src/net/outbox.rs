@@ -16,7 +16,12 @@ use sockeye_proto::wire::{
 use thiserror::Error;
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify};
 
-use super::scratch;
+#[cfg(feature = "client")]
+use super::Keys;
+use super::{
+    masked::{Masked, masked_bytes},
+    scratch,
+};
 
 /// Slices of one vectored write.
 const SLICES: usize = 64;
@@ -58,8 +63,10 @@ pub(crate) struct Outbox {
     /// Plain TCP: the half to write to, from wherever something is pushed.
     tcp: Option<OwnedWriteHalf>,
     encoding: Encoding,
-    /// Packets at the front that an answer to a GET carries, and that are not known to have gone.
-    answering: usize,
+    /// Packets at the front that an answer to a GET or a POST carries, and that are not known to have gone.
+    answering: u16,
+    /// A client's: its frames are masked.
+    masked: Option<Box<Masked>>,
     /// On polling, and no GET waits: only what must not be lost is accepted.
     unpolled: bool,
     /// Whether somebody will flush it: the driver was woken, or the session is on a dirty list.
@@ -90,6 +97,7 @@ impl Outbox {
         Self {
             encoding,
             answering: 0,
+            masked: None,
             unpolled: false,
             queue: VecDeque::new(),
             front_written: 0,
@@ -105,6 +113,13 @@ impl Outbox {
             stalled_since: None,
             progress: None,
         }
+    }
+
+    /// A client's: what it writes to a stream is masked, and what does not fit is not accepted, but no reason to give up:
+    /// whoever emits keeps it.
+    #[cfg(feature = "client")]
+    pub(super) fn client(encoding: Encoding, keys: Keys) -> Self {
+        Self { masked: Some(Box::new(Masked::new(keys))), ..Self::new(encoding) }
     }
 
     /// What waits, and what follows, is written to a stream; by this outbox itself if that is plain TCP.
@@ -142,8 +157,10 @@ impl Outbox {
         if self.queue.len() >= bounds.max_packets
             || (bytes > bounds.max_bytes && !self.queue.is_empty())
         {
-            self.sealed = true;
-            self.overflowed = true;
+            if self.masked.is_none() {
+                self.sealed = true;
+                self.overflowed = true;
+            }
             return Err(PushError::Full);
         }
         self.bytes = bytes;
@@ -156,8 +173,9 @@ impl Outbox {
     /// Appends a pong; it takes the place of one that is last in the queue, so that pings can't fill it.
     pub(super) fn push_pong(&mut self, frame: Prepared) {
         // The front may be written in part already.
+        let begun = self.masked.as_ref().map_or(0, |masked| masked.packets());
         if self.pong_is_last
-            && self.queue.len() > 1
+            && self.queue.len() > begun.max(1)
             && let Some(last) = self.queue.back_mut()
         {
             self.bytes = self.bytes - last.wire_bytes() + frame.wire_bytes();
@@ -179,6 +197,19 @@ impl Outbox {
         self.sealed = true;
     }
 
+    /// Appends a packet of the machine. A client's are few, and must not be lost for what the application emits; a
+    /// server's may be as many as clients make it send.
+    pub(super) fn push_own(&mut self, packet: Prepared, bounds: Bounds) -> Result<(), PushError> {
+        if self.masked.is_none() {
+            return self.push(packet, bounds, false).map(drop);
+        }
+        if self.sealed {
+            return Err(PushError::Closed);
+        }
+        self.push_control(packet.encoded_for(self.encoding));
+        Ok(())
+    }
+
     /// Appends a control frame or packet; those are few, and not the application's to lose.
     pub(super) fn push_control(&mut self, frame: Prepared) {
         if !self.failed {
@@ -198,6 +229,9 @@ impl Outbox {
     pub(super) fn fail(&mut self) {
         self.sealed = true;
         self.failed = true;
+        if let Some(masked) = &mut self.masked {
+            masked.clear();
+        }
         self.queue = VecDeque::new();
         self.bytes = 0;
         self.tcp = None;
@@ -256,9 +290,15 @@ impl Outbox {
             return Flushed::Failed;
         }
         while !self.queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = gather(&self.queue, self.front_written, &mut slices);
-            match write(&slices[..count]) {
+            let written = match &mut self.masked {
+                Some(masked) => write(&[IoSlice::new(masked.frames(&self.queue))]),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = gather(&self.queue, self.front_written, &mut slices);
+                    write(&slices[..count])
+                }
+            };
+            match written {
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.stalled_since = None;
                     self.advance(written);
@@ -275,6 +315,9 @@ impl Outbox {
             }
         }
         self.queue = VecDeque::new(); // an idle session owns no queue
+        if let Some(masked) = &mut self.masked {
+            masked.clear();
+        }
         Flushed::All
     }
 
@@ -294,7 +337,7 @@ impl Outbox {
         let version = self.encoding.version;
         let packets = self.queue.iter().take(most);
         let (body, count) = polling::encode(packets, version, supports_binary, max_bytes);
-        self.answering = count;
+        self.answering = u16::try_from(count).unwrap_or(u16::MAX); // at most `MAX_ANSWER_PACKETS`
         Some(body)
     }
 
@@ -352,8 +395,13 @@ impl Outbox {
     }
 
     fn advance(&mut self, mut written: usize) {
+        if let Some(masked) = &mut self.masked {
+            masked.advance(written);
+        }
         while let Some(front) = self.queue.front() {
-            let rest = front.wire_bytes() - self.front_written;
+            let front_bytes =
+                if self.masked.is_some() { masked_bytes(front) } else { front.wire_bytes() };
+            let rest = front_bytes - self.front_written;
             if written < rest {
                 self.front_written += written;
                 break;
@@ -363,6 +411,9 @@ impl Outbox {
             self.front_written = 0;
             self.written += 1;
             self.queue.pop_front();
+            if let Some(masked) = &mut self.masked {
+                masked.pop();
+            }
         }
         self.notify();
     }

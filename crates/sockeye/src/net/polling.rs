@@ -235,7 +235,7 @@ impl Polling {
 }
 
 /// Gives the machine one packet of a body.
-fn receive<'m>(
+pub(super) fn receive<'m>(
     now: Instant,
     conn: &Conn,
     item: &'m Item<'_>,

@@ -1,4 +1,4 @@
-//! A WebSocket that wants to take over a session on polling: it says `2probe`, hears `3probe`, and says `5`.
+//! A WebSocket that wants to take over a session on polling: the client says `2probe`, hears `3probe`, and says `5`.
 
 use std::{
     task::{Context, Poll},
@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use sockeye_proto::{
     session::{
-        self,
+        self, Role,
         websocket::{self, WebSocket},
     },
     wire::{
@@ -20,6 +20,8 @@ use sockeye_proto::{
 };
 use tokio::net::tcp::OwnedWriteHalf;
 
+#[cfg(feature = "client")]
+use super::Keys;
 use super::{
     Conn, Stream,
     framed::Framed,
@@ -33,8 +35,10 @@ const READS_PER_POLL: usize = 4;
 /// A WebSocket until it carries the session, or is of no use.
 pub(super) struct Probe {
     framed: Framed,
-    /// What it sends itself: the answer to the probe, pongs, a close frame.
+    /// What it sends itself: the probe or the answer to it, pongs, a close frame.
     outbox: Outbox,
+    /// A client's that takes over as soon as this is written.
+    is_done: bool,
 }
 
 /// What became of a probe.
@@ -49,10 +53,27 @@ pub(super) enum Probed {
 
 impl Probe {
     pub(super) fn new(stream: (Stream, Bytes), config: &websocket::Config) -> Self {
-        let (framed, tcp) = Framed::server(stream, config);
+        let (framed, tcp) = Framed::new(Role::Server, stream, config);
         let mut outbox = Outbox::new(Encoding::default());
         outbox.attach(tcp);
-        Self { framed, outbox }
+        Self { framed, outbox, is_done: false }
+    }
+
+    /// A client's, which asks whether the server is there.
+    #[cfg(feature = "client")]
+    pub(super) fn client(stream: (Stream, Bytes), config: &websocket::Config, keys: Keys) -> Self {
+        let (framed, tcp) = Framed::new(Role::Client, stream, config);
+        let mut outbox = Outbox::client(Encoding::default(), keys);
+        outbox.attach(tcp);
+        outbox.push_control(Prepared::engine(Kind::Ping, "probe"));
+        Self { framed, outbox, is_done: false }
+    }
+
+    /// As a client, takes over: nothing is under way on polling any more.
+    #[cfg(feature = "client")]
+    pub(super) fn take_over(&mut self) {
+        self.outbox.push_control(Prepared::engine(Kind::Upgrade, ""));
+        self.is_done = true;
     }
 
     /// Goes on with it.
@@ -67,6 +88,7 @@ impl Probe {
         for _ in 0..READS_PER_POLL {
             // First what it owes, so that nobody can make it grow.
             match self.framed.io.flush(&mut self.outbox, cx, now) {
+                Flushed::All if self.is_done => return Probed::Upgraded,
                 Flushed::All => {}
                 Flushed::Blocked => return Probed::Waiting,
                 Flushed::Failed => return Probed::Failed,
@@ -95,7 +117,7 @@ impl Probe {
         conn: &Conn,
         cx: &mut Context<'_>,
     ) -> Probed {
-        let Self { framed, outbox } = self;
+        let Self { framed, outbox, .. } = self;
         let Framed { io, websocket, early } = framed;
         let mut input = Input::new(bytes);
         loop {
@@ -119,7 +141,8 @@ impl Probe {
                     *early = input.remaining().to_vec();
                     return Probed::Upgraded;
                 }
-                session::Probe::Failed | session::Probe::Pause => return Probed::Failed,
+                session::Probe::Pause => {} // the owner sees to what is under way
+                session::Probe::Failed => return Probed::Failed,
             }
         }
     }
@@ -131,7 +154,7 @@ impl Probe {
 
     /// Closes it, as well as that goes without waiting.
     pub(super) fn fail(mut self, now: Instant, cx: &mut Context<'_>) {
-        let Self { framed, outbox } = &mut self;
+        let Self { framed, outbox, .. } = &mut self;
         framed.websocket.close(now, CloseCode::NORMAL, "the probe failed");
         drain(&mut framed.websocket, outbox);
         framed.io.flush(outbox, cx, now);

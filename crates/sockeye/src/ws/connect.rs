@@ -9,9 +9,9 @@ use sockeye_proto::wire::ws::{
 };
 use thiserror::Error;
 
-use super::{Options, WebSocket, keys::Keys, socket::Agreed};
+use super::{Options, WebSocket, socket::Agreed};
 use crate::net::{
-    Address, Causes, Deadline, DialError, HandshakeError, Plain, Proxy, ProxyError, Route,
+    Address, Causes, Deadline, DialError, HandshakeError, Keys, Plain, Proxy, ProxyError, Route,
     RouteError, Step, Tls, TlsError, UrlError, dial, upgrade,
 };
 

@@ -7,7 +7,6 @@ mod accept;
 mod connect;
 mod error;
 mod keep_alive;
-mod keys;
 mod message;
 mod options;
 mod outgoing;

@@ -9,7 +9,7 @@ use std::{
 use sockeye_proto::wire::ws::{Encoder, Message};
 use tokio::io::AsyncWrite;
 
-use super::keys::Keys;
+use crate::net::Keys;
 
 /// The frames of one connection that the stream has not taken yet.
 #[derive(Debug)]

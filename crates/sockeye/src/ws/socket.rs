@@ -24,10 +24,9 @@ use tokio::{
 use super::{
     Error, Message, Options,
     keep_alive::{Due, KeepAlive},
-    keys::Keys,
     outgoing::Outgoing,
 };
-use crate::net::{Stream, scratch};
+use crate::net::{Keys, Stream, scratch};
 
 /// How long a peer may take to end its side of the stream once everything is said.
 const LINGER: Duration = Duration::from_secs(1);

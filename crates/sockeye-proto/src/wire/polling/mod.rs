@@ -63,6 +63,42 @@ impl Format {
     }
 }
 
+impl Format {
+    /// The version and the format of a server's first answer, from how it begins: servers of version 3 answer every
+    /// client in theirs. `None` if it is no answer of Engine.IO.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::{engine::Version, polling::Format};
+    ///
+    /// assert_eq!(Format::of_opening(br#"0{"sid":"a"}"#), Some((Version::V4, Format::V4)));
+    /// assert_eq!(Format::of_opening(br#"12:0{"sid":"a"}"#), Some((Version::V3, Format::V3Text)));
+    /// assert_eq!(Format::of_opening(b"\x00\x01\x02\xff0{"), Some((Version::V3, Format::V3Binary)));
+    /// assert_eq!(Format::of_opening(b"<!DOCTYPE html>"), None);
+    /// ```
+    #[must_use]
+    pub fn of_opening(body: &[u8]) -> Option<(Version, Self)> {
+        let digits = body.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        match body {
+            [b'0', b'{', ..] => Some((Version::V4, Self::V4)),
+            [0 | 1, 0..=9, ..] => Some((Version::V3, Self::V3Binary)),
+            _ if digits > 0 && body.get(digits) == Some(&b':') => Some((Version::V3, Self::V3Text)),
+            _ => None,
+        }
+    }
+
+    /// The format of any further answer. In version 3 each may have another, whatever its content type says.
+    #[must_use]
+    pub const fn of_answer(version: Version, body: &[u8]) -> Self {
+        match (version, body) {
+            (Version::V4, _) => Self::V4,
+            (Version::V3, [0 | 1, ..]) => Self::V3Binary,
+            (Version::V3, _) => Self::V3Text,
+        }
+    }
+}
+
 /// One packet of a body, as a WebSocket of Engine.IO 4 would bring it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Item<'b> {

@@ -8,20 +8,20 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 ///
 /// A key that a script could foresee would let it choose the bytes on the wire, and poison caches that take them
 /// for HTTP.
-pub(super) struct Keys(Box<StdRng>);
+pub(crate) struct Keys(Box<StdRng>);
 
 impl Keys {
     /// # Errors
     ///
     /// The system has no randomness to give.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         Ok(Self(Box::new(StdRng::from_seed(seed))))
     }
 
     /// The key of one frame, or the nonce of a handshake.
-    pub(super) fn next<const BYTES: usize>(&mut self) -> [u8; BYTES] {
+    pub(crate) fn next<const BYTES: usize>(&mut self) -> [u8; BYTES] {
         let mut key = [0; BYTES];
         self.0.fill_bytes(&mut key);
         key

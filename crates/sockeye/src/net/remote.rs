@@ -1,0 +1,130 @@
+//! One Engine.IO server as a client reaches it: its URLs, and the way there, for each transport.
+
+use std::{io, sync::Arc};
+
+use bytes::Bytes;
+use form_urlencoded::Serializer;
+use http::{HeaderMap, HeaderValue, Uri};
+use sockeye_proto::wire::{engine::Version, polling::Body, ws::handshake::Offer};
+use thiserror::Error;
+
+use super::{
+    Address, Answer, Cookies, Deadline, DialError, HandshakeError, Http, HttpError, Keys, Route,
+    Step, Stream, dial, upgrade,
+};
+
+/// A server and the way to it; clones share connections and cookies.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    address: Address,
+    route: Route,
+    headers: HeaderMap,
+    cookies: Option<Cookies>,
+    http: Http,
+    path: String,
+    query: Vec<(String, String)>,
+}
+
+impl Remote {
+    /// The server at `address`, whose Engine.IO listens at `path`; `headers` and `query` go along with each request.
+    pub(crate) fn new(
+        address: Address,
+        route: Route,
+        (headers, cookies): (HeaderMap, Option<Cookies>),
+        path: &Uri,
+        query: Vec<(String, String)>,
+    ) -> Self {
+        let http = Http::new(address.clone(), route.clone(), headers.clone(), cookies.clone());
+        let path = path.path().to_owned();
+        Self(Arc::new(Inner { address, route, headers, cookies, http, path, query }))
+    }
+
+    /// Asks for packets; without a `sid`, for a session.
+    pub(crate) fn get(
+        &self,
+        version: Version,
+        sid: Option<&str>,
+        max_bytes: usize,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Answer, HttpError>> + Send + use<> {
+        self.0.http.get(self.target(version, "polling", sid), max_bytes, deadline)
+    }
+
+    /// Brings packets.
+    pub(crate) fn post(
+        &self,
+        version: Version,
+        sid: &str,
+        body: Body,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Answer, HttpError>> + Send + use<> {
+        /// Enough for `ok`, and to show what it is instead.
+        const MAX_BYTES: usize = 16 * 1024;
+
+        let target = self.target(version, "polling", Some(sid));
+        let content_type = HeaderValue::from_static(body.content_type);
+        self.0.http.post(target, content_type, Bytes::from(body.bytes), MAX_BYTES, deadline)
+    }
+
+    /// Opens a WebSocket; with a `sid` it is one that offers to carry that session.
+    pub(crate) async fn websocket(
+        self,
+        version: Version,
+        sid: Option<String>,
+        deadline: Deadline,
+    ) -> Result<Offered, WebSocketError> {
+        let target = self.target(version, "websocket", sid.as_deref());
+        let Inner { address, route, headers, cookies, .. } = &*self.0;
+        let mut keys = Keys::new().map_err(WebSocketError::Randomness)?;
+        let offer = Offer::new(keys.next());
+        let mut headers = headers.clone();
+        if let Some(cookies) = cookies {
+            cookies.write(address, target.path(), &mut headers);
+        }
+        let path = target.path().to_owned();
+        let stream = dial(route, deadline).await?;
+        let upgrade = upgrade(stream, target, address.authority.clone(), headers, &offer);
+        let upgraded = deadline.within(Step::Http, upgrade).await??;
+        if let Some(cookies) = cookies {
+            cookies.store(address, &path, &upgraded.headers);
+        }
+        Ok(Offered { stream: (upgraded.stream, upgraded.early), keys })
+    }
+
+    fn target(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {
+        let Inner { path, query, .. } = &*self.0;
+        let begin = path.len() + 1;
+        let mut target = Serializer::for_suffix(format!("{path}?"), begin);
+        target.append_pair("EIO", version.to_eio()).append_pair("transport", transport);
+        if let Some(sid) = sid {
+            target.append_pair("sid", sid);
+        }
+        target.extend_pairs(query);
+        #[expect(clippy::expect_used, reason = "the path was a URI's, and the query is encoded")]
+        target.finish().parse().expect("a path and an encoded query")
+    }
+}
+
+/// A WebSocket whose handshake is done, and the keys that its frames are masked with.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) stream: (Stream, Bytes),
+    pub(crate) keys: Keys,
+}
+
+/// Why there is no WebSocket.
+#[derive(Debug, Error)]
+pub(crate) enum WebSocketError {
+    /// The system has no randomness to give.
+    #[error("no randomness for the handshake: {0}")]
+    Randomness(#[source] io::Error),
+    /// The server can't be reached, or not in time.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The server can be reached, but does not agree.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+}

@@ -1,0 +1,343 @@
+//! A client's session on polling, as its driver sees it: the GET, the POST and the WebSocket that are under way.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sockeye_proto::{
+    session::{Reason, Received, Transport, websocket},
+    wire::{
+        engine::{Handshake, Kind, Version},
+        polling::{Body, Format, Packets},
+    },
+};
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{
+    Answer, Conn, Deadline, HttpError, Upper,
+    framed::Framed,
+    outbox::{Flushed, Outbox},
+    polling,
+    probe::{Probe, Probed},
+    remote::{Offered, Remote, WebSocketError},
+};
+
+/// Packets of an answer that are read in one poll, so that a flood does not starve the others on this thread.
+const PACKETS_PER_POLL: usize = 256;
+/// How long the server may take to be told that the session is over.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Something that is under way.
+type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
+
+/// Bounds on the requests of a client's session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestLimits {
+    /// Most bytes of an answer.
+    pub(crate) max_answer_bytes: usize,
+    /// How long a POST may take; how long a GET may, the heartbeat says.
+    pub(crate) post_timeout: Duration,
+    /// How long a WebSocket may take to come about.
+    pub(crate) upgrade_timeout: Duration,
+    /// Whether the session moves to a WebSocket, if the server can.
+    pub(crate) upgrades: bool,
+}
+
+/// The driver's half of a client's session on polling; nothing of it runs anywhere else.
+pub(crate) struct Requesting {
+    remote: Remote,
+    version: Version,
+    limits: RequestLimits,
+    websocket: websocket::Config,
+    /// What the server announced; `None` until the first answer is read.
+    handshake: Option<Box<Handshake>>,
+    get: Option<Future<Result<Answer, HttpError>>>,
+    post: Option<Future<Result<Answer, HttpError>>>,
+    /// An answer that is being read.
+    reading: Option<Reading>,
+    offer: Option<Future<Result<Offered, WebSocketError>>>,
+    probe: Option<Box<Probe>>,
+    farewell: Farewell,
+}
+
+/// The body of a GET's answer, read as far as `offset`.
+struct Reading {
+    body: Bytes,
+    format: Format,
+    offset: usize,
+}
+
+/// Whether the server has to be told that the session is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Farewell {
+    NotYet,
+    Owed,
+    UnderWay,
+    Said,
+}
+
+/// How far the requests are served.
+pub(super) enum Requested {
+    /// Nothing is left to do for now.
+    All,
+    /// There is more to do at once.
+    More,
+    /// A request failed, and with it the session.
+    Lost,
+    /// The session goes on here.
+    Upgraded(Box<Framed>, Option<OwnedWriteHalf>),
+}
+
+impl Requesting {
+    /// Begins with the answer to a GET that asked for a session.
+    pub(crate) fn new(
+        remote: Remote,
+        version: Version,
+        limits: RequestLimits,
+        websocket: websocket::Config,
+        (body, format): (Bytes, Format),
+    ) -> Self {
+        Self {
+            remote,
+            version,
+            limits,
+            websocket,
+            handshake: None,
+            get: None,
+            post: None,
+            reading: Some(Reading { body, format, offset: 0 }),
+            offer: None,
+            probe: None,
+            farewell: Farewell::NotYet,
+        }
+    }
+
+    /// Goes on with everything that is under way; what is received goes to `upper`, as long as the session is open.
+    pub(super) fn poll<U: Upper>(
+        &mut self,
+        now: Instant,
+        conn: &Arc<Conn>,
+        mut upper: Option<&mut U>,
+        cx: &mut Context<'_>,
+    ) -> Requested {
+        if let Some(post) = &mut self.post
+            && let Poll::Ready(answer) = post.as_mut().poll(cx)
+        {
+            self.post = None;
+            if !self.posted(conn, answer) {
+                return Requested::Lost;
+            }
+        }
+        loop {
+            match self.read(now, conn, upper.as_deref_mut(), cx) {
+                Requested::All => {}
+                requested => return requested,
+            }
+            if self.get.is_none()
+                && let Some(handshake) = &self.handshake
+                && conn.machine(|machine| machine.may_get() && machine.get(now).is_ok())
+            {
+                let (max_bytes, never) =
+                    (self.limits.max_answer_bytes, Deadline::new(Duration::MAX));
+                let get = self.remote.get(self.version, Some(&handshake.sid), max_bytes, never);
+                self.get = Some(Box::pin(get));
+            }
+            let Some(get) = &mut self.get else { break };
+            let Poll::Ready(answer) = get.as_mut().poll(cx) else { break };
+            self.get = None;
+            conn.machine(|machine| machine.get_answered(now));
+            match answer.map_err(|error| error.to_string()).and_then(accept) {
+                Ok(answer) => {
+                    let format = Format::of_answer(self.version, &answer.body);
+                    self.reading = Some(Reading { body: answer.body, format, offset: 0 });
+                }
+                Err(why) => {
+                    tracing::debug!(target: "sockeye::engine", why, "a GET failed");
+                    conn.machine(|machine| machine.get_lost());
+                    return Requested::Lost;
+                }
+            }
+        }
+        self.move_on(now, conn, cx)
+    }
+
+    /// Reads an answer.
+    fn read<U: Upper>(
+        &mut self,
+        now: Instant,
+        conn: &Conn,
+        mut upper: Option<&mut U>,
+        cx: &mut Context<'_>,
+    ) -> Requested {
+        let Some(Reading { body, format, offset }) = self.reading.take() else {
+            return Requested::All;
+        };
+        let mut packets = Packets::resume(format, &body, offset);
+        for _ in 0..PACKETS_PER_POLL {
+            let item = match packets.next() {
+                Ok(Some(item)) => item,
+                Ok(None) => return Requested::All,
+                Err(error) => {
+                    tracing::debug!(target: "sockeye::packet", %error, "peer broke the protocol");
+                    conn.machine(|machine| machine.receive_garbage());
+                    return Requested::All;
+                }
+            };
+            match polling::receive(now, conn, &item) {
+                Ok(Some(received)) => {
+                    if let Received::Opened { handshake } = &received {
+                        self.opened(handshake);
+                    }
+                    if let Some(upper) = upper.as_deref_mut() {
+                        upper.received(received, cx);
+                    }
+                }
+                Ok(None) => {}
+                Err(why) => {
+                    tracing::debug!(target: "sockeye::packet", why, "peer broke the protocol");
+                    return Requested::All; // the machine has closed the session
+                }
+            }
+        }
+        let offset = packets.consumed();
+        self.reading = Some(Reading { body, format, offset });
+        Requested::More
+    }
+
+    fn opened(&mut self, handshake: &Handshake) {
+        let upgrades = handshake.upgrades.iter().any(|transport| transport == "websocket");
+        if upgrades && self.limits.upgrades {
+            let deadline = Deadline::new(self.limits.upgrade_timeout);
+            let sid = Some(handshake.sid.clone());
+            let offer = self.remote.clone().websocket(self.version, sid, deadline);
+            self.offer = Some(Box::pin(offer));
+        }
+        self.handshake = Some(Box::new(handshake.clone()));
+    }
+
+    /// Takes the answer to a POST; `false` if the session is lost.
+    fn posted(&mut self, conn: &Conn, answer: Result<Answer, HttpError>) -> bool {
+        match answer.map_err(|error| error.to_string()).and_then(accept) {
+            Ok(_) => {
+                conn.outbox(Outbox::answered);
+                conn.machine(|machine| machine.post_done());
+                if self.farewell == Farewell::UnderWay {
+                    self.farewell = Farewell::Said;
+                }
+                true
+            }
+            Err(why) => {
+                tracing::debug!(target: "sockeye::engine", why, "a POST failed");
+                conn.machine(|machine| machine.post_lost());
+                false
+            }
+        }
+    }
+
+    /// Goes on with the WebSocket that shall take over.
+    fn move_on(&mut self, now: Instant, conn: &Arc<Conn>, cx: &mut Context<'_>) -> Requested {
+        if let Some(offer) = &mut self.offer
+            && let Poll::Ready(offered) = offer.as_mut().poll(cx)
+        {
+            self.offer = None;
+            match offered {
+                Ok(Offered { stream, keys }) => {
+                    if conn.machine(|machine| machine.probe(now)) {
+                        let probe = Probe::client(stream, &self.websocket, keys);
+                        self.probe = Some(Box::new(probe));
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(target: "sockeye::engine", %error, "stays on polling");
+                }
+            }
+        }
+        let Some(mut probe) = self.probe.take() else { return Requested::All };
+        if conn.machine(|machine| machine.transport()) == Transport::Polling {
+            probe.fail(now, cx); // its time is over
+            return Requested::More; // polling goes on
+        }
+        loop {
+            match probe.poll(now, conn, cx) {
+                Probed::Waiting if conn.machine(|machine| machine.upgrade()) => probe.take_over(),
+                Probed::Waiting => {
+                    self.probe = Some(probe);
+                    return Requested::All;
+                }
+                Probed::Upgraded => {
+                    let (framed, tcp) = probe.into_parts();
+                    return Requested::Upgraded(Box::new(framed), tcp);
+                }
+                Probed::Failed
+                    if conn.machine(|machine| machine.transport()) == Transport::WebSocket =>
+                {
+                    return Requested::Lost; // it has left polling already
+                }
+                Probed::Failed => {
+                    conn.machine(|machine| machine.probe_lost());
+                    probe.fail(now, cx);
+                    return Requested::More; // polling goes on
+                }
+            }
+        }
+    }
+
+    /// Sends what waits, if no POST is under way.
+    pub(super) fn flush(&mut self, conn: &Conn, cx: &mut Context<'_>) -> Flushed {
+        if let Some(handshake) = &self.handshake
+            && conn.machine(|machine| machine.may_post())
+        {
+            let max_bytes = handshake.max_payload_bytes.map(usize::try_from);
+            let max_bytes = max_bytes.and_then(Result::ok).unwrap_or(usize::MAX);
+            // Also for version 3 in text, which every server reads.
+            let mut body = conn.outbox(|outbox| outbox.take_answer(false, max_bytes));
+            if body.is_none() && self.farewell == Farewell::Owed {
+                self.farewell = Farewell::UnderWay;
+                body = Some(Body::bare(self.version, Kind::Close));
+            }
+            if let Some(body) = body
+                && conn.machine(|machine| machine.post()).is_ok()
+            {
+                let deadline = Deadline::new(self.limits.post_timeout);
+                let post = self.remote.post(self.version, &handshake.sid, body, deadline);
+                self.post = Some(Box::pin(post));
+                cx.waker().wake_by_ref(); // it has to be polled
+            }
+        }
+        conn.outbox(Outbox::flushed)
+    }
+
+    /// The session is over. Says until when the server is told.
+    pub(super) fn close(&mut self, now: Instant, conn: &Conn, reason: Reason) -> Option<Instant> {
+        self.offer = None;
+        match reason {
+            Reason::TransportClose | Reason::TransportError | Reason::PingTimeout => None,
+            _ => {
+                // The GET stays until then: a server takes one that is given up for a client that is lost.
+                conn.outbox(Outbox::seal);
+                self.farewell = Farewell::Owed;
+                Some(now + FAREWELL)
+            }
+        }
+    }
+
+    /// Whether the server knows that the session is over.
+    pub(super) fn has_said_farewell(&self) -> bool {
+        self.farewell == Farewell::Said
+    }
+}
+
+/// An answer that is one of Engine.IO; else what to tell people.
+fn accept(answer: Answer) -> Result<Answer, String> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    Err(format!("the server answered {}: {}", answer.status, answer.excerpt()))
+}
+
+#[cfg(test)]
+mod tests;
