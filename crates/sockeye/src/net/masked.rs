@@ -21,7 +21,7 @@ pub(super) struct Masked {
 }
 
 impl Masked {
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", test))]
     pub(super) const fn new(keys: Keys) -> Self {
         Self { keys, frames: Vec::new(), written: 0, packets: 0 }
     }

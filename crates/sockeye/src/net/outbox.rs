@@ -64,7 +64,7 @@ pub(crate) struct Outbox {
     tcp: Option<OwnedWriteHalf>,
     encoding: Encoding,
     /// Packets at the front that an answer to a GET or a POST carries, and that are not known to have gone.
-    answering: u16,
+    answering: u8,
     /// A client's: its frames are masked.
     masked: Option<Box<Masked>>,
     /// On polling, and no GET waits: only what must not be lost is accepted.
@@ -72,13 +72,22 @@ pub(crate) struct Outbox {
     /// Whether somebody will flush it: the driver was woken, or the session is on a dirty list.
     scheduled: bool,
     pong_is_last: bool,
-    sealed: bool,
+    gate: Gate,
     /// A push came up against the bound: the peer is a slow consumer.
     overflowed: bool,
-    failed: bool,
     stalled_since: Option<Instant>,
     /// Told whenever something was written, if anybody listens.
     progress: Option<Arc<Notify>>,
+}
+
+/// What the outbox still accepts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Gate {
+    Open,
+    /// Nothing; what waits will be written.
+    Sealed,
+    /// Nothing, and what waited is given up.
+    Failed,
 }
 
 /// How far a flush came.
@@ -107,9 +116,8 @@ impl Outbox {
             tcp: None,
             scheduled: false,
             pong_is_last: false,
-            sealed: false,
+            gate: Gate::Open,
             overflowed: false,
-            failed: false,
             stalled_since: None,
             progress: None,
         }
@@ -145,7 +153,7 @@ impl Outbox {
         bounds: Bounds,
         volatile: bool,
     ) -> Result<u64, PushError> {
-        if self.sealed {
+        if self.gate != Gate::Open {
             return Err(PushError::Closed);
         }
         if volatile && (self.unpolled || !self.queue.is_empty()) {
@@ -158,7 +166,7 @@ impl Outbox {
             || (bytes > bounds.max_bytes && !self.queue.is_empty())
         {
             if self.masked.is_none() {
-                self.sealed = true;
+                self.gate = Gate::Sealed;
                 self.overflowed = true;
             }
             return Err(PushError::Full);
@@ -189,12 +197,14 @@ impl Outbox {
     /// Appends a close frame and accepts nothing more; what waits will still be written.
     pub(super) fn push_close(&mut self, frame: Prepared) {
         self.push_control(frame);
-        self.sealed = true;
+        self.seal();
     }
 
     /// Accepts nothing more; what waits will still be written.
     pub(super) fn seal(&mut self) {
-        self.sealed = true;
+        if self.gate == Gate::Open {
+            self.gate = Gate::Sealed;
+        }
     }
 
     /// Appends a packet of the machine. A client's are few, and must not be lost for what the application emits; a
@@ -203,7 +213,7 @@ impl Outbox {
         if self.masked.is_none() {
             return self.push(packet, bounds, false).map(drop);
         }
-        if self.sealed {
+        if self.gate != Gate::Open {
             return Err(PushError::Closed);
         }
         self.push_control(packet.encoded_for(self.encoding));
@@ -212,7 +222,7 @@ impl Outbox {
 
     /// Appends a control frame or packet; those are few, and not the application's to lose.
     pub(super) fn push_control(&mut self, frame: Prepared) {
-        if !self.failed {
+        if !self.is_failed() {
             self.bytes += frame.wire_bytes();
             self.queue.push_back(frame);
             self.pushed += 1;
@@ -221,14 +231,13 @@ impl Outbox {
 
     /// Ends the stream towards the peer: TCP sends what it has, then its end.
     pub(super) fn shut_down(&mut self) {
-        self.sealed = true;
+        self.seal();
         self.tcp = None;
     }
 
     /// Gives up on everything that waits.
     pub(super) fn fail(&mut self) {
-        self.sealed = true;
-        self.failed = true;
+        self.gate = Gate::Failed;
         if let Some(masked) = &mut self.masked {
             masked.clear();
         }
@@ -246,7 +255,7 @@ impl Outbox {
     /// Writes to plain TCP whatever it takes, without waiting.
     pub(super) fn flush_direct(&mut self, now: Instant) -> Flushed {
         self.scheduled = false;
-        if self.failed {
+        if self.is_failed() {
             return Flushed::Failed;
         }
         if self.queue.is_empty() {
@@ -286,7 +295,7 @@ impl Outbox {
         mut write: impl FnMut(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
     ) -> Flushed {
         self.scheduled = false;
-        if self.failed {
+        if self.is_failed() {
             return Flushed::Failed;
         }
         while !self.queue.is_empty() {
@@ -325,7 +334,7 @@ impl Outbox {
     /// [`Self::answered`]; until then there is no other.
     pub(super) fn take_answer(&mut self, supports_binary: bool, max_bytes: usize) -> Option<Body> {
         self.scheduled = false;
-        if self.queue.is_empty() || self.answering > 0 || self.failed {
+        if self.queue.is_empty() || self.answering > 0 || self.is_failed() {
             return None;
         }
         let mut packets = 0;
@@ -337,7 +346,7 @@ impl Outbox {
         let version = self.encoding.version;
         let packets = self.queue.iter().take(most);
         let (body, count) = polling::encode(packets, version, supports_binary, max_bytes);
-        self.answering = u16::try_from(count).unwrap_or(u16::MAX); // at most `MAX_ANSWER_PACKETS`
+        self.answering = u8::try_from(count).unwrap_or(u8::MAX); // at most `MAX_ANSWER_PACKETS`
         Some(body)
     }
 
@@ -353,7 +362,7 @@ impl Outbox {
             self.queue = VecDeque::new(); // an idle session owns no queue
         }
         self.notify();
-        self.sealed
+        self.gate != Gate::Open
     }
 
     /// On polling: whether an answer is not known to have gone.
@@ -364,7 +373,7 @@ impl Outbox {
     /// How far it is flushed already.
     pub(super) fn flushed(&mut self) -> Flushed {
         self.scheduled = false;
-        match (self.failed, self.queue.is_empty()) {
+        match (self.is_failed(), self.queue.is_empty()) {
             (true, _) => Flushed::Failed,
             (false, true) => Flushed::All,
             (false, false) => Flushed::Blocked,
@@ -381,7 +390,7 @@ impl Outbox {
     }
 
     pub(super) fn is_failed(&self) -> bool {
-        self.failed
+        self.gate == Gate::Failed
     }
 
     /// The number of the last packet that was written in full.
@@ -479,9 +488,13 @@ fn gather<'q>(
 mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
-    use sockeye_proto::wire::{packet::Kind, ws::Message};
+    use sockeye_proto::wire::{
+        packet::Kind,
+        ws::{FrameHeader, Message, apply_mask},
+    };
 
     use super::*;
+    use crate::net::Keys;
 
     const BOUNDS: Bounds = Bounds { max_packets: 20, max_bytes: 2_000 };
 
@@ -504,9 +517,11 @@ mod tests {
     fn check(outbox: &Outbox) {
         let bytes: usize = outbox.queue.iter().map(Prepared::wire_bytes).sum();
         assert_eq!(outbox.bytes, bytes);
-        let front = outbox.queue.front().map_or(1, Prepared::wire_bytes);
+        let frames_bytes =
+            if outbox.masked.is_some() { masked_bytes } else { Prepared::wire_bytes };
+        let front = outbox.queue.front().map_or(1, frames_bytes);
         assert!(outbox.front_written < front, "{} of {front}", outbox.front_written);
-        if !outbox.failed {
+        if !outbox.is_failed() {
             assert_eq!(outbox.pushed - outbox.written, outbox.queue.len() as u64);
         }
     }
@@ -524,6 +539,27 @@ mod tests {
             out.extend(slices.iter().flat_map(|slice| slice.iter()).take(count));
             Poll::Ready(Ok(count))
         })
+    }
+
+    /// What a server reads of a client's frames.
+    fn unmasked(mut frames: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        while let Some((header, header_bytes)) = FrameHeader::decode(frames).unwrap() {
+            let payload_bytes = usize::try_from(header.payload_bytes).unwrap();
+            let (frame, rest) = frames.split_at(header_bytes + payload_bytes);
+            FrameHeader { mask: None, ..header }.encode_into(&mut out);
+            let begin = out.len();
+            out.extend_from_slice(&frame[header_bytes..]);
+            apply_mask(&mut out[begin..], header.mask.unwrap(), 0);
+            frames = rest;
+        }
+        out
+    }
+
+    /// A server's outbox, or a client's.
+    fn outbox(is_client: bool) -> Outbox {
+        let masked = is_client.then(|| Box::new(Masked::new(Keys::new().unwrap())));
+        Outbox { masked, ..Outbox::new(Encoding::default()) }
     }
 
     #[derive(Clone, Debug)]
@@ -547,9 +583,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_accepted_is_written_in_order_and_counted(
-            deeds in prop::collection::vec(any_deed(), 0..80),
+            deeds in prop::collection::vec(any_deed(), 0..80), is_client: bool,
         ) {
-            let mut outbox = Outbox::new(Encoding::default());
+            let mut outbox = outbox(is_client);
             let mut accepted = Vec::new();
             let mut out = Vec::new();
             for deed in deeds {
@@ -564,13 +600,14 @@ mod tests {
                                 prop_assert!(!busy);
                             }
                             Err(PushError::Busy) => prop_assert!(busy),
-                            Err(PushError::Full) => prop_assert!(outbox.is_overflowed()),
-                            Err(PushError::Closed) => prop_assert!(outbox.sealed),
+                            Err(PushError::Full) => prop_assert!(outbox.is_overflowed() || is_client),
+                            Err(PushError::Closed) => prop_assert!(outbox.gate != Gate::Open),
                         }
                         prop_assert!(outbox.queue.len() <= BOUNDS.max_packets + 1);
                     }
                     Deed::Pong(payload) => {
-                        let replaced = outbox.pong_is_last && outbox.queue.len() > 1;
+                        let begun = outbox.masked.as_ref().map_or(0, |masked| masked.packets());
+                        let replaced = outbox.pong_is_last && outbox.queue.len() > begun.max(1);
                         outbox.push_pong(pong(&[payload]));
                         if replaced {
                             accepted.pop();
@@ -588,7 +625,7 @@ mod tests {
             prop_assert_eq!(flush(&mut outbox, usize::MAX, &mut out), Flushed::All);
             check(&outbox);
             prop_assert_eq!(outbox.written(), accepted.len() as u64);
-            prop_assert_eq!(out, content(&accepted));
+            prop_assert_eq!(if is_client { unmasked(&out) } else { out }, content(&accepted));
         }
     }
 
