@@ -6,14 +6,15 @@
     reason = "a failed step is a failed test"
 )]
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
-use proptest::prelude::*;
+use bytes::Bytes;
+use proptest::{prelude::*, test_runner::TestRunner};
 use sockeye_proto::{
     session::{Config, Reason, Transport},
-    wire::{packet::Kind, prepared::Prepared},
+    wire::{packet::Kind, payload::Payload, prepared::Prepared},
 };
-use sockeye_testkit::{Crossing, Fault, Heard, Mishap, Roads};
+use sockeye_testkit::{Crossing, Fault, Heard, Mishap, Roads, Sight, Wire};
 
 /// Longer than interval and timeout of the heartbeat twice over, and than any timeout of an upgrade.
 const BOUND: Duration = Duration::from_secs(120);
@@ -22,27 +23,57 @@ const BOUND: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 struct Plan {
     seed: u64,
+    wire: Wire,
     max_delay: Duration,
+    /// How long the client polls at least.
+    upgrade_after: Duration,
     /// Pauses in milliseconds, and who then sends an event, with how many attachments.
     deeds: Vec<(u64, bool, usize)>,
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {
     let deed = (0..60_u64, any::<bool>(), prop_oneof![3 => Just(0_usize), 1 => 1..3_usize]);
-    (any::<u64>(), 0..300_u64, prop::collection::vec(deed, 1..80)).prop_map(
-        |(seed, millis, deeds)| Plan { seed, max_delay: Duration::from_millis(millis), deeds },
+    let wire = prop::sample::select(&Wire::ALL[..]);
+    let upgrade_after = prop_oneof![Just(0), 0..600_u64].prop_map(Duration::from_millis);
+    (any::<u64>(), wire, 0..300_u64, upgrade_after, prop::collection::vec(deed, 1..80)).prop_map(
+        |(seed, wire, millis, upgrade_after, deeds)| {
+            let max_delay = Duration::from_millis(millis);
+            Plan { seed, wire, max_delay, upgrade_after, deeds }
+        },
     )
 }
 
-fn any_mishap() -> impl Strategy<Value = Mishap> {
-    prop_oneof![
-        Just(Mishap::Lost),
-        Just(Mishap::Swallowed),
-        Just(Mishap::Doubled),
-        Just(Mishap::Aborted),
-        Just(Mishap::AnswerLost),
-        Just(Mishap::AnswerSwallowed),
-    ]
+/// What may befall a request without a copy of it being taken for another request.
+const MISHAPS: [Mishap; 6] = [
+    Mishap::Lost,
+    Mishap::Swallowed,
+    Mishap::Doubled,
+    Mishap::Aborted,
+    Mishap::AnswerLost,
+    Mishap::AnswerSwallowed,
+];
+
+const FAULTS: [Fault; 2] = [Fault::Cut, Fault::BlackHole];
+
+/// In how many runs each thing was met.
+#[derive(Debug, Default)]
+struct Tally(BTreeMap<Sight, usize>);
+
+impl Tally {
+    fn add(&mut self, crossing: &Crossing) {
+        for sight in crossing.seen() {
+            *self.0.entry(*sight).or_default() += 1;
+        }
+    }
+
+    /// A simulation that does not meet what it is there for any more shows nothing.
+    #[track_caller]
+    fn has_met(&self, sights: impl IntoIterator<Item = Sight>, at_least: usize) {
+        for sight in sights {
+            let runs = self.0.get(&sight).copied().unwrap_or_default();
+            assert!(runs >= at_least, "{sight:?} in {runs} runs, not {at_least}: {self:?}");
+        }
+    }
 }
 
 /// How many events each end sent.
@@ -58,8 +89,8 @@ fn run(
     roads: Roads,
     mut meanwhile: impl FnMut(usize, &mut Crossing),
 ) -> (Crossing, Count) {
-    let roads = Roads { max_delay: plan.max_delay, ..roads };
-    let mut crossing = Crossing::new(plan.seed, &Config::default(), roads);
+    let roads = Roads { max_delay: plan.max_delay, upgrade_after: plan.upgrade_after, ..roads };
+    let mut crossing = Crossing::new(plan.seed, plan.wire, &Config::default(), roads);
     let mut sent = Count::default();
     for (step, (pause, by_client, attachments)) in plan.deeds.iter().enumerate() {
         crossing.run_for(Duration::from_millis(*pause));
@@ -88,32 +119,42 @@ fn run(
     (crossing, sent)
 }
 
+/// Begins as what marks a binary message of version 3 does.
+const ATTACHMENT: Bytes = Bytes::from_static(b"\x04bytes");
+
 fn event(number: usize, attachments: usize) -> Prepared {
-    let holders: String =
-        (0..attachments).map(|num| format!(r#",{{"_placeholder":true,"num":{num}}}"#)).collect();
-    let text = format!(r#"["said",{number}{holders}]"#);
-    Prepared::packet(
-        Kind::Event,
-        "/",
-        None,
-        &text,
-        vec![bytes::Bytes::from_static(b"x"); attachments],
-    )
+    // Characters of two and of four bytes: version 3 counts them in another unit than bytes.
+    let args = (number, vec![ATTACHMENT; attachments]);
+    let (text, attachments) =
+        Payload::serialize_event("sáid 🙂", &args).expect("it is JSON").into_parts();
+    Prepared::packet(Kind::Event, "/", None, &text, attachments)
+}
+
+/// The numbers of the peer's events that were heard.
+#[track_caller]
+fn numbers(heard: &[Heard]) -> Vec<usize> {
+    let events = heard.iter().filter_map(|heard| match heard {
+        Heard::Event { name, payload, .. } => Some((name, payload)),
+        _ => None,
+    });
+    events
+        .map(|(name, payload)| {
+            let (number, attachments) =
+                payload.deserialize::<(usize, Vec<Bytes>)>().expect("as it was sent");
+            assert_eq!(name, "sáid 🙂");
+            assert!(attachments.iter().all(|bytes| *bytes == ATTACHMENT), "{attachments:?}");
+            number
+        })
+        .collect()
 }
 
 /// How many of the peer's events were heard: all that there are, once and in order, up to there.
 #[track_caller]
 fn in_order(heard: &[Heard]) -> usize {
-    let numbers = heard.iter().filter_map(|heard| {
-        heard.name()?;
-        heard.text().split(',').next().map(str::to_owned)
-    });
-    let mut count = 0;
-    for number in numbers {
-        assert_eq!(number, count.to_string(), "twice, out of order, or with a gap");
-        count += 1;
-    }
-    count
+    let numbers = numbers(heard);
+    let expect: Vec<_> = (0..numbers.len()).collect();
+    assert_eq!(numbers, expect, "twice, out of order, or with a gap");
+    expect.len()
 }
 
 /// Whether all arrived; if not, both ends know that it is over.
@@ -145,19 +186,37 @@ fn moves(crossing: &Crossing, sent: Count) {
     assert_eq!(crossing.server.transport(), Transport::WebSocket);
 }
 
-/// One event from each end every few milliseconds.
-fn busy(seed: u64) -> Plan {
+/// An event from alternate ends every few milliseconds, so that something is always under way.
+fn busy(seed: u64, wire: Wire) -> Plan {
     let deeds = (0..200).map(|step| (5, step % 2 == 0, usize::from(step % 7 == 0))).collect();
-    Plan { seed, max_delay: Duration::from_millis(100), deeds }
+    let upgrade_after = Duration::from_millis(50 + 250 * (seed % 2));
+    Plan { seed, wire, max_delay: Duration::from_millis(100), upgrade_after, deeds }
+}
+
+/// As [`busy`], and so slowly that GETs wait for something to say.
+fn calm(seed: u64, wire: Wire) -> Plan {
+    let deeds = busy(seed, wire).deeds.into_iter().take(20);
+    let deeds = deeds.map(|(pause, by_client, attachments)| (40 * pause, by_client, attachments));
+    Plan { deeds: deeds.collect(), ..busy(seed, wire) }
+}
+
+/// So many plans of each kind for each form that the bytes may have.
+fn plans(seeds: u64, kinds: &[fn(u64, Wire) -> Plan]) -> impl Iterator<Item = Plan> {
+    let seeds = (0..seeds).flat_map(|seed| Wire::ALL.map(|wire| (seed, wire))).enumerate();
+    // No two have the same delays, and each form gets each moment to move.
+    seeds.flat_map(|(index, (seed, wire))| {
+        kinds.iter().map(move |kind| kind((index as u64) * 2 + seed % 2, wire))
+    })
 }
 
 #[test]
 fn a_cut_at_each_step_of_the_probe_loses_nothing_unnoticed() {
-    for fault in [Fault::Cut, Fault::BlackHole] {
+    let mut tally = Tally::default();
+    for fault in FAULTS {
         for after in 0..12 {
-            for seed in 0..20 {
+            for plan in plans(2, &[busy, calm]) {
                 let roads = Roads { fault: Some((after, fault)), ..Roads::default() };
-                let (crossing, sent) = run(&busy(seed), roads, |_, _| {});
+                let (crossing, sent) = run(&plan, roads, |_, _| {});
                 assert!(crossing.has_struck());
                 // Handshake, its answer: until it is asked to wait for the WebSocket, a client loses nothing with it.
                 if after < 3 {
@@ -165,38 +224,92 @@ fn a_cut_at_each_step_of_the_probe_loses_nothing_unnoticed() {
                 } else {
                     judge(&crossing, sent);
                 }
+                tally.add(&crossing);
             }
         }
+        tally.has_met((0..=Sight::CARRIES).map(|step| Sight::Fault(fault, step)), 24);
     }
 }
 
 #[test]
 fn a_mishap_of_each_request_loses_nothing_unnoticed() {
-    let mishaps = [
-        Mishap::Lost,
-        Mishap::Swallowed,
-        Mishap::Doubled,
-        Mishap::Aborted,
-        Mishap::AnswerLost,
-        Mishap::AnswerSwallowed,
-    ];
-    for mishap in mishaps {
+    let mut tally = Tally::default();
+    for mishap in MISHAPS {
         for number in 0..12 {
-            for seed in 0..10 {
+            for plan in plans(2, &[busy, calm]) {
                 let roads = Roads { mishap: Some((number, mishap)), ..Roads::default() };
-                let (crossing, sent) = run(&busy(seed), roads, |_, _| {});
+                let (crossing, sent) = run(&plan, roads, |_, _| {});
                 judge(&crossing, sent);
+                tally.add(&crossing);
             }
         }
+        tally.has_met([Sight::Get(mishap), Sight::Post(mishap)], 30);
     }
+    tally.has_met([Sight::GetAtProbe, Sight::GetAtPause, Sight::PostAtPause], 100);
+    tally.has_met([Sight::PostAtProbe, Sight::Noop, Sight::SecondNoop], 20);
+}
+
+#[test]
+fn a_post_that_arrives_again_while_it_is_read_ends_the_session() {
+    let mut tally = Tally::default();
+    for number in 0..12 {
+        for plan in plans(2, &[busy, calm]) {
+            let roads = Roads { mishap: Some((number, Mishap::Doubled)), ..Roads::default() };
+            let (crossing, sent) = run(&plan, roads, |_, _| {});
+            judge(&crossing, sent);
+            if crossing.seen().contains(&Sight::Post(Mishap::Doubled)) {
+                assert_eq!(crossing.server.closed(), Some(Reason::TransportError));
+            }
+            tally.add(&crossing);
+        }
+    }
+    tally.has_met([Sight::Post(Mishap::Doubled)], 30);
+}
+
+/// Engine.IO has no numbers by which a copy could be told from another POST, so that is all that can be asked for.
+#[test]
+fn a_post_that_arrives_again_later_is_heard_again_or_refused_and_nothing_is_lost_unnoticed() {
+    let (mut heard_again, mut ended, mut refused) = (0, 0, 0);
+    for number in 0..12 {
+        for plan in plans(2, &[busy, calm]) {
+            let roads = Roads { mishap: Some((number, Mishap::Replayed)), ..Roads::default() };
+            let (crossing, sent) = run(&plan, roads, |_, _| {});
+            if !crossing.seen().contains(&Sight::Post(Mishap::Replayed)) {
+                continue;
+            }
+            in_order(crossing.client.heard());
+            let mut numbers = numbers(crossing.server.heard());
+            let mut next = 0;
+            let mut copies = Vec::new();
+            numbers.retain(|&number| {
+                let is_new = number == next;
+                if is_new {
+                    next += 1;
+                } else {
+                    copies.push(number);
+                }
+                is_new
+            });
+            assert!(copies.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{copies:?}");
+            assert!(copies.iter().all(|copy| *copy < next), "{copies:?} of {next}");
+            match (crossing.client.closed(), crossing.server.closed()) {
+                (None, None) => assert_eq!(next, sent.by_client, "lost, and nobody knows"),
+                (Some(_), Some(_)) => ended += 1,
+                ends => panic!("one end does not know that it is over: {ends:?}"),
+            }
+            heard_again += usize::from(!copies.is_empty());
+            refused += usize::from(copies.is_empty() && crossing.server.closed().is_none());
+        }
+    }
+    assert!(heard_again > 10 && ended > 10 && refused > 10, "{heard_again}, {ended}, {refused}");
 }
 
 #[test]
 fn the_plan_for_the_tables_sends_before_while_and_after_the_session_moves() {
-    for seed in 0..20 {
+    for plan in plans(4, &[busy]) {
         let mut stages = [0; 3];
         let (crossing, sent) =
-            run(&busy(seed), Roads::default(), |_, crossing| match crossing.server.transport() {
+            run(&plan, Roads::default(), |_, crossing| match crossing.server.transport() {
                 Transport::Polling => stages[0] += 1,
                 Transport::Probing | Transport::Probed => stages[1] += 1,
                 Transport::WebSocket => stages[2] += 1,
@@ -210,8 +323,8 @@ fn the_plan_for_the_tables_sends_before_while_and_after_the_session_moves() {
 #[test]
 fn a_server_that_closes_at_any_step_tells_the_client() {
     for step in 0..60 {
-        for seed in 0..5 {
-            let (crossing, sent) = run(&busy(seed), Roads::default(), |at, crossing| {
+        for plan in plans(1, &[busy]) {
+            let (crossing, sent) = run(&plan, Roads::default(), |at, crossing| {
                 if at == step {
                     crossing.server.close(Reason::ServerShuttingDown);
                 }
@@ -223,33 +336,65 @@ fn a_server_that_closes_at_any_step_tells_the_client() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn everything_arrives_once_and_in_order_and_the_session_ends_on_websocket(plan in any_plan()) {
-        let (crossing, sent) = run(&plan, Roads::default(), |_, _| {});
-        moves(&crossing, sent);
-    }
+/// Runs a property for plans and more, and counts what it meets.
+#[track_caller]
+fn check<M: std::fmt::Debug>(
+    more: impl Strategy<Value = M>,
+    property: impl Fn(&Plan, M) -> Crossing,
+) -> Tally {
+    let config =
+        ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
+    let tally = RefCell::<Tally>::default();
+    let result = TestRunner::new(config).run(&(any_plan(), more), |(plan, more)| {
+        tally.borrow_mut().add(&property(&plan, more));
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+    tally.into_inner()
+}
 
-    #[test]
-    fn a_second_websocket_disturbs_nothing(plan in any_plan(), at in 0..80_usize) {
-        let (crossing, sent) = run(&plan, Roads::default(), |step, crossing| {
+#[test]
+fn everything_arrives_once_and_in_order_and_the_session_ends_on_websocket() {
+    let tally = check(Just(()), |plan, ()| {
+        let (crossing, sent) = run(plan, Roads::default(), |_, _| {});
+        moves(&crossing, sent);
+        crossing
+    });
+    tally.has_met([Sight::GetAtProbe, Sight::GetAtPause, Sight::PostAtPause], 10);
+    tally.has_met([Sight::Noop, Sight::SecondNoop], 10);
+}
+
+#[test]
+fn a_second_websocket_disturbs_nothing() {
+    let tally = check(0..80_usize, |plan, at| {
+        let (crossing, sent) = run(plan, Roads::default(), |step, crossing| {
             if step == at {
                 crossing.offer_another(0);
                 crossing.offer_another(1);
             }
         });
         arrives(&crossing, sent);
-    }
+        crossing
+    });
+    tally.has_met([Sight::TurnedAway], 10);
+}
 
-    #[test]
-    fn with_one_fault_all_arrives_or_both_ends_learn_why(
-        plan in any_plan(),
-        mishap in prop::option::of((0..40_u64, any_mishap())),
-        fault in prop::option::of((0..60_u64, prop_oneof![Just(Fault::Cut), Just(Fault::BlackHole)])),
-    ) {
+#[test]
+fn with_one_fault_all_arrives_or_both_ends_learn_why() {
+    let after = prop_oneof![0..=Sight::CARRIES, 0..60_u64];
+    let mishap = prop::option::of((0..12_u64, prop::sample::select(&MISHAPS[..])));
+    let fault = prop::option::of((after, prop::sample::select(&FAULTS[..])));
+    let another = prop::option::of(0..80_usize);
+    let tally = check((mishap, fault, another), |plan, (mishap, fault, another)| {
         let roads = Roads { mishap, fault, ..Roads::default() };
-        let (crossing, sent) = run(&plan, roads, |_, _| {});
+        let (crossing, sent) = run(plan, roads, |step, crossing| {
+            if another == Some(step) {
+                crossing.offer_another(0);
+            }
+        });
         judge(&crossing, sent);
-    }
+        crossing
+    });
+    tally.has_met(FAULTS.map(|fault| Sight::Fault(fault, Sight::CARRIES)), 3);
+    tally.has_met([Sight::TurnedAway, Sight::GetAtProbe, Sight::PostAtProbe], 3);
 }

@@ -1,11 +1,14 @@
 //! A client that moves from polling to a WebSocket and a server, in virtual time.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use sockeye_proto::session::Config;
 
 use crate::{
-    Rng,
+    Rng, Sight, Wire,
     host::Host,
     http::{Parcel, Roads, Traffic, Up},
     poller::Poller,
@@ -21,10 +24,10 @@ use crate::{
 /// use std::time::Duration;
 ///
 /// use sockeye_proto::session::{Config, Transport};
-/// use sockeye_testkit::{Crossing, Roads};
+/// use sockeye_testkit::{Crossing, Roads, Wire};
 ///
 /// let roads = Roads { max_delay: Duration::from_millis(50), ..Roads::default() };
-/// let mut crossing = Crossing::new(7, &Config::default(), roads);
+/// let mut crossing = Crossing::new(7, Wire::default(), &Config::default(), roads);
 /// crossing.run_for(Duration::from_secs(2));
 /// assert_eq!(crossing.server.transport(), Transport::WebSocket);
 /// assert!(crossing.client.has_moved());
@@ -43,11 +46,11 @@ pub struct Crossing {
 
 impl Crossing {
     /// A client that is about to send its first request.
-    pub fn new(seed: u64, config: &Config, roads: Roads) -> Self {
+    pub fn new(seed: u64, wire: Wire, config: &Config, roads: Roads) -> Self {
         let now = Instant::now();
         let mut crossing = Self {
-            client: Poller::new(now, config.clone()),
-            server: Host::new(now, config.clone()),
+            client: Poller::new(now, wire, config.clone(), roads.upgrade_after),
+            server: Host::new(now, wire, config.clone()),
             traffic: Traffic::new(roads, Rng::new(seed)),
             now,
             start: now,
@@ -101,6 +104,11 @@ impl Crossing {
     /// Whether the mishap or the fault has happened.
     pub const fn has_struck(&self) -> bool {
         self.traffic.has_struck()
+    }
+
+    /// What has happened that does not happen in each run.
+    pub const fn seen(&self) -> &BTreeSet<Sight> {
+        self.traffic.seen()
     }
 
     /// The time since it began.

@@ -3,22 +3,20 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use sockeye_proto::{
-    session::{Config, Opening, Output, Probe, Reason, Received, Session, Transport},
-    wire::{
-        engine::{Kind, Version},
-        polling::{Body, Format, Item, Packets, encode},
-        prepared::Prepared,
-    },
+    session::{Config, Opening, Output, Probe, Reason, Session, Transport},
+    wire::{engine::Kind, polling::Body, prepared::Prepared},
 };
 
 use crate::{
-    Heard,
-    http::{Down, Frame, Parcel, Traffic, Up, frames},
+    Heard, Sight, Wire,
+    http::{Down, Parcel, Traffic, Up},
+    wire::Frame,
 };
 
 /// The server's end; it lets everybody into `/`.
 #[derive(Debug)]
 pub struct Host {
+    wire: Wire,
     session: Session<u64>,
     queue: VecDeque<Prepared>,
     get: Option<u64>,
@@ -34,9 +32,11 @@ pub struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(now: Instant, config: Config) -> Self {
-        Self {
-            session: Session::server(now, Arc::new(config), Opening::polling("the-sid")),
+    pub(crate) fn new(now: Instant, wire: Wire, config: Config) -> Self {
+        let opening = Opening { sid: "the-sid", encoding: wire.encoding, on_polling: true };
+        let mut host = Self {
+            wire,
+            session: Session::server(now, Arc::new(config), opening),
             queue: VecDeque::new(),
             get: None,
             post: None,
@@ -46,7 +46,10 @@ impl Host {
             owes_farewell: false,
             told: false,
             heard: Vec::new(),
-        }
+        };
+        let joined = host.session.join_root();
+        host.hear(joined.map(Heard::from));
+        host
     }
 
     /// Sends an event, or what else.
@@ -95,15 +98,12 @@ impl Host {
             },
             Up::PostEnds { id, body } if self.post == Some(id) => {
                 self.post = None;
-                let mut packets = Packets::new(Format::V4, &body);
-                while let Ok(Some(item)) = packets.next() {
-                    match item {
-                        Item::Text(text) => self.frame(now, &Frame::Text(text.to_owned())),
-                        Item::Binary(bytes) => self.frame(now, &Frame::Binary(bytes.into_owned())),
-                    }
+                for frame in self.wire.messages(&body) {
+                    self.frame(now, &frame);
                 }
                 self.session.post_done();
-                traffic.answer(now, id, b"ok".to_vec());
+                let body = Body { bytes: b"ok".to_vec(), content_type: "text/html" };
+                traffic.answer(now, id, body);
             }
             Up::PostEnds { .. } => {} // it was refused
             Up::Taken { id } => {
@@ -125,7 +125,12 @@ impl Host {
                 self.probe = Some(socket);
                 traffic.stream(now, socket, Parcel::Down(Down::Opened { socket }));
             }
-            Up::Offer { socket } => end(now, socket, traffic),
+            Up::Offer { socket } => {
+                if !self.session.is_closed() {
+                    traffic.saw(Sight::TurnedAway);
+                }
+                end(now, socket, traffic);
+            }
             Up::Frame { socket, frame } if self.socket == Some(socket) => self.frame(now, &frame),
             Up::Frame { socket, frame } if self.probe == Some(socket) => {
                 self.probed(now, socket, &frame, traffic);
@@ -149,6 +154,10 @@ impl Host {
         };
         match probe {
             Probe::Answer => {
+                let under_way = [(self.get, Sight::GetAtProbe), (self.post, Sight::PostAtProbe)];
+                for (_, sight) in under_way.into_iter().filter(|(id, _)| id.is_some()) {
+                    traffic.saw(sight);
+                }
                 let frame = Frame::Text("3probe".to_owned());
                 traffic.stream(now, socket, Parcel::Down(Down::Frame { socket, frame }));
             }
@@ -189,7 +198,7 @@ impl Host {
         if let Some(socket) = self.socket {
             if self.answering.is_none() {
                 for packet in self.queue.drain(..) {
-                    for frame in frames(&packet) {
+                    for frame in self.wire.frames(packet) {
                         traffic.stream(now, socket, Parcel::Down(Down::Frame { socket, frame }));
                     }
                 }
@@ -211,13 +220,15 @@ impl Host {
     /// Answers the GET that waits, if there is something to say.
     fn answer(&mut self, now: Instant, traffic: &mut Traffic) {
         if self.get.is_some() && !self.queue.is_empty() && self.answering.is_none() {
-            let (body, count) = encode(self.queue.iter(), Version::V4, true, 1_000_000);
+            let (body, count) = self.wire.body(&self.queue, 1_000_000);
             if let Some(id) = self.get.take() {
                 self.answering = Some((id, count));
                 self.session.get_answered(now);
-                traffic.answer(now, id, body.bytes);
+                traffic.answer(now, id, body);
             }
         } else if self.session.releases_get(now) {
+            let again = traffic.seen().contains(&Sight::Noop);
+            traffic.saw(if again { Sight::SecondNoop } else { Sight::Noop });
             self.release(now, Kind::Noop, traffic);
         } else if self.owes_farewell && self.queue.is_empty() && self.get.is_some() {
             self.release(now, Kind::Close, traffic);
@@ -229,7 +240,7 @@ impl Host {
     fn release(&mut self, now: Instant, kind: Kind, traffic: &mut Traffic) {
         if let Some(id) = self.get.take() {
             self.session.get_answered(now);
-            traffic.answer(now, id, Body::bare(Version::V4, kind).bytes);
+            traffic.answer(now, id, Body::bare(self.wire.encoding.version, kind));
         }
     }
 
@@ -238,11 +249,15 @@ impl Host {
             Frame::Text(text) => self.session.receive_text(now, text),
             Frame::Binary(bytes) => self.session.receive_binary(now, bytes),
         };
-        let asks = matches!(received, Ok(Some(Received::Connect { .. })));
-        self.heard.extend(received.ok().flatten().map(Heard::from));
-        if asks {
+        let heard = received.ok().flatten().map(Heard::from);
+        self.hear(heard);
+    }
+
+    fn hear(&mut self, heard: Option<Heard>) {
+        if matches!(heard, Some(Heard::Connect { .. })) {
             self.session.accept("/", r#"{"sid":"a-socket"}"#);
         }
+        self.heard.extend(heard);
     }
 }
 

@@ -5,19 +5,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sockeye_proto::wire::prepared::Prepared;
+use sockeye_proto::wire::polling::Body;
 
-use crate::{Fault, Rng};
+use crate::{Fault, Rng, Sight, wire::Frame};
 
 /// What goes wrong with one HTTP request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Mishap {
     /// It does not reach the server, and the client is told.
     Lost,
     /// It does not reach the server, and nobody is told.
     Swallowed,
-    /// It reaches the server twice. The copy of a POST comes while that is under way: later, it is another POST.
+    /// It reaches the server twice. The copy of a POST comes while that is under way.
     Doubled,
+    /// It reaches the server twice. The copy of a POST comes once that has been read.
+    Replayed,
     /// The client gives it up, and the server hears of it.
     Aborted,
     /// It is answered, but instead of the answer the client gets an error.
@@ -31,24 +33,12 @@ pub enum Mishap {
 pub struct Roads {
     /// How long anything may be on its way.
     pub max_delay: Duration,
+    /// How long the client polls at least before it offers a WebSocket.
+    pub upgrade_after: Duration,
     /// What befalls the request with this number; the first has the number 0.
     pub mishap: Option<(u64, Mishap)>,
     /// What befalls the WebSocket after this many messages; the first is its handshake.
     pub fault: Option<(u64, Fault)>,
-}
-
-/// A message of a WebSocket.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Frame {
-    Text(String),
-    Binary(Vec<u8>),
-}
-
-/// The messages of one packet.
-pub(crate) fn frames(packet: &Prepared) -> impl Iterator<Item = Frame> {
-    let text = Frame::Text(packet.text().to_owned());
-    let attachments = packet.attachments().iter();
-    std::iter::once(text).chain(attachments.map(|bytes| Frame::Binary(bytes.to_vec())))
 }
 
 /// To the server.
@@ -62,7 +52,7 @@ pub(crate) enum Up {
     },
     PostEnds {
         id: u64,
-        body: Vec<u8>,
+        body: Body,
     },
     /// The answer to a GET has left.
     Taken {
@@ -90,7 +80,7 @@ pub(crate) enum Up {
 pub(crate) enum Down {
     Answer {
         id: u64,
-        body: Vec<u8>,
+        body: Body,
     },
     /// Instead of an answer: refused, or lost.
     Failed {
@@ -133,6 +123,7 @@ pub(crate) struct Traffic {
     last: BTreeMap<(u64, bool), Instant>,
     copies: BTreeSet<u64>,
     unlucky: BTreeMap<u64, Mishap>,
+    seen: BTreeSet<Sight>,
 }
 
 /// The WebSocket that faults befall.
@@ -154,6 +145,7 @@ impl Traffic {
             last: BTreeMap::new(),
             copies: BTreeSet::new(),
             unlucky: BTreeMap::new(),
+            seen: BTreeSet::new(),
         }
     }
 
@@ -167,11 +159,14 @@ impl Traffic {
     }
 
     /// Sends a request and says its id.
-    pub(crate) fn request(&mut self, now: Instant, post: Option<Vec<u8>>) -> u64 {
+    pub(crate) fn request(&mut self, now: Instant, post: Option<Body>) -> u64 {
         let id = self.requests;
         self.requests += 1;
         let mishap = self.roads.mishap.filter(|(number, _)| *number == id).map(|(_, what)| what);
-        self.struck |= mishap.is_some();
+        if let Some(what) = mishap {
+            self.struck = true;
+            self.saw(if post.is_some() { Sight::Post(what) } else { Sight::Get(what) });
+        }
         let begins = self.arrival(now);
         let ends = self.arrival(begins);
         match mishap {
@@ -189,15 +184,16 @@ impl Traffic {
             None => {}
         }
         let doubled = mishap == Some(Mishap::Doubled);
+        let replayed = mishap == Some(Mishap::Replayed);
         let copy = id + COPY;
-        if doubled {
+        if doubled || replayed {
             self.copies.insert(copy);
         }
         match post {
             None => {
                 self.put(begins, Parcel::Up(Up::Get { id }));
-                if doubled {
-                    let at = self.arrival(now);
+                if doubled || replayed {
+                    let at = if replayed { ends } else { self.arrival(now) };
                     self.put(at, Parcel::Up(Up::Get { id: copy }));
                 }
             }
@@ -209,6 +205,15 @@ impl Traffic {
                 }
                 if mishap == Some(Mishap::Aborted) {
                     self.put(ends, Parcel::Up(Up::Gone { id }));
+                    return id;
+                }
+                if replayed {
+                    let retries = u32::try_from(self.rng.below(4)).unwrap_or_default();
+                    let begins = self.arrival(ends + self.roads.max_delay * retries);
+                    let ends_again = self.arrival(begins);
+                    self.put(ends, Parcel::Up(Up::PostEnds { id, body: body.clone() }));
+                    self.put(begins, Parcel::Up(Up::PostBegins { id: copy }));
+                    self.put(ends_again, Parcel::Up(Up::PostEnds { id: copy, body }));
                 } else {
                     self.put(ends, Parcel::Up(Up::PostEnds { id, body }));
                 }
@@ -222,7 +227,7 @@ impl Traffic {
     }
 
     /// Answers a request; the server hears when the answer has left.
-    pub(crate) fn answer(&mut self, now: Instant, id: u64, body: Vec<u8>) {
+    pub(crate) fn answer(&mut self, now: Instant, id: u64, body: Body) {
         let at = self.arrival(now);
         if self.copies.contains(&id) {
             self.put(at, Parcel::Up(Up::Gone { id })); // nobody is there
@@ -274,8 +279,19 @@ impl Traffic {
         self.struck
     }
 
+    /// Notes what has happened.
+    pub(crate) fn saw(&mut self, sight: Sight) {
+        self.seen.insert(sight);
+    }
+
+    /// What has happened.
+    pub(crate) const fn seen(&self) -> &BTreeSet<Sight> {
+        &self.seen
+    }
+
     fn fail(&mut self, now: Instant, fault: Fault) {
         (self.broken, self.struck) = (true, true);
+        self.saw(Sight::Fault(fault, self.carried.min(Sight::CARRIES)));
         self.parcels.retain(|_, parcel| {
             !matches!(
                 parcel,

@@ -13,7 +13,9 @@ mod peer;
 pub mod pinned;
 mod poller;
 mod rng;
+mod sight;
 pub mod spec;
+mod wire;
 
 pub use crossing::Crossing;
 pub use end::End;
@@ -25,3 +27,5 @@ pub use pair::Pair;
 pub use peer::{Peer, PeerError};
 pub use poller::Poller;
 pub use rng::Rng;
+pub use sight::Sight;
+pub use wire::Wire;

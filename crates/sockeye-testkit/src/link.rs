@@ -8,7 +8,7 @@ use std::{
 use crate::Rng;
 
 /// What goes wrong on a link.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Fault {
     /// Both ends learn that the stream is gone; what was on its way is lost.
     Cut,

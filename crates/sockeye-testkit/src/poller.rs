@@ -1,30 +1,33 @@
 //! A client that polls and then moves to a WebSocket: the machine, and what its owner does.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sockeye_proto::{
-    session::{Config, Output, Reason, Received, Session},
-    wire::{
-        encoding::Encoding,
-        engine::Version,
-        polling::{Format, Item, Packets, encode},
-        prepared::Prepared,
-    },
+    session::{Config, Output, Probe, Reason, Received, Session},
+    wire::prepared::Prepared,
 };
 
 use crate::{
-    Heard,
-    http::{Down, FIRST, Frame, Parcel, Traffic, Up, frames},
+    Heard, Sight, Wire,
+    http::{Down, FIRST, Parcel, Traffic, Up},
+    wire::Frame,
 };
 
 /// The client's end; it joins `/` as soon as it can.
 #[derive(Debug)]
 pub struct Poller {
+    wire: Wire,
     session: Session<u64>,
     queue: VecDeque<Prepared>,
     get: Option<u64>,
     post: Option<u64>,
     socket: Socket,
+    /// From then on it offers a WebSocket.
+    offer_at: Instant,
     heard: Vec<Heard>,
     /// It has said that it is gone.
     left: bool,
@@ -39,13 +42,15 @@ enum Socket {
 }
 
 impl Poller {
-    pub(crate) fn new(now: Instant, config: Config) -> Self {
+    pub(crate) fn new(now: Instant, wire: Wire, config: Config, upgrade_after: Duration) -> Self {
         Self {
-            session: Session::client(now, Arc::new(config), Encoding::default(), true),
+            wire,
+            session: Session::client(now, Arc::new(config), wire.encoding, true),
             queue: VecDeque::new(),
             get: None,
             post: None,
             socket: Socket::Unasked,
+            offer_at: now + upgrade_after,
             heard: Vec::new(),
             left: false,
         }
@@ -72,7 +77,8 @@ impl Poller {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.session.next_deadline()
+        let offer = self.may_offer().then_some(self.offer_at);
+        [self.session.next_deadline(), offer].into_iter().flatten().min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -85,12 +91,8 @@ impl Poller {
             Down::Answer { id, body } if self.get == Some(id) => {
                 self.get = None;
                 self.session.get_answered(now);
-                let mut packets = Packets::new(Format::V4, &body);
-                while let Ok(Some(item)) = packets.next() {
-                    match item {
-                        Item::Text(text) => self.frame(now, &Frame::Text(text.to_owned())),
-                        Item::Binary(bytes) => self.frame(now, &Frame::Binary(bytes.into_owned())),
-                    }
+                for frame in self.wire.messages(&body) {
+                    self.frame(now, &frame);
                 }
             }
             Down::Answer { id, .. } if self.post == Some(id) => {
@@ -115,7 +117,13 @@ impl Poller {
             Down::Frame { socket: FIRST, frame } => {
                 let Frame::Text(text) = frame else { panic!("binary before the upgrade") };
                 assert_eq!(text, "3probe", "before the upgrade");
-                self.session.receive_probe(now, &text);
+                if self.session.receive_probe(now, &text) == Probe::Pause {
+                    let under_way =
+                        [(self.get, Sight::GetAtPause), (self.post, Sight::PostAtPause)];
+                    for (_, sight) in under_way.into_iter().filter(|(id, _)| id.is_some()) {
+                        traffic.saw(sight);
+                    }
+                }
             }
             Down::Frame { .. } => {} // another WebSocket, which goes no further
             Down::End { socket: FIRST } if self.has_moved() => {
@@ -144,8 +152,7 @@ impl Poller {
             self.socket = Socket::Carries;
         }
         if self.has_moved() {
-            for frame in self.queue.drain(..).flat_map(|packet| frames(&packet).collect::<Vec<_>>())
-            {
+            for frame in self.queue.drain(..).flat_map(|packet| self.wire.frames(packet)) {
                 let frame = Parcel::Up(Up::Frame { socket: FIRST, frame });
                 traffic.stream(now, FIRST, frame);
             }
@@ -155,14 +162,19 @@ impl Poller {
             self.get = Some(traffic.request(now, None));
         }
         if !self.queue.is_empty() && self.session.may_post() && self.session.post().is_ok() {
-            let (body, _) = encode(self.queue.iter(), Version::V4, true, usize::MAX);
-            self.queue.clear();
-            self.post = Some(traffic.request(now, Some(body.bytes)));
+            let (body, count) = self.wire.body(&self.queue, usize::MAX);
+            self.queue.drain(..count);
+            self.post = Some(traffic.request(now, Some(body)));
         }
-        if self.socket == Socket::Unasked && !self.heard.is_empty() {
+        if self.may_offer() && self.offer_at <= now {
             traffic.stream(now, FIRST, Parcel::Up(Up::Offer { socket: FIRST }));
             self.socket = Socket::Offered;
         }
+    }
+
+    /// Whether the session is open, and no WebSocket was offered.
+    fn may_offer(&self) -> bool {
+        self.socket == Socket::Unasked && !self.heard.is_empty() && !self.session.is_closed()
     }
 
     fn frame(&mut self, now: Instant, frame: &Frame) {
