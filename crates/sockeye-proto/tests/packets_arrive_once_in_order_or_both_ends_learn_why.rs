@@ -13,8 +13,11 @@ use std::{
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use sockeye_proto::{session::Config, wire::payload::Payload};
-use sockeye_testkit::{End, Fault, Heard, Pair, Weather};
+use sockeye_proto::{
+    session::Config,
+    wire::{encoding::Encoding, engine::Version, payload::Payload},
+};
+use sockeye_testkit::{ENCODINGS, End, Fault, Heard, Pair, Weather};
 
 const NAMESPACES: [&str; 3] = ["/", "/a", "/b"];
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,7 +27,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 enum Deed {
     Emit { from: Side, namespace: usize, attachments: usize },
     Call { from: Side, namespace: usize, attachments: usize },
-    Join { namespace: usize },
+    Join { namespace: usize, has_auth: bool },
     Leave { by: Side, namespace: usize },
     Wait { millis: u64 },
 }
@@ -55,7 +58,8 @@ fn any_deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(from, namespace, attachments)| Deed::Emit { from, namespace, attachments }),
         4 => (side(), namespace(), attachments())
             .prop_map(|(from, namespace, attachments)| Deed::Call { from, namespace, attachments }),
-        4 => namespace().prop_map(|namespace| Deed::Join { namespace }),
+        4 => (namespace(), any::<bool>())
+            .prop_map(|(namespace, has_auth)| Deed::Join { namespace, has_auth }),
         1 => (side(), namespace()).prop_map(|(by, namespace)| Deed::Leave { by, namespace }),
         4 => (0..400_u64).prop_map(|millis| Deed::Wait { millis }),
     ]
@@ -79,10 +83,13 @@ type Membership = (usize, u32);
 /// What each application has done and seen.
 #[derive(Debug, Default)]
 struct Story {
+    encoding: Encoding,
     /// The memberships that each side is in.
     joined: BTreeMap<(Side, usize), u32>,
     /// How many times each side has joined each namespace.
     memberships: BTreeMap<(Side, usize), u32>,
+    /// Those that the client has asked for with an auth payload.
+    auths: BTreeSet<Membership>,
     /// Those a side has left on its own: what was on its way to it may be lost.
     left: BTreeSet<(Side, Membership)>,
     sent: BTreeMap<Side, Vec<(Membership, u32)>>,
@@ -97,9 +104,11 @@ impl Story {
         let now = pair.now();
         match deed {
             Deed::Wait { millis } => self.run_for(pair, Duration::from_millis(millis)),
-            Deed::Join { namespace } => {
-                if pair.client.connect(NAMESPACES[namespace], r#"{"a":1}"#) {
-                    *self.memberships.entry((Side::Client, namespace)).or_default() += 1;
+            Deed::Join { namespace, has_auth } => {
+                let auth = if has_auth { r#"{"a":1}"# } else { "" };
+                if pair.client.connect(NAMESPACES[namespace], auth) {
+                    let membership = self.begin(Side::Client, namespace);
+                    self.auths.extend(has_auth.then_some(membership));
                 }
             }
             Deed::Leave { by, namespace } => {
@@ -149,10 +158,16 @@ impl Story {
 
     fn hear(&mut self, pair: &mut Pair, side: Side, heard: Heard) {
         match heard {
+            Heard::Opened if self.encoding.version == Version::V3 => _ = self.begin(side, 0), // unasked
             Heard::Opened => {}
             Heard::Connect { namespace, auth } => {
-                assert_eq!(auth.args_text(), r#"{"a":1}"#);
-                *self.memberships.entry((side, index(&namespace))).or_default() += 1;
+                let membership = self.begin(side, index(&namespace));
+                let expect = match (self.auths.contains(&membership), self.encoding.version) {
+                    (false, _) => "{}",
+                    (true, Version::V4) => r#"{"a":1}"#,
+                    (true, Version::V3) => r#"{"a":"1"}"#, // a query
+                };
+                assert_eq!(auth.args_text(), expect);
                 pair.server.accept(&namespace, "{}");
                 self.joined(side, index(&namespace));
             }
@@ -177,6 +192,13 @@ impl Story {
             Heard::Closed { .. } => _ = self.closed.insert(side),
             Heard::Refused { .. } => panic!("nobody refuses"),
         }
+    }
+
+    /// A membership that is asked for.
+    fn begin(&mut self, side: Side, namespace: usize) -> Membership {
+        let count = self.memberships.entry((side, namespace)).or_default();
+        *count += 1;
+        (namespace, *count)
     }
 
     fn joined(&mut self, side: Side, namespace: usize) {
@@ -234,14 +256,15 @@ proptest! {
     #[test]
     fn each_packet_arrives_once_in_order_or_both_ends_learn_why(
         seed: u64,
+        encoding in prop::sample::select(&ENCODINGS[..]),
         weather in any_weather(),
         deeds in prop::collection::vec(any_deed(), 1..60),
     ) {
-        let mut pair = Pair::new(seed, &Config::default(), weather);
-        let mut story = Story::default();
+        let mut pair = Pair::new(seed, encoding, &Config::default(), weather);
+        let mut story = Story { encoding, ..Story::default() };
         // Somebody is always in, or the connect timeout ends the session.
         story.run_for(&mut pair, Duration::from_millis(500));
-        story.act(&mut pair, Deed::Join { namespace: 0 });
+        story.act(&mut pair, Deed::Join { namespace: 0, has_auth: true });
         story.run_for(&mut pair, Duration::from_secs(1));
         for deed in deeds {
             story.act(&mut pair, deed);

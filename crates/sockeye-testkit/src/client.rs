@@ -11,6 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sockeye_proto::{
     session::{Config, Reason},
     wire::{
+        encoding::Encoding,
         payload::{ArgsError, EncodeError, Payload},
         ws::{
             Message,
@@ -103,7 +104,7 @@ impl Client {
     pub async fn open(url: &str) -> Result<Self, ClientError> {
         let (stream, rest) = upgrade(url).await?;
         let config = Config { connect_timeout: Duration::from_secs(3600), ..Config::default() };
-        let end = End::client(now(), config, 1);
+        let end = End::client(now(), Encoding::default(), config, 1);
         let mut client = Self {
             stream,
             end,

@@ -14,6 +14,7 @@ use sockeye_proto::{
     },
     wire::{
         encoding::Encoding,
+        engine::Version,
         packet::Kind,
         payload::{EncodeError, Payload},
         prepared::Prepared,
@@ -21,7 +22,7 @@ use sockeye_proto::{
     },
 };
 
-use crate::{Heard, Rng};
+use crate::{Heard, Rng, wire::MARK};
 
 /// A WebSocket and a session with its namespaces, fed with bytes and times.
 ///
@@ -30,6 +31,7 @@ use crate::{Heard, Rng};
 #[derive(Debug)]
 pub struct End {
     role: Role,
+    encoding: Encoding,
     websocket: WebSocket,
     session: Session<u64>,
     keys: Rng,
@@ -45,30 +47,33 @@ pub struct End {
 
 impl End {
     /// A client whose WebSocket handshake is done.
-    pub fn client(now: Instant, config: Config, seed: u64) -> Self {
+    pub fn client(now: Instant, encoding: Encoding, config: Config, seed: u64) -> Self {
         let websocket = WebSocket::new(Role::Client, &websocket_config(&config));
-        Self::new(
-            Role::Client,
-            websocket,
-            Session::client(now, Arc::new(config), Encoding::default(), false),
-            seed,
-        )
+        let session = Session::client(now, Arc::new(config), encoding, false);
+        Self::new((Role::Client, encoding), websocket, session, seed)
     }
 
     /// A server whose WebSocket handshake is done; its first bytes are the session's handshake.
-    pub fn server(now: Instant, config: Config, sid: &str) -> Self {
+    ///
+    /// In version 3 the client asks for `/` without a word: that is heard at once.
+    pub fn server(now: Instant, encoding: Encoding, config: Config, sid: &str) -> Self {
         let websocket = WebSocket::new(Role::Server, &websocket_config(&config));
-        Self::new(
-            Role::Server,
-            websocket,
-            Session::server(now, Arc::new(config), Opening::websocket(sid)),
-            0,
-        )
+        let opening = Opening { sid, encoding, on_polling: false };
+        let session = Session::server(now, Arc::new(config), opening);
+        let mut end = Self::new((Role::Server, encoding), websocket, session, 0);
+        end.heard.extend(end.session.join_root().map(Heard::from));
+        end
     }
 
-    fn new(role: Role, websocket: WebSocket, session: Session<u64>, seed: u64) -> Self {
+    fn new(
+        (role, encoding): (Role, Encoding),
+        websocket: WebSocket,
+        session: Session<u64>,
+        seed: u64,
+    ) -> Self {
         let mut end = Self {
             role,
+            encoding,
             websocket,
             session,
             keys: Rng::new(seed),
@@ -277,20 +282,28 @@ impl End {
         payload: Payload<'static>,
     ) {
         let (array, attachments) = payload.into_parts();
-        self.send(&Prepared::packet(kind, namespace, id, &array, attachments));
+        self.send(Prepared::packet(kind, namespace, id, &array, attachments));
     }
 
-    fn send(&mut self, packet: &Prepared) {
+    fn send(&mut self, packet: Prepared) {
         if self.told || !self.websocket.is_open() {
             return;
         }
+        let packet = packet.encoded_for(self.encoding);
         if self.role == Role::Server {
             packet.slices().for_each(|slice| self.transmit.extend_from_slice(slice));
             return;
         }
-        self.send_message(Message::Text(packet.text()));
+        if !packet.text().is_empty() {
+            self.send_message(Message::Text(packet.text()));
+        }
         for attachment in packet.attachments() {
-            self.send_message(Message::Binary(attachment));
+            match self.encoding.version {
+                Version::V4 => self.send_message(Message::Binary(attachment)),
+                Version::V3 => {
+                    self.send_message(Message::Binary(&[&[MARK], &**attachment].concat()))
+                }
+            }
         }
     }
 
@@ -299,7 +312,7 @@ impl End {
         while let Some(output) = self.session.poll_output() {
             assert!(!self.told, "{output:?} after the session has told that it is closed");
             match output {
-                Output::Send(packet) => self.send(&packet),
+                Output::Send(packet) => self.send(packet),
                 Output::AckExpired(token) => self.heard.push_back(Heard::AckExpired { token }),
                 Output::AckLost(token) => self.heard.push_back(Heard::AckLost { token }),
                 Output::Closed(reason) => {

@@ -28,4 +28,4 @@ pub use peer::{Peer, PeerError};
 pub use poller::Poller;
 pub use rng::Rng;
 pub use sight::Sight;
-pub use wire::Wire;
+pub use wire::{ENCODINGS, Wire};

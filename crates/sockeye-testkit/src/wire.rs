@@ -9,6 +9,14 @@ use sockeye_proto::wire::{
     prepared::Prepared,
 };
 
+/// Both versions with both parsers.
+pub const ENCODINGS: [Encoding; 4] = [
+    Encoding { version: Version::V4, parser: Parser::Json },
+    Encoding { version: Version::V4, parser: Parser::MsgPack },
+    Encoding { version: Version::V3, parser: Parser::Json },
+    Encoding { version: Version::V3, parser: Parser::MsgPack },
+];
+
 /// What the bytes between two ends look like.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Wire {
@@ -26,22 +34,18 @@ pub(crate) enum Frame {
 }
 
 /// In version 3 the type of a binary message of a WebSocket stands before its data.
-const MARK: u8 = 4;
+pub(crate) const MARK: u8 = 4;
 
 impl Wire {
     /// All that there are.
     pub const ALL: [Self; 6] = [
-        Self::new(Version::V4, Parser::Json, false),
-        Self::new(Version::V4, Parser::MsgPack, false),
-        Self::new(Version::V3, Parser::Json, false),
-        Self::new(Version::V3, Parser::Json, true),
-        Self::new(Version::V3, Parser::MsgPack, false),
-        Self::new(Version::V3, Parser::MsgPack, true),
+        Self { encoding: ENCODINGS[0], binary_bodies: false },
+        Self { encoding: ENCODINGS[1], binary_bodies: false },
+        Self { encoding: ENCODINGS[2], binary_bodies: false },
+        Self { encoding: ENCODINGS[2], binary_bodies: true },
+        Self { encoding: ENCODINGS[3], binary_bodies: false },
+        Self { encoding: ENCODINGS[3], binary_bodies: true },
     ];
-
-    const fn new(version: Version, parser: Parser, binary_bodies: bool) -> Self {
-        Self { encoding: Encoding { version, parser }, binary_bodies }
-    }
 
     /// The messages of one packet on a WebSocket.
     pub(crate) fn frames(self, packet: Prepared) -> Vec<Frame> {

@@ -106,10 +106,8 @@ impl<A> Mux<A> {
         config: &Config,
     ) -> Result<Option<Received<'m, A>>, Violation> {
         match (kind, self.role) {
-            // It is in already, and a client that asks all the same means no harm.
-            (Kind::Connect, Role::Server) if self.is_v3() && namespace == "/" => Ok(None),
             (Kind::Connect, Role::Server) => {
-                self.asked_to_join(now, namespace, data.as_deref(), config).map(Some)
+                self.asked_to_join(now, namespace, data.as_deref(), config)
             }
             (Kind::Connect, Role::Client) => {
                 let joined = self.accept(&namespace);
@@ -304,12 +302,14 @@ impl<A> Mux<A> {
         namespace: Cow<'m, str>,
         data: Option<&str>,
         config: &Config,
-    ) -> Result<Received<'m, A>, Violation> {
+    ) -> Result<Option<Received<'m, A>>, Violation> {
         let (namespace, query) =
             if self.is_v3() { split_query(namespace) } else { (namespace, None) };
         match self.position(&namespace) {
             Some(index) => match self.members[index].state {
                 State::Left { .. } => drop(self.members.swap_remove(index)),
+                // It was let in unasked, and a client that asks all the same means no harm.
+                _ if self.is_v3() && namespace == "/" => return Ok(None),
                 State::Joining | State::Joined => {
                     return Err(Violation::JoinedTwice { namespace: namespace.into_owned() });
                 }
@@ -327,7 +327,7 @@ impl<A> Mux<A> {
             None => auth_payload(data, config)?,
         };
         self.add(&namespace);
-        Ok(Received::Connect { namespace, auth })
+        Ok(Some(Received::Connect { namespace, auth }))
     }
 
     fn left_by_peer<'m>(
