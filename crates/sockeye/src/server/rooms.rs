@@ -25,13 +25,21 @@ pub(super) struct Rooms {
 #[derive(Debug, Default)]
 struct Index {
     sockets: HashMap<Id, Member>,
-    rooms: HashMap<Room, HashMap<Id, Socket>>,
+    rooms: HashMap<Room, HashMap<Id, Guest>>,
 }
 
 #[derive(Debug)]
 struct Member {
     socket: Socket,
     rooms: Vec<Room>,
+}
+
+/// A socket in a room.
+#[derive(Debug)]
+struct Guest {
+    socket: Socket,
+    /// Where the room stands among its member's: who leaves one of very many rooms would search them all, under the lock.
+    at: usize,
 }
 
 /// The sockets that an action is meant for.
@@ -125,10 +133,8 @@ impl Rooms {
         if socket.leave_early(rooms) {
             return;
         }
-        let Some(member) = index.sockets.get_mut(&socket.key()) else { return };
-        member.rooms.retain(|room| !rooms.contains(room));
         for room in rooms {
-            index.forget(room, socket.key());
+            index.leave(socket.key(), room);
         }
     }
 
@@ -199,6 +205,7 @@ impl Index {
     fn members(&self, room: &str) -> impl Iterator<Item = &Socket> {
         let own = socket_id(room).and_then(|id| self.sockets.get(&id));
         let joined = self.rooms.get(room).into_iter().flat_map(HashMap::values);
+        let joined = joined.map(|guest| &guest.socket);
         // Joining a room named like one's own id adds nothing.
         own.map(|member| &member.socket).into_iter().chain(
             joined.filter(move |socket| own.is_none_or(|own| own.socket.key() != socket.key())),
@@ -208,21 +215,33 @@ impl Index {
     fn join(&mut self, socket: &Socket, rooms: &[Room]) {
         let Some(member) = self.sockets.get_mut(&socket.key()) else { return };
         for room in rooms {
-            // The room is asked, not the socket: one that is in many rooms would search them all, under the lock.
-            let sockets = self.rooms.entry(Arc::clone(room)).or_default();
-            if sockets.insert(socket.key(), socket.clone()).is_none() {
+            // The room is asked, not the socket, for the same reason.
+            let guests = self.rooms.entry(Arc::clone(room)).or_default();
+            guests.entry(socket.key()).or_insert_with(|| {
                 member.rooms.push(Arc::clone(room));
-            }
+                Guest { socket: socket.clone(), at: member.rooms.len() - 1 }
+            });
         }
     }
 
-    fn forget(&mut self, room: &str, key: Id) {
-        if let Some(sockets) = self.rooms.get_mut(room) {
-            sockets.remove(&key);
-            if sockets.is_empty() {
-                self.rooms.remove(room);
-            }
+    fn leave(&mut self, key: Id, room: &str) {
+        let Some(Guest { at, .. }) = self.forget(room, key) else { return };
+        let Some(member) = self.sockets.get_mut(&key) else { return };
+        member.rooms.swap_remove(at);
+        // The last of them stands in its place now, unless it was the last.
+        let moved = member.rooms.get(at).and_then(|room| self.rooms.get_mut(room));
+        if let Some(guest) = moved.and_then(|guests| guests.get_mut(&key)) {
+            guest.at = at;
         }
+    }
+
+    fn forget(&mut self, room: &str, key: Id) -> Option<Guest> {
+        let guests = self.rooms.get_mut(room)?;
+        let guest = guests.remove(&key);
+        if guests.is_empty() {
+            self.rooms.remove(room);
+        }
+        guest
     }
 }
 

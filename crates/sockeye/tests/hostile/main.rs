@@ -15,6 +15,7 @@ mod in_process;
 mod msgpack;
 mod packets;
 mod polling;
+mod rooms;
 mod scene;
 mod slow;
 mod upgrade;
