@@ -55,7 +55,11 @@ async fn a_million_packets_of_one_byte() {
 #[tokio::test]
 async fn bodies_that_no_client_sends() {
     let scene = Scene::new().await;
+    let many = format!(r#"42["echo"{}]"#, ",1".repeat(450_000));
+    let deep = format!(r#"42["echo",{}{}]"#, "[".repeat(100_000), "]".repeat(100_000));
     for body in [
+        &many,
+        &deep,
         "\x1e".repeat(999_999).as_str(),
         "\x1e",
         "4",
@@ -148,4 +152,20 @@ async fn a_client_that_goes_in_the_middle_of_its_body() {
         http.write(&[b'6'; 100_000]).await;
     }
     scene.unharmed(A_LITTLE).await;
+}
+
+#[tokio::test]
+async fn echoes_of_large_messages_that_nobody_polls() {
+    let scene = Scene::new().await;
+    let mut poller = Poller::open(&scene.url).await;
+    let body = format!(r#"420["echo","{}"]"#, "x".repeat(900_000));
+    let mut asked = 0;
+    while asked < 100 && poller.post(&body).await.status == 200 {
+        asked += 1;
+    }
+    assert!(asked < 100, "it is cut");
+    poller.is_over("nobody polls").await;
+    drop(poller);
+    // The outbox may hold 16 MiB, the backlog 1 MiB.
+    scene.unharmed(2 * A_LITTLE).await;
 }

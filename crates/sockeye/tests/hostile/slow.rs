@@ -1,7 +1,8 @@
-//! One reader of a thousand stops: it is cut for its own reason, and the others get all of a storm, in order and in time.
+//! One reader of a thousand is stopped, as by SIGSTOP: it is cut for its own reason, and the others get all of a storm, in order and in time.
 
 use std::{
     fs,
+    process::{Child, Command},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,6 +11,7 @@ use std::{
 };
 
 use axum::Router;
+use rustix::process::{Pid, Signal};
 use sockeye::{
     event::State,
     server::{Namespace, Reason, Server, Socket},
@@ -24,7 +26,8 @@ use tokio::{
 use crate::common::Notes;
 
 const READERS: usize = 1_000;
-const STORM: usize = 60;
+/// For one reader half as much again as what the kernel may hold on behalf of who does not read.
+const STORM: usize = 90;
 /// Of 4 KiB; together far less than the outbox of a reader.
 const AT_A_TIME: usize = 2;
 
@@ -96,6 +99,40 @@ async fn storm(server: &Server, tally: &Tally, number: &mut usize) -> Vec<Durati
     times
 }
 
+/// A reader in a process of its own, which is stopped; killed when dropped.
+struct Stopped(Child);
+
+impl Stopped {
+    /// Joins `/`, reads all that comes for a while, and is stopped.
+    async fn join(server: &Server, port: u16) -> Self {
+        let upgrade = crate::upgrade::UPGRADE.replace('\r', "\\r").replace('\n', "\\n");
+        // A process that opens the stream itself: after the two requests it only reads.
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{port}\n\
+             printf 'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\\r\\nhost: x\\r\\n{upgrade}\\r\\n' >&3\n\
+             printf '\\x81\\x82\\0\\0\\0\\x0040' >&3\n\
+             exec cat <&3 >/dev/null"
+        );
+        let reader = Command::new("bash").args(["-c", &script]).spawn().unwrap();
+        let reader = Self(reader);
+        crate::common::until(|| server.count("/", None) == READERS + 1).await;
+        rustix::process::kill_process(reader.pid(), Signal::STOP).unwrap();
+        reader
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // It also ends a process that is stopped; it is gone already if the test has failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn mebibytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -122,14 +159,7 @@ async fn one_of_a_thousand_stops_reading_in_a_storm() {
     let mut number = 0;
     let without = storm(&server, &tally, &mut number).await;
 
-    let stream = TcpSocket::new_v4().unwrap();
-    stream.set_recv_buffer_size(4 * 1024).unwrap();
-    let stream = stream.connect(address).await.unwrap();
-    let mut stuck = crate::common::http::Http { stream, rest: Vec::new() };
-    let line = "GET /socket.io/?EIO=4&transport=websocket";
-    stuck.send(line, crate::upgrade::UPGRADE, b"").await;
-    stuck.write(b"\x81\x82\0\0\0\x0040").await;
-    crate::common::until(|| server.count("/", None) == READERS + 1).await;
+    let stopped = Stopped::join(&server, address.port()).await;
 
     let before = mebibytes();
     let with = storm(&server, &tally, &mut number).await;
@@ -144,6 +174,7 @@ async fn one_of_a_thousand_stops_reading_in_a_storm() {
     let bound = p99(&without) * 3 + Duration::from_millis(100);
     assert!(p99(&with) <= bound, "{:?}, and {:?} without it", p99(&with), p99(&without));
 
+    drop(stopped);
     server.of("/").disconnect();
     while let Some(reader) = readers.join_next().await {
         reader.unwrap();
