@@ -221,7 +221,9 @@ fn a_namespace_is_joined_and_left_with_its_comma_or_without() {
 
 #[test]
 fn the_payload_of_a_connect_is_an_object_or_absent() {
-    for text in ["40/x,[]", r#"40/x,"text""#, "40/x,null", "40/x,{", "40/x,true"] {
+    for text in
+        ["40/x,[]", r#"40/x,"text""#, "40/x,null", "40/x,{", "40/x,true", "40/x,{},1", "40{},{}"]
+    {
         refused(text, Reason::ForcedClose);
     }
 }

@@ -428,7 +428,11 @@ fn auth_payload(data: Option<&str>, config: &Config) -> Result<Payload<'static>,
     if !auth.trim_start().starts_with('{') {
         return Err(Violation::AuthNotObject);
     }
-    Ok(Payload::ack(&format!("[{auth}]"), &config.packets)?.into_owned())
+    let payload = Payload::ack(&format!("[{auth}]"), &config.packets)?;
+    if payload.len() != 1 {
+        return Err(Violation::AuthNotObject); // something follows the object
+    }
+    Ok(payload.into_owned())
 }
 
 /// The name of a namespace as a client of version 3 sends it: the fields of the auth payload are a query behind it.
