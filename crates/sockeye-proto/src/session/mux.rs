@@ -428,7 +428,8 @@ fn auth_payload(data: Option<&str>, config: &Config) -> Result<Payload<'static>,
     if !auth.trim_start().starts_with('{') {
         return Err(Violation::AuthNotObject);
     }
-    let payload = Payload::ack(&format!("[{auth}]"), &config.packets)?;
+    let array = format!("[{auth}]");
+    let payload = Payload::ack(&array, &config.packets)?;
     if payload.len() != 1 {
         return Err(Violation::AuthNotObject); // something follows the object
     }
