@@ -72,13 +72,27 @@ fn act(server: &Server, time: Duration, progress: &impl Fn(&str)) -> Result<Stri
     let after = settled(server, Some(before))?;
     let memory_after = process::settled_resident_bytes(server.id())?;
     progress(&format!("soak: after: {after:?}, {} KiB", memory_after / 1024));
-    if memory_after > memory_before + MEMORY_BYTES {
+    nothing_kept((before, memory_before), (after, memory_after))?;
+    Ok(did)
+}
+
+/// Compares numbers and resident bytes of before with those of after.
+fn nothing_kept(before: (Numbers, u64), after: (Numbers, u64)) -> Result<(), Failure> {
+    if after.0 != before.0 {
         return Err(format!(
-            "memory went from {memory_before} to {memory_after} bytes; {MEMORY_BYTES} more are allowed"
+            "{PATIENCE:?} after the last client the server has {:?}; expected {:?}",
+            after.0, before.0
         )
         .into());
     }
-    Ok(did)
+    if after.1 > before.1 + MEMORY_BYTES {
+        return Err(format!(
+            "memory went from {} to {} bytes; {MEMORY_BYTES} more are allowed",
+            before.1, after.1
+        )
+        .into());
+    }
+    Ok(())
 }
 
 /// Lets all clients act for `time`, each kind of mischief in turn; says how often each was done.
@@ -111,7 +125,8 @@ fn misbehave(server: &Server, time: Duration) -> Result<String, Failure> {
     Ok(said.join(", "))
 }
 
-/// Waits until the numbers are `wanted`, or, with none wanted, until only the witness is there and they rest.
+/// Waits until the numbers are `wanted`, or, with none wanted, until only the witness is there and they rest; gives
+/// those it has in the end.
 fn settled(server: &Server, wanted: Option<Numbers>) -> Result<Numbers, Failure> {
     const STEP: Duration = Duration::from_millis(250);
     const CALM_STEPS: u32 = 8;
@@ -130,10 +145,13 @@ fn settled(server: &Server, wanted: Option<Numbers>) -> Result<Numbers, Failure>
             return Ok(now);
         }
         if start.elapsed() > PATIENCE {
-            let wanted = wanted.map_or_else(|| "the witness alone".into(), |it| format!("{it:?}"));
-            return Err(
-                format!("after {PATIENCE:?} the server has {now:?}; expected {wanted}").into()
-            );
+            return match wanted {
+                Some(_) => Ok(now),
+                None => Err(format!(
+                    "after {PATIENCE:?} the server has {now:?}; expected the witness alone, at rest"
+                )
+                .into()),
+            };
         }
     }
 }
@@ -145,4 +163,33 @@ fn numbers(server: &Server) -> Result<Numbers, Failure> {
     // This connection is among them, always.
     numbers.files = fs::read_dir(format!("/proc/{}/fd", server.id()))?.count();
     Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: Numbers = Numbers { sessions: 1, tasks: 3, timers: 1, files: 12 };
+
+    #[track_caller]
+    fn check(after: Numbers, grown_bytes: u64, expect: Option<&str>) {
+        let bytes = 10 << 20;
+        let verdict = nothing_kept((BEFORE, bytes), (after, bytes + grown_bytes));
+        let said = verdict.err().map(|failure| failure.to_string());
+        match expect {
+            None => assert_eq!(said, None),
+            Some(part) => assert!(said.as_deref().unwrap_or("").contains(part), "{said:?}"),
+        }
+    }
+
+    #[test]
+    fn whatever_is_kept_is_named() {
+        check(BEFORE, 0, None);
+        check(BEFORE, MEMORY_BYTES, None);
+        check(BEFORE, MEMORY_BYTES + 1, Some("4194304 more are allowed"));
+        check(Numbers { sessions: 2, ..BEFORE }, 0, Some("sessions: 2"));
+        check(Numbers { tasks: 4, ..BEFORE }, 0, Some("tasks: 4"));
+        check(Numbers { timers: 2, ..BEFORE }, 0, Some("timers: 2"));
+        check(Numbers { files: 13, ..BEFORE }, 0, Some("files: 13"));
+    }
 }
