@@ -89,11 +89,17 @@ impl Host {
     pub(crate) fn receive(&mut self, now: Instant, parcel: Up, traffic: &mut Traffic) {
         match parcel {
             Up::Get { id } => match self.session.get(now) {
-                Ok(()) => self.get = Some(id),
+                Ok(()) => {
+                    let waits = self.get.replace(id);
+                    assert_eq!(waits, None, "a GET was let in while another one waits");
+                }
                 Err(_) => traffic.refuse(now, id),
             },
             Up::PostBegins { id } => match self.session.post() {
-                Ok(()) => self.post = Some(id),
+                Ok(()) => {
+                    let is_read = self.post.replace(id);
+                    assert_eq!(is_read, None, "a POST was let in while another one is read");
+                }
                 Err(_) => traffic.refuse(now, id),
             },
             Up::PostEnds { id, body } if self.post == Some(id) => {
@@ -122,7 +128,8 @@ impl Host {
                 }
             }
             Up::Offer { socket } if self.session.probe(now) => {
-                self.probe = Some(socket);
+                let probed = self.probe.replace(socket);
+                assert_eq!(probed, None, "a WebSocket is probed beside another one");
                 traffic.stream(now, socket, Parcel::Down(Down::Opened { socket }));
             }
             Up::Offer { socket } => {
