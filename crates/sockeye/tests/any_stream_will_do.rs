@@ -15,7 +15,7 @@ use sockeye::{
 };
 use sockeye_proto::{
     session::{Config, Reason},
-    wire::ws::handshake::Offer,
+    wire::{encoding::Encoding, ws::handshake::Offer},
 };
 use sockeye_testkit::{End, Heard};
 use tokio::{
@@ -47,7 +47,7 @@ impl Client {
             head += &format!("{name}: {}\r\n", value.to_str().unwrap());
         }
         let config = Config { connect_timeout: Duration::from_secs(60), ..Config::default() };
-        let end = End::client(Instant::now().into_std(), config, 1);
+        let end = End::client(Instant::now().into_std(), Encoding::default(), config, 1);
         stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
