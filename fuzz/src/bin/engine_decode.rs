@@ -27,7 +27,8 @@ fuzz_target!(|text: &str| {
     }
     // Times of any length, as a server may announce them.
     let now = Instant::now();
-    let mut session = Session::<()>::client(now, Arc::new(Config::default()), Encoding::default(), false);
+    let mut session =
+        Session::<()>::client(now, Arc::new(Config::default()), Encoding::default(), false);
     assert_eq!(session.receive_text(now, text).is_ok(), handshake.is_some());
     assert_eq!(session.next_deadline().is_some(), handshake.is_some());
     assert!(session.handle_timeout(now).is_ok());

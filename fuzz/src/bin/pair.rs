@@ -22,7 +22,7 @@ use libfuzzer_sys::fuzz_target;
 use sockeye_fuzz::Script;
 use sockeye_proto::{
     session::{Config, Reason},
-    wire::ws::Message,
+    wire::{encoding::Encoding, ws::Message},
 };
 use sockeye_testkit::{End, Fault, Heard, Pair, Weather};
 
@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
         max_delay: Duration::from_millis(u64::from(script.byte()) * 2),
         fault: fault(script.byte()).map(|fault| (script.number().into(), fault)),
     };
-    let mut pair = Pair::new(seed, &Config::default(), weather);
+    let mut pair = Pair::new(seed, Encoding::default(), &Config::default(), weather);
     let mut story = Story::default();
     // Somebody is always in, or the connect timeout ends the session.
     story.run_for(&mut pair, Duration::from_secs(1));
