@@ -25,6 +25,7 @@
 //! their defaults. Features: `server` and `client` (the dialling half of [`ws`]), both on by default. The protocols
 //! themselves are in [`sockeye_proto`], which does no I/O.
 
+mod dispatch;
 pub mod event;
 mod net;
 #[cfg(feature = "server")]

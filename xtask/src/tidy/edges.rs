@@ -19,8 +19,17 @@ const EDGES: &[Edge] = &[
     Edge { krate: "sockeye", module: &["event"], may_name: &[] },
     Edge { krate: "sockeye", module: &["net"], may_name: &[] },
     Edge { krate: "sockeye", module: &["ws"], may_name: &[&["net"]] },
-    Edge { krate: "sockeye", module: &["server"], may_name: &[&["event"], &["net"]] },
-    Edge { krate: "sockeye", module: &["client"], may_name: &[&["event"], &["net"]] },
+    Edge { krate: "sockeye", module: &["dispatch"], may_name: &[&["event"], &["net"]] },
+    Edge {
+        krate: "sockeye",
+        module: &["server"],
+        may_name: &[&["dispatch"], &["event"], &["net"]],
+    },
+    Edge {
+        krate: "sockeye",
+        module: &["client"],
+        may_name: &[&["dispatch"], &["event"], &["net"]],
+    },
 ];
 
 /// Finds the paths that cross an edge the table does not have.
@@ -92,6 +101,13 @@ mod tests {
             "crates/sockeye/src/server/mod.rs",
             "use crate::client::Client;",
             &["crates/sockeye/src/server/mod.rs:1: server may not name crate::client::Client"],
+        );
+        check_one(
+            "crates/sockeye/src/dispatch/guard.rs",
+            "use crate::server::Socket;",
+            &[
+                "crates/sockeye/src/dispatch/guard.rs:1: dispatch may not name crate::server::Socket",
+            ],
         );
         check_one(
             "crates/sockeye/src/event/mod.rs",

@@ -4,8 +4,8 @@ use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time;
 
-use super::{Handshake, guard};
-use crate::event::Refusal;
+use super::Handshake;
+use crate::{dispatch::guard, event::Refusal};
 
 type Verdict = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 

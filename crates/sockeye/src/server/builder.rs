@@ -11,13 +11,13 @@ use thiserror::Error;
 use super::{
     Cookie, Handshake, Namespace, Origins, Server,
     admission::Admission,
-    backlog::Backlog,
     call::LONGEST,
     origins::OriginsError,
     sessions::Sessions,
     shared::{Shared, Transports},
 };
 use crate::{
+    dispatch::Backlog,
     event::{Refusal, States},
     net::{Bounds, Wheel},
 };

@@ -15,13 +15,12 @@ use tokio::runtime::Handle;
 
 use super::{
     Context,
-    backlog::{Backlog, Queue},
     extract::Farewell,
-    guard,
     namespace::{Inner as NamespaceInner, Running, Verdict},
     socket::AtWork,
 };
 use crate::{
+    dispatch::{Backlog, Queue, guard},
     event::{Answer, Event, Refusal, Reply},
     net::Pressure,
 };

@@ -2,7 +2,6 @@
 #![doc = include_str!("../docs/server.md")]
 
 mod admission;
-mod backlog;
 mod body;
 mod broadcast;
 mod builder;
@@ -11,7 +10,6 @@ mod cookie;
 mod dispatch;
 mod door;
 mod extract;
-mod guard;
 mod lane;
 mod namespace;
 mod opening;

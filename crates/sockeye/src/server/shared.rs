@@ -8,10 +8,11 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Builder, Cookie, Service, admission::Admission, backlog::Backlog,
-    namespace::Inner as NamespaceInner, origins, rooms::Target, sessions::Sessions,
+    Broadcast, Builder, Cookie, Service, admission::Admission, namespace::Inner as NamespaceInner,
+    origins, rooms::Target, sessions::Sessions,
 };
 use crate::{
+    dispatch::Backlog,
     event::States,
     net::{Bounds, Wheel},
 };

@@ -12,12 +12,12 @@ use crate::net::Pressure;
 
 /// How many events may wait for the handler before them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Backlog {
+pub(crate) struct Backlog {
     /// Past either of these, reading pauses.
-    pub(super) max_events: usize,
-    pub(super) max_bytes: usize,
+    pub(crate) max_events: usize,
+    pub(crate) max_bytes: usize,
     /// Paused for this long, the session is given up.
-    pub(super) max_pause: Duration,
+    pub(crate) max_pause: Duration,
 }
 
 /// While acks are outstanding reading can't pause: so many times the bound is then the end.
@@ -25,7 +25,7 @@ const HARD_FACTOR: usize = 16;
 
 /// Events that wait for the handler at work.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Since when the queue is past its bound.
@@ -34,14 +34,14 @@ pub(super) struct Queue {
 
 /// An event that waits for the handler before it.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) name: Box<str>,
-    pub(super) id: Option<u64>,
-    pub(super) payload: Payload<'static>,
+pub(crate) struct Waiting {
+    pub(crate) name: Box<str>,
+    pub(crate) id: Option<u64>,
+    pub(crate) payload: Payload<'static>,
 }
 
 impl Queue {
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         name: &str,
         id: Option<u64>,
@@ -56,7 +56,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn pop(&mut self, backlog: Backlog) -> Option<Waiting> {
+    pub(crate) fn pop(&mut self, backlog: Backlog) -> Option<Waiting> {
         let event = self.waiting.pop_front()?;
         self.bytes -= event.bytes();
         if !self.is_behind(backlog) {
@@ -66,7 +66,7 @@ impl Queue {
     }
 
     /// How far the handlers lag behind.
-    pub(super) fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
+    pub(crate) fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
         let Some(since) = self.behind_since else { return Pressure::Calm };
         let until = since + backlog.max_pause;
         if now >= until {
@@ -78,7 +78,7 @@ impl Queue {
         Pressure::Pause { until, full }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 

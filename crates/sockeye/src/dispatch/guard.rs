@@ -11,7 +11,7 @@ use crate::event::Refusal;
 
 /// A handler panicked; what it shared may be half-changed, which is its author's to know.
 #[derive(Debug)]
-pub(super) struct Panicked {
+pub(crate) struct Panicked {
     text: String,
 }
 
@@ -25,24 +25,24 @@ impl Panicked {
     }
 
     /// What the panic said.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// Logs it and gives what the peer is told.
-    pub(super) fn report(&self, namespace: &str, event: &str) -> Refusal {
+    pub(crate) fn report(&self, namespace: &str, event: &str) -> Refusal {
         tracing::error!(namespace, event, panic = self.text, "a handler panicked");
         Refusal::new("internal error").code("internal")
     }
 }
 
 /// Runs user code that is not a future.
-pub(super) fn call<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(crate) fn call<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Panicked::new(&*payload))
 }
 
 /// Polls user code.
-pub(super) fn poll<T>(
+pub(crate) fn poll<T>(
     future: Pin<&mut (dyn Future<Output = T> + Send)>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<T, Panicked>> {
