@@ -2,5 +2,7 @@
 
 mod backlog;
 pub(crate) mod guard;
+mod send_state;
 
 pub(crate) use backlog::{Backlog, Queue};
+pub use send_state::SendState;

@@ -2,14 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, de::DeserializeOwned};
-use sockeye_proto::wire::payload::ArgsError;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::{EmitError, Socket};
 use crate::{
-    event::{Args, RawArgs, ToArgs, Value},
+    event::{ArgsError, FromAck, RawArgs, RemoteError, ToArgs},
     net::{AckFailure, OnAck},
 };
 
@@ -135,84 +133,4 @@ pub enum CallError {
     /// The event could not be sent; the client has not seen it.
     #[error(transparent)]
     Emit(#[from] EmitError),
-}
-
-/// An error that the peer answered: `{"error":{"code","message","data"?}}`.
-#[derive(Clone, Debug, Deserialize, Error)]
-#[error("{message} ({code})")]
-pub struct RemoteError {
-    /// A word for programs.
-    pub code: String,
-    /// A text for people.
-    pub message: String,
-    /// Anything else.
-    #[serde(default)]
-    pub data: Option<Value>,
-}
-
-impl RemoteError {
-    fn read(answer: &RawArgs) -> Option<Self> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct ErrorAck {
-            error: RemoteError,
-        }
-        if !answer.text().starts_with('{') {
-            return None; // most acks: nothing is parsed twice
-        }
-        answer.parse::<(ErrorAck,)>().ok().map(|(ack,)| ack.error)
-    }
-}
-
-/// A type that the arguments of an ack can be read as.
-pub trait FromAck: Sized {
-    /// Reads the arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`ArgsError`]: they are of other types.
-    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError>;
-}
-
-/// The first argument.
-impl<T: DeserializeOwned> FromAck for T {
-    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError> {
-        answer.parse::<(T,)>().map(|(first,)| first)
-    }
-}
-
-/// All arguments.
-impl<T: DeserializeOwned> FromAck for Args<T> {
-    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError> {
-        answer.parse().map(Self)
-    }
-}
-
-/// All arguments, not parsed.
-impl FromAck for RawArgs {
-    fn from_ack(answer: &RawArgs) -> Result<Self, ArgsError> {
-        Ok(answer.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sockeye_proto::wire::{packet::Limits, payload::Payload};
-
-    use super::*;
-
-    #[track_caller]
-    fn check(array: &str, expect: Option<&str>) {
-        let answer = RawArgs(Payload::ack(array, &Limits::default()).unwrap().into_owned());
-        assert_eq!(RemoteError::read(&answer).map(|error| error.to_string()).as_deref(), expect);
-    }
-
-    #[test]
-    fn an_error_ack_is_told_from_data() {
-        check(r#"[{"error":{"code":"full","message":"no seat"}}]"#, Some("no seat (full)"));
-        check(r#"[{"error":"text"}]"#, None);
-        check(r#"[{"error":{"code":"a","message":"b"},"more":1}]"#, None);
-        check("[]", None);
-        check("[1]", None);
-    }
 }

@@ -29,17 +29,21 @@ mod welcome;
 pub use body::Body;
 pub use broadcast::Broadcast;
 pub use builder::{BuildError, Builder};
-pub use call::{Call, CallError, FromAck, RemoteError};
+pub use call::{Call, CallError};
 pub use cookie::{Cookie, SameSite};
 pub use extract::{Auth, Context, Data, LastRooms};
 pub use namespace::{Concurrent, Namespace, OnEvent, concurrent};
 pub use origins::Origins;
 pub use rooms::Room;
 pub use send::{EmitError, Sent};
-pub use send_handle::{SendHandle, SendState};
+pub use send_handle::SendHandle;
 pub use service::{ResponseFuture, Service};
 pub use shared::Server;
 pub use socket::{Handshake, Socket};
 pub use welcome::IntoWelcome;
 
+pub use crate::{
+    dispatch::SendState,
+    event::{FromAck, RemoteError},
+};
 pub use sockeye_proto::{session::Reason, wire::encoding::Parser};

@@ -3,17 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{send::Number, socket};
-
-/// How far one packet has got.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SendState {
-    /// It waits in the outbox.
-    Queued,
-    /// The operating system has taken all of it. Only an ack tells that the peer has.
-    Written,
-    /// The session ended first.
-    Failed,
-}
+use crate::dispatch::SendState;
 
 /// Follows one emitted packet. Keeping it costs nothing per packet: it is a number to compare with.
 #[derive(Clone)]

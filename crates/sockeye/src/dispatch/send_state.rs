@@ -1,0 +1,12 @@
+//! How far an emitted packet has got.
+
+/// How far one packet has got.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SendState {
+    /// It waits in the outbox.
+    Queued,
+    /// The operating system has taken all of it. Only an ack tells that the peer has.
+    Written,
+    /// The session ended first.
+    Failed,
+}
