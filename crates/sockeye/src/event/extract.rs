@@ -138,7 +138,7 @@ pub trait FromEvent<C>: Sized {
     /// [`Reject`]: the peer's event does not fit.
     fn from_event(event: &Event<'_, C>) -> Result<Self, Reject>;
 
-    /// Says what must have been provided when the server is built.
+    /// Says what must have been provided by the time of `build`.
     fn needs(_needs: &mut Needs) {}
 }
 

@@ -27,7 +27,7 @@ pub trait Handler<C, M>: Send + Sync + 'static {
     /// [`Reject`]: a parameter could not be extracted.
     fn start(&self, event: &Event<'_, C>) -> Result<Self::Future, Reject>;
 
-    /// What must have been provided when the server is built.
+    /// What must have been provided by the time of `build`.
     fn needs(needs: &mut Needs);
 }
 

@@ -7,6 +7,7 @@ mod extract;
 mod from_ack;
 mod handler;
 mod needs;
+mod on_event;
 mod refusal;
 mod state;
 
@@ -19,6 +20,8 @@ pub use from_ack::{FromAck, RemoteError};
 pub use handler::Handler;
 pub use needs::Needs;
 pub(crate) use needs::{Place, Provided};
+pub use on_event::{Concurrent, OnEvent, concurrent};
+pub(crate) use on_event::{EventHandler, Running, Start};
 pub use refusal::Refusal;
 pub(crate) use state::States;
 pub use state::{HasState, State};

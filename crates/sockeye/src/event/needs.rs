@@ -1,6 +1,8 @@
-//! Wiring: what handlers need and what is provided, compared once, when the server is built.
+//! Wiring: what handlers need and what is provided, compared once, in `build`.
 
 use std::any::{TypeId, type_name};
+
+use super::Handler;
 
 /// Collects what the parameters of a handler need.
 #[derive(Debug, Default)]
@@ -27,6 +29,13 @@ pub enum Place {
 }
 
 impl Needs {
+    /// What the parameters of this handler need.
+    pub(crate) fn of<C, M, H: Handler<C, M>>() -> Self {
+        let mut needs = Self::default();
+        H::needs(&mut needs);
+        needs
+    }
+
     /// A shared value of this type, given to the builder's `state`.
     pub fn state<T: 'static>(&mut self) {
         self.needs.push(Need::State { id: TypeId::of::<T>(), name: type_name::<T>() });

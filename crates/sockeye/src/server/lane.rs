@@ -16,12 +16,12 @@ use tokio::runtime::Handle;
 use super::{
     Context,
     extract::Farewell,
-    namespace::{Inner as NamespaceInner, Running, Verdict},
+    namespace::{Inner as NamespaceInner, Verdict},
     socket::AtWork,
 };
 use crate::{
     dispatch::{Backlog, Queue, guard},
-    event::{Answer, Event, Refusal, Reply},
+    event::{Answer, Event, Refusal, Reply, Running},
     net::Pressure,
 };
 

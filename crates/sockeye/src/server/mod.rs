@@ -32,7 +32,7 @@ pub use builder::{BuildError, Builder};
 pub use call::{Call, CallError};
 pub use cookie::{Cookie, SameSite};
 pub use extract::{Auth, Context, Data, LastRooms};
-pub use namespace::{Concurrent, Namespace, OnEvent, concurrent};
+pub use namespace::Namespace;
 pub use origins::Origins;
 pub use rooms::Room;
 pub use send::{EmitError, Sent};
@@ -44,6 +44,6 @@ pub use welcome::IntoWelcome;
 
 pub use crate::{
     dispatch::SendState,
-    event::{FromAck, RemoteError},
+    event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
 };
 pub use sockeye_proto::{session::Reason, wire::encoding::Parser};

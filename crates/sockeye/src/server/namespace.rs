@@ -4,7 +4,6 @@ use std::{
     any::TypeId,
     collections::HashMap,
     fmt,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -17,16 +16,9 @@ use sockeye_proto::wire::{packet::Kind, prepared::Prepared};
 
 use super::{BuildError, Context, EmitError, IntoWelcome, rooms::Rooms, welcome::SocketData};
 use crate::event::{
-    Answer, EncodeError, Event, Handler, IntoAnswer, Needs, Place, Provided, Refusal, Reject,
-    States, ToArgs,
+    EncodeError, EventHandler, Handler, Needs, OnEvent, Place, Provided, Refusal, Start, States,
+    ToArgs,
 };
-
-/// A handler at work.
-pub(super) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// A handler without its types.
-pub(super) type Start<T> =
-    Box<dyn Fn(&Event<'_, Context>) -> Result<Running<T>, Reject> + Send + Sync>;
 
 /// What a connect handler comes to.
 pub(super) type Verdict = Result<Option<SocketData>, Refusal>;
@@ -59,78 +51,12 @@ pub(super) type Verdict = Result<Option<SocketData>, Refusal>;
 #[derive(Default)]
 #[must_use = "a namespace does nothing until it is given to a server's builder"]
 pub struct Namespace {
-    connect: Option<(Start<Verdict>, Needs)>,
+    connect: Option<(Start<Context, Verdict>, Needs)>,
     data: Option<(TypeId, &'static str)>,
-    events: Vec<(String, EventHandler, Needs)>,
-    fallback: Option<(EventHandler, Needs)>,
-    disconnect: Option<(Start<()>, Needs)>,
+    events: Vec<(String, EventHandler<Context>, Needs)>,
+    fallback: Option<(EventHandler<Context>, Needs)>,
+    disconnect: Option<(Start<Context, ()>, Needs)>,
     twice: Option<&'static str>,
-}
-
-/// What handles one event.
-pub(super) struct EventHandler {
-    pub(super) start: Start<Option<Answer>>,
-    /// Whether the next event of the socket may begin before this one is done.
-    pub(super) concurrent: bool,
-}
-
-/// A handler that does not keep later events of its socket waiting.
-#[derive(Clone, Copy, Debug)]
-pub struct Concurrent<H>(H);
-
-/// Lets the socket's next event begin while this handler still waits: for slow handlers whose order does not matter.
-pub const fn concurrent<H>(handler: H) -> Concurrent<H> {
-    Concurrent(handler)
-}
-
-/// A handler of events: an async function, or one wrapped by [`concurrent`].
-pub trait OnEvent<M> {
-    /// Takes the handler apart for the namespace.
-    #[doc(hidden)]
-    fn into_parts(self) -> (StartEvent, Needs, bool);
-}
-
-/// An event handler without its types.
-#[doc(hidden)]
-pub struct StartEvent(Start<Option<Answer>>);
-
-impl fmt::Debug for StartEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StartEvent")
-    }
-}
-
-impl<M, H> OnEvent<M> for H
-where
-    H: Handler<Context, M>,
-    H::Output: IntoAnswer,
-{
-    fn into_parts(self) -> (StartEvent, Needs, bool) {
-        let start: Start<Option<Answer>> = Box::new(move |event| {
-            let (running, asked) = (self.start(event)?, event.wants_answer());
-            // Mapped, not awaited in a block of its own, which would make room for the handler twice.
-            Ok(Box::pin(running.map(move |output| answer(output, asked))))
-        });
-        (StartEvent(start), needs::<H, M>(), false)
-    }
-}
-
-/// The ack in what a handler returned, if the client asked for one.
-fn answer(output: impl IntoAnswer, asked: bool) -> Option<Answer> {
-    if asked {
-        return output.into_answer();
-    }
-    if let Some(refusal) = output.as_refusal() {
-        tracing::debug!(refusal = refusal.message(), "a handler refused; no ack was asked for");
-    }
-    None
-}
-
-impl<M, H: OnEvent<M>> OnEvent<(Concurrent<()>, M)> for Concurrent<H> {
-    fn into_parts(self) -> (StartEvent, Needs, bool) {
-        let (start, needs, _) = self.0.into_parts();
-        (start, needs, true)
-    }
 }
 
 impl Namespace {
@@ -145,30 +71,29 @@ impl Namespace {
         H: Handler<Context, M>,
         H::Output: IntoWelcome,
     {
-        let start: Start<Verdict> = Box::new(move |event| {
+        let start: Start<Context, Verdict> = Box::new(move |event| {
             let running = handler.start(event)?;
             Ok(Box::pin(running.map(|output| output.into_welcome())))
         });
         self.data = H::Output::data_type();
-        let previous = self.connect.replace((start, needs::<H, M>()));
+        let previous = self.connect.replace((start, Needs::of::<Context, M, H>()));
         self.note_twice(previous.is_some(), "connect");
         self
     }
 
     /// Handles an event. What the handler returns answers the client's ack, if it asked for one.
     ///
-    /// Events of one socket are handled one after the other, in order; see [`concurrent`].
-    pub fn on<M>(mut self, event: impl Into<String>, handler: impl OnEvent<M>) -> Self {
-        let (StartEvent(start), needs, concurrent) = handler.into_parts();
-        self.events.push((event.into(), EventHandler { start, concurrent }, needs));
+    /// Events of one socket are handled one after the other, in order; see [`concurrent`](super::concurrent).
+    pub fn on<M>(mut self, event: impl Into<String>, handler: impl OnEvent<Context, M>) -> Self {
+        let (handler, needs) = handler.into_parts();
+        self.events.push((event.into(), handler, needs));
         self
     }
 
     /// Handles every event that has no handler of its own; its name is taken as
     /// [`EventName`](crate::event::EventName).
-    pub fn on_any<M>(mut self, handler: impl OnEvent<M>) -> Self {
-        let (StartEvent(start), needs, concurrent) = handler.into_parts();
-        let previous = self.fallback.replace((EventHandler { start, concurrent }, needs));
+    pub fn on_any<M>(mut self, handler: impl OnEvent<Context, M>) -> Self {
+        let previous = self.fallback.replace(handler.into_parts());
         self.note_twice(previous.is_some(), "any event");
         self
     }
@@ -178,8 +103,8 @@ impl Namespace {
     where
         H: Handler<Context, M, Output = ()>,
     {
-        let start: Start<()> = Box::new(move |event| Ok(Box::pin(handler.start(event)?)));
-        let previous = self.disconnect.replace((start, needs::<H, M>()));
+        let start: Start<Context, ()> = Box::new(move |event| Ok(Box::pin(handler.start(event)?)));
+        let previous = self.disconnect.replace((start, Needs::of::<Context, M, H>()));
         self.note_twice(previous.is_some(), "disconnect");
         self
     }
@@ -239,13 +164,6 @@ impl Namespace {
     }
 }
 
-/// What a handler's parameters need.
-fn needs<H: Handler<Context, M>, M>() -> Needs {
-    let mut needs = Needs::default();
-    H::needs(&mut needs);
-    needs
-}
-
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let events: Vec<_> = self.events.iter().map(|(event, ..)| event).collect();
@@ -259,10 +177,10 @@ const MAX_UNHANDLED_NAMES: usize = 100;
 /// A namespace at run time.
 pub(super) struct Inner {
     pub(super) name: Box<str>,
-    pub(super) connect: Option<Start<Verdict>>,
-    events: HashMap<Box<str>, EventHandler>,
-    fallback: Option<EventHandler>,
-    pub(super) disconnect: Option<Start<()>>,
+    pub(super) connect: Option<Start<Context, Verdict>>,
+    events: HashMap<Box<str>, EventHandler<Context>>,
+    fallback: Option<EventHandler<Context>>,
+    pub(super) disconnect: Option<Start<Context, ()>>,
     pub(super) rooms: Rooms,
     /// Ack ids count per namespace, because the packet of a broadcast is shared by all its sockets.
     next_ack: AtomicU64,
@@ -286,7 +204,7 @@ impl Inner {
     }
 
     /// What handles this event.
-    pub(super) fn handler(&self, event: &str) -> Option<&EventHandler> {
+    pub(super) fn handler(&self, event: &str) -> Option<&EventHandler<Context>> {
         self.events.get(event).or(self.fallback.as_ref())
     }
 
