@@ -67,7 +67,7 @@ fn the_handler_and_what_it_lacks_are_named() {
 fn names_are_checked() {
     check(
         root(Namespace::new().on("disconnect", nothing)),
-        "the handler of \"disconnect\" on namespace \"/\" is a name that Socket.IO keeps for itself and no client can \
+        "the handler of \"disconnect\" on namespace \"/\" is a name that Socket.IO keeps for itself and nobody can \
          send; use `on_connect` or `on_disconnect`, or another name",
     );
     check(
@@ -77,6 +77,10 @@ fn names_are_checked() {
     check(
         root(Namespace::new().on_connect(nothing).on_connect(nothing)),
         "the handler of \"connect\" on namespace \"/\" is given twice; keep one",
+    );
+    check(
+        root(Namespace::new().on_any(nothing).on_any(nothing)),
+        "the handler of \"any event\" on namespace \"/\" is given twice; keep one",
     );
     check(
         Server::builder().namespace("chat", Namespace::new()),

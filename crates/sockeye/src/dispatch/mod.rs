@@ -2,7 +2,9 @@
 
 mod backlog;
 pub(crate) mod guard;
+mod handlers;
 mod send_state;
 
 pub(crate) use backlog::{Backlog, Queue};
+pub(crate) use handlers::{Handlers, HandlersBuilder, Miswired};
 pub use send_state::SendState;

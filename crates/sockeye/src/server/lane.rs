@@ -194,7 +194,7 @@ impl Lane {
         cx: &mut task::Context<'_>,
     ) {
         let namespace = &self.context.socket.0.namespace;
-        let Some(handler) = namespace.handler(name) else {
+        let Some(handler) = namespace.handlers.find(name) else {
             return self.refuse(id, &self.unhandled(namespace, name));
         };
         let event = Event::new(name, payload, &self.context, self.reply(id));
@@ -240,7 +240,7 @@ impl Lane {
         if !elsewhere.is_empty() {
             text += &format!("; {} has one", elsewhere.join(", "));
         }
-        if namespace.count_unhandled(event) {
+        if namespace.handlers.count_unhandled(event) {
             tracing::warn!(target: "sockeye::packet", namespace = here, event, "{text}");
         }
         Refusal::new(text).code("no-handler")

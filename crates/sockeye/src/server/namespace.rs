@@ -2,7 +2,6 @@
 
 use std::{
     any::TypeId,
-    collections::HashMap,
     fmt,
     sync::{
         Arc,
@@ -11,13 +10,12 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use parking_lot::Mutex;
 use sockeye_proto::wire::{packet::Kind, prepared::Prepared};
 
 use super::{BuildError, Context, EmitError, IntoWelcome, rooms::Rooms, welcome::SocketData};
-use crate::event::{
-    EncodeError, EventHandler, Handler, Needs, OnEvent, Place, Provided, Refusal, Start, States,
-    ToArgs,
+use crate::{
+    dispatch::{Handlers, HandlersBuilder, Miswired},
+    event::{EncodeError, Handler, Needs, OnEvent, Place, Refusal, Start, States, ToArgs},
 };
 
 /// What a connect handler comes to.
@@ -51,12 +49,10 @@ pub(super) type Verdict = Result<Option<SocketData>, Refusal>;
 #[derive(Default)]
 #[must_use = "a namespace does nothing until it is given to a server's builder"]
 pub struct Namespace {
-    connect: Option<(Start<Context, Verdict>, Needs)>,
+    connect: Option<Start<Context, Verdict>>,
     data: Option<(TypeId, &'static str)>,
-    events: Vec<(String, EventHandler<Context>, Needs)>,
-    fallback: Option<(EventHandler<Context>, Needs)>,
-    disconnect: Option<(Start<Context, ()>, Needs)>,
-    twice: Option<&'static str>,
+    events: HandlersBuilder<Context>,
+    disconnect: Option<Start<Context, ()>>,
 }
 
 impl Namespace {
@@ -76,8 +72,8 @@ impl Namespace {
             Ok(Box::pin(running.map(|output| output.into_welcome())))
         });
         self.data = H::Output::data_type();
-        let previous = self.connect.replace((start, Needs::of::<Context, M, H>()));
-        self.note_twice(previous.is_some(), "connect");
+        self.connect = Some(start);
+        self.events.hook("connect", Place::Connect, Needs::of::<Context, M, H>());
         self
     }
 
@@ -85,16 +81,14 @@ impl Namespace {
     ///
     /// Events of one socket are handled one after the other, in order; see [`concurrent`](super::concurrent).
     pub fn on<M>(mut self, event: impl Into<String>, handler: impl OnEvent<Context, M>) -> Self {
-        let (handler, needs) = handler.into_parts();
-        self.events.push((event.into(), handler, needs));
+        self.events.on(event.into(), handler);
         self
     }
 
     /// Handles every event that has no handler of its own; its name is taken as
     /// [`EventName`](crate::event::EventName).
     pub fn on_any<M>(mut self, handler: impl OnEvent<Context, M>) -> Self {
-        let previous = self.fallback.replace(handler.into_parts());
-        self.note_twice(previous.is_some(), "any event");
+        self.events.on_any(handler);
         self
     }
 
@@ -104,88 +98,45 @@ impl Namespace {
         H: Handler<Context, M, Output = ()>,
     {
         let start: Start<Context, ()> = Box::new(move |event| Ok(Box::pin(handler.start(event)?)));
-        let previous = self.disconnect.replace((start, Needs::of::<Context, M, H>()));
-        self.note_twice(previous.is_some(), "disconnect");
+        self.disconnect = Some(start);
+        self.events.hook("disconnect", Place::Disconnect, Needs::of::<Context, M, H>());
         self
-    }
-
-    fn note_twice(&mut self, twice: bool, what: &'static str) {
-        if twice {
-            self.twice.get_or_insert(what);
-        }
     }
 
     /// Checks the wiring and makes what the server runs.
     pub(super) fn build(self, name: &str, states: &States) -> Result<Arc<Inner>, BuildError> {
-        let wiring = |handler: &str, problem: String| BuildError::Wiring {
+        let wiring = |Miswired { handler, problem }| BuildError::Wiring {
             namespace: name.to_owned(),
-            handler: handler.to_owned(),
+            handler,
             problem,
         };
-        if let Some(what) = self.twice {
-            return Err(wiring(what, "is given twice; keep one".to_owned()));
-        }
-        let types = states.types();
-        let check = |handler: &str, needs: &Needs, place| {
-            let provided = Provided { states: &types, data: self.data, place };
-            provided.missing(needs).map_or(Ok(()), |problem| Err(wiring(handler, problem)))
-        };
-        if let Some((_, needs)) = &self.connect {
-            check("connect", needs, Place::Connect)?;
-        }
-        if let Some((_, needs)) = &self.disconnect {
-            check("disconnect", needs, Place::Disconnect)?;
-        }
-        if let Some((_, needs)) = &self.fallback {
-            check("any event", needs, Place::Event)?;
-        }
-        let mut events = HashMap::new();
-        for (event, handler, needs) in self.events {
-            if ().to_event(&event).is_err() {
-                let problem = "is a name that Socket.IO keeps for itself and no client can send; \
-                               use `on_connect` or `on_disconnect`, or another name";
-                return Err(wiring(&event, problem.to_owned()));
-            }
-            check(&event, &needs, Place::Event)?;
-            if events.insert(event.clone().into_boxed_str(), handler).is_some() {
-                return Err(wiring(&event, "is given twice; keep one".to_owned()));
-            }
-        }
+        let handlers = self.events.build(states, self.data).map_err(wiring)?;
         Ok(Arc::new(Inner {
             name: name.into(),
-            connect: self.connect.map(|(start, _)| start),
-            events,
-            fallback: self.fallback.map(|(handler, _)| handler),
-            disconnect: self.disconnect.map(|(start, _)| start),
+            connect: self.connect,
+            handlers,
+            disconnect: self.disconnect,
             rooms: Rooms::default(),
             next_ack: AtomicU64::new(0),
-            unhandled: Mutex::default(),
         }))
     }
 }
 
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let events: Vec<_> = self.events.iter().map(|(event, ..)| event).collect();
-        f.debug_struct("Namespace").field("events", &events).finish_non_exhaustive()
+        f.debug_struct("Namespace").field("events", &self.events).finish_non_exhaustive()
     }
 }
-
-/// Distinct unhandled event names that are counted; a hostile client can send any number of names.
-const MAX_UNHANDLED_NAMES: usize = 100;
 
 /// A namespace at run time.
 pub(super) struct Inner {
     pub(super) name: Box<str>,
     pub(super) connect: Option<Start<Context, Verdict>>,
-    events: HashMap<Box<str>, EventHandler<Context>>,
-    fallback: Option<EventHandler<Context>>,
+    pub(super) handlers: Handlers<Context>,
     pub(super) disconnect: Option<Start<Context, ()>>,
     pub(super) rooms: Rooms,
     /// Ack ids count per namespace, because the packet of a broadcast is shared by all its sockets.
     next_ack: AtomicU64,
-    /// Events nobody handled, by name.
-    unhandled: Mutex<HashMap<Box<str>, u64>>,
 }
 
 impl Inner {
@@ -194,23 +145,11 @@ impl Inner {
         Arc::new(Self {
             name: name.into(),
             connect: None,
-            events: HashMap::new(),
-            fallback: None,
+            handlers: Handlers::default(),
             disconnect: None,
             rooms: Rooms::default(),
             next_ack: AtomicU64::new(0),
-            unhandled: Mutex::default(),
         })
-    }
-
-    /// What handles this event.
-    pub(super) fn handler(&self, event: &str) -> Option<&EventHandler<Context>> {
-        self.events.get(event).or(self.fallback.as_ref())
-    }
-
-    /// Whether this very event has a handler.
-    pub(super) fn handles(&self, event: &str) -> bool {
-        self.events.contains_key(event)
     }
 
     pub(super) fn next_ack(&self) -> u64 {
@@ -230,20 +169,6 @@ impl Inner {
         })?;
         let (array, attachments) = payload.into_parts();
         Ok(Prepared::packet(Kind::Event, &self.name, ack, &array, attachments))
-    }
-
-    /// Counts an event that nobody handles; `true` the first time.
-    pub(super) fn count_unhandled(&self, event: &str) -> bool {
-        let mut unhandled = self.unhandled.lock();
-        if let Some(count) = unhandled.get_mut(event) {
-            *count += 1;
-            return false;
-        }
-        let room = unhandled.len() < MAX_UNHANDLED_NAMES;
-        if room {
-            unhandled.insert(event.into(), 1);
-        }
-        room
     }
 }
 

@@ -53,7 +53,7 @@ impl Shared {
 
     /// The namespaces that have a handler for this event, quoted and sorted.
     pub(super) fn namespaces_with(&self, event: &str) -> Vec<String> {
-        let with = self.namespaces.values().filter(|namespace| namespace.handles(event));
+        let with = self.namespaces.values().filter(|namespace| namespace.handlers.has(event));
         let mut names: Vec<_> = with.map(|namespace| format!("{:?}", namespace.name)).collect();
         names.sort_unstable();
         names

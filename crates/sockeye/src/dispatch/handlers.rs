@@ -1,0 +1,153 @@
+//! The handlers of one namespace by the name of the event: as they are given, and, checked, as they are found.
+
+use std::{any::TypeId, collections::HashMap, fmt};
+
+use parking_lot::Mutex;
+
+use crate::event::{EventHandler, Needs, OnEvent, Place, Provided, States, ToArgs};
+
+/// Distinct unhandled event names that are counted; a hostile peer can send any number of names.
+const MAX_UNHANDLED_NAMES: usize = 100;
+
+/// Handlers in the context `C` as their author gives them.
+pub(crate) struct HandlersBuilder<C> {
+    events: Vec<(String, EventHandler<C>, Needs)>,
+    fallback: Option<(EventHandler<C>, Needs)>,
+    hooks: Vec<(&'static str, Place, Needs)>,
+    twice: Option<&'static str>,
+}
+
+/// A handler that can't work as it is wired. The caller's fault.
+#[derive(Debug)]
+pub(crate) struct Miswired {
+    /// The event, the hook's name, or `any event`.
+    pub(crate) handler: String,
+    /// The rest of a sentence that begins with the handler: what it needs, and what to do.
+    pub(crate) problem: String,
+}
+
+impl<C> HandlersBuilder<C> {
+    pub(crate) fn on<M>(&mut self, event: String, handler: impl OnEvent<C, M>) {
+        let (handler, needs) = handler.into_parts();
+        self.events.push((event, handler, needs));
+    }
+
+    /// Handles every event that has no handler of its own.
+    pub(crate) fn on_any<M>(&mut self, handler: impl OnEvent<C, M>) {
+        if self.fallback.replace(handler.into_parts()).is_some() {
+            self.twice.get_or_insert("any event");
+        }
+    }
+
+    /// Notes what a handler needs that handles no event, and that the caller keeps.
+    pub(crate) fn hook(&mut self, name: &'static str, place: Place, needs: Needs) {
+        if self.hooks.iter().any(|(other, ..)| *other == name) {
+            self.twice.get_or_insert(name);
+        }
+        self.hooks.push((name, place, needs));
+    }
+
+    /// Checks the wiring. `data` is the type of a socket's own value, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`Miswired`]: the first problem found.
+    pub(crate) fn build(
+        self,
+        states: &States,
+        data: Option<(TypeId, &'static str)>,
+    ) -> Result<Handlers<C>, Miswired> {
+        let twice = |handler: &str| Miswired {
+            handler: handler.to_owned(),
+            problem: "is given twice; keep one".to_owned(),
+        };
+        if let Some(handler) = self.twice {
+            return Err(twice(handler));
+        }
+        let types = states.types();
+        let check = |handler: &str, needs: &Needs, place| {
+            let provided = Provided { states: &types, data, place };
+            provided
+                .missing(needs)
+                .map_or(Ok(()), |problem| Err(Miswired { handler: handler.to_owned(), problem }))
+        };
+        for (name, place, needs) in &self.hooks {
+            check(name, needs, *place)?;
+        }
+        if let Some((_, needs)) = &self.fallback {
+            check("any event", needs, Place::Event)?;
+        }
+        let mut events = HashMap::new();
+        for (event, handler, needs) in self.events {
+            if ().to_event(&event).is_err() {
+                let problem = "is a name that Socket.IO keeps for itself and nobody can send; \
+                               use `on_connect` or `on_disconnect`, or another name";
+                return Err(Miswired { handler: event, problem: problem.to_owned() });
+            }
+            check(&event, &needs, Place::Event)?;
+            if events.insert(event.clone().into_boxed_str(), handler).is_some() {
+                return Err(twice(&event));
+            }
+        }
+        let fallback = self.fallback.map(|(handler, _)| handler);
+        Ok(Handlers { events, fallback, unhandled: Mutex::default() })
+    }
+}
+
+impl<C> Default for HandlersBuilder<C> {
+    fn default() -> Self {
+        Self { events: Vec::new(), fallback: None, hooks: Vec::new(), twice: None }
+    }
+}
+
+impl<C> fmt::Debug for HandlersBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.events.iter().map(|(event, ..)| event)).finish()
+    }
+}
+
+/// Handlers in the context `C`, checked.
+pub(crate) struct Handlers<C> {
+    events: HashMap<Box<str>, EventHandler<C>>,
+    fallback: Option<EventHandler<C>>,
+    /// Events nobody handled, by name.
+    unhandled: Mutex<HashMap<Box<str>, u64>>,
+}
+
+impl<C> Handlers<C> {
+    /// What handles this event.
+    pub(crate) fn find(&self, event: &str) -> Option<&EventHandler<C>> {
+        self.events.get(event).or(self.fallback.as_ref())
+    }
+
+    /// Whether this very event has a handler.
+    pub(crate) fn has(&self, event: &str) -> bool {
+        self.events.contains_key(event)
+    }
+
+    /// Counts an event that nobody handles; `true` the first time.
+    pub(crate) fn count_unhandled(&self, event: &str) -> bool {
+        let mut unhandled = self.unhandled.lock();
+        if let Some(count) = unhandled.get_mut(event) {
+            *count += 1;
+            return false;
+        }
+        let room = unhandled.len() < MAX_UNHANDLED_NAMES;
+        if room {
+            unhandled.insert(event.into(), 1);
+        }
+        room
+    }
+}
+
+impl<C> Default for Handlers<C> {
+    fn default() -> Self {
+        Self { events: HashMap::new(), fallback: None, unhandled: Mutex::default() }
+    }
+}
+
+impl<C> fmt::Debug for Handlers<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.events.keys()).finish()
+    }
+}
