@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use sockeye_proto::wire::payload::Payload;
 
-use crate::net::Pressure;
+use crate::{event::Reply, net::Pressure};
 
 /// How many events may wait for the handler before them.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ const HARD_FACTOR: usize = 16;
 
 /// Events that wait for the handler at work.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Since when the queue is past its bound.
@@ -34,21 +34,14 @@ pub(crate) struct Queue {
 
 /// An event that waits for the handler before it.
 #[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) name: Box<str>,
-    pub(crate) id: Option<u64>,
-    pub(crate) payload: Payload<'static>,
+pub(super) struct Waiting {
+    pub(super) name: Box<str>,
+    pub(super) payload: Payload<'static>,
+    pub(super) reply: Option<Reply>,
 }
 
 impl Queue {
-    pub(crate) fn push(
-        &mut self,
-        name: &str,
-        id: Option<u64>,
-        payload: Payload<'_>,
-        backlog: Backlog,
-    ) {
-        let event = Waiting { name: name.into(), id, payload: payload.into_owned() };
+    pub(super) fn push(&mut self, event: Waiting, backlog: Backlog) {
         self.bytes += event.bytes();
         self.waiting.push_back(event);
         if self.is_behind(backlog) {
@@ -56,7 +49,7 @@ impl Queue {
         }
     }
 
-    pub(crate) fn pop(&mut self, backlog: Backlog) -> Option<Waiting> {
+    pub(super) fn pop(&mut self, backlog: Backlog) -> Option<Waiting> {
         let event = self.waiting.pop_front()?;
         self.bytes -= event.bytes();
         if !self.is_behind(backlog) {
@@ -66,7 +59,7 @@ impl Queue {
     }
 
     /// How far the handlers lag behind.
-    pub(crate) fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
+    pub(super) fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
         let Some(since) = self.behind_since else { return Pressure::Calm };
         let until = since + backlog.max_pause;
         if now >= until {
@@ -78,7 +71,7 @@ impl Queue {
         Pressure::Pause { until, full }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 

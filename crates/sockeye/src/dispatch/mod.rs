@@ -3,8 +3,10 @@
 mod backlog;
 pub(crate) mod guard;
 mod handlers;
+mod runner;
 mod send_state;
 
-pub(crate) use backlog::{Backlog, Queue};
+pub(crate) use backlog::Backlog;
 pub(crate) use handlers::{Handlers, HandlersBuilder, Miswired};
+pub(crate) use runner::{RunContext, Runner, run_hook};
 pub use send_state::SendState;

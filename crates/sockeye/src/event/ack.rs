@@ -28,6 +28,12 @@ impl Reply {
     }
 }
 
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// Answers an event later, or from elsewhere, instead of by the handler's return value.
 ///
 /// A handler that takes it is no longer answered for. Dropped unused it answers an error, so the peer never

@@ -27,8 +27,8 @@ enum Slot {
     Unasked,
     /// The automatic answer, from what the handler returns.
     Automatic(Reply),
-    /// An [`AckSender`](super::AckSender), armed once the handler has started.
-    Taken(Arc<AtomicBool>),
+    /// An [`AckSender`](super::AckSender), armed once the handler has started; if it can't start, the reply is ours.
+    Taken { armed: Arc<AtomicBool>, reply: Reply },
 }
 
 impl<'e, C> Event<'e, C> {
@@ -68,7 +68,7 @@ impl<'e, C> Event<'e, C> {
         let armed = Arc::new(AtomicBool::new(false));
         match std::mem::replace(&mut *slot, Slot::Unasked) {
             Slot::Automatic(reply) => {
-                *slot = Slot::Taken(Arc::clone(&armed));
+                *slot = Slot::Taken { armed: Arc::clone(&armed), reply: reply.clone() };
                 (Some(reply), armed)
             }
             other => {
@@ -82,10 +82,18 @@ impl<'e, C> Event<'e, C> {
     pub(crate) fn started(self) -> Option<Reply> {
         match self.reply.into_inner() {
             Slot::Automatic(reply) => Some(reply),
-            Slot::Taken(armed) => {
+            Slot::Taken { armed, .. } => {
                 armed.store(true, Ordering::Release);
                 None
             }
+            Slot::Unasked => None,
+        }
+    }
+
+    /// No handler could start: whoever held the answer, the caller has to send it.
+    pub(crate) fn not_started(self) -> Option<Reply> {
+        match self.reply.into_inner() {
+            Slot::Automatic(reply) | Slot::Taken { reply, .. } => Some(reply),
             Slot::Unasked => None,
         }
     }

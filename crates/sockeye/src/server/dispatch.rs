@@ -90,7 +90,7 @@ impl Upper for Dispatcher {
                 let Some(index) = self.position(&namespace) else { return };
                 let lane = &mut self.lanes[index];
                 if lane.ended().is_none() {
-                    lane.event((&name, id, payload), self.shared.backlog, cx);
+                    lane.event((&name, id, payload), cx);
                 }
             }
             Received::Ack { token, payload } => token(Ok(payload)),
@@ -116,8 +116,7 @@ impl Upper for Dispatcher {
     }
 
     fn pressure(&self, now: Instant) -> Pressure {
-        let backlog = self.shared.backlog;
-        let pressures = self.lanes.iter().map(|lane| lane.pressure(now, backlog));
+        let pressures = self.lanes.iter().map(|lane| lane.pressure(now));
         pressures.fold(Pressure::Calm, Pressure::worse)
     }
 

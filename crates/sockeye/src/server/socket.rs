@@ -344,7 +344,7 @@ impl Inner {
 
 /// A concurrent handler at work.
 #[derive(Debug)]
-pub(super) struct AtWork(Arc<Inner>);
+pub(crate) struct AtWork(Arc<Inner>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
