@@ -11,13 +11,12 @@ use thiserror::Error;
 use super::{
     Cookie, Handshake, Namespace, Origins, Server,
     admission::Admission,
-    call::LONGEST,
     origins::OriginsError,
     sessions::Sessions,
     shared::{Shared, Transports},
 };
 use crate::{
-    dispatch::Backlog,
+    dispatch::{Backlog, LONGEST},
     event::{Refusal, States},
     net::{Bounds, Wheel},
 };

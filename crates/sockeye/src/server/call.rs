@@ -3,16 +3,12 @@
 use std::{fmt, time::Duration};
 
 use thiserror::Error;
-use tokio::sync::oneshot;
 
 use super::{EmitError, Socket};
 use crate::{
-    event::{ArgsError, FromAck, RawArgs, RemoteError, ToArgs},
-    net::{AckFailure, OnAck},
+    dispatch::{Awaited, Expected, NoResult, NotExpected},
+    event::{ArgsError, FromAck, RemoteError, ToArgs},
 };
-
-/// Some decades: a longer wait, such as [`Duration::MAX`], would not fit into a deadline.
-pub(super) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// A call that has not been made yet: how long to wait is for the caller to say.
 ///
@@ -39,7 +35,8 @@ impl<T: ToArgs> Call<T> {
 
     /// Sends the event and waits this long for the client's ack.
     ///
-    /// `R` is the type of the ack's first argument; `Args<(A, B)>` takes them all, [`RawArgs`] leaves them unparsed.
+    /// `R` is the type of the ack's first argument; `Args<(A, B)>` takes them all,
+    /// [`RawArgs`](crate::event::RawArgs) leaves them unparsed.
     ///
     /// # Errors
     ///
@@ -54,49 +51,23 @@ impl<T: ToArgs> Call<T> {
         let id = namespace.next_ack();
         let packet = namespace.prepare(&event, Some(id), &args)?;
         drop(args);
-        let (sender, receiver) = oneshot::channel();
-        let on_ack: OnAck = Box::new(move |outcome| {
-            // Nobody listens if the call was cancelled.
-            let _ = sender.send(outcome.map(|payload| RawArgs(payload.into_owned())));
-        });
-        let deadline = (tokio::time::Instant::now() + timeout.min(LONGEST)).into_std();
-        let conn = &socket.0.conn;
-        let full = conn.command(|machine| {
-            let refused = machine.expect_ack(&namespace.name, id, deadline, on_ack).is_err();
-            refused.then(|| !machine.is_closed())
-        });
-        match full {
-            Some(true) if socket.is_connected() => return Err(CallError::TooManyCalls),
-            Some(_) => return Err(EmitError::Disconnected.into()),
-            None => {}
-        }
-        let mut expected = Expected { socket: Some(&socket), id };
+        let (on_ack, awaited) = Awaited::pair();
+        let expected = match Expected::new(&socket.0.conn, &namespace.name, id, timeout, on_ack) {
+            Ok(expected) => expected,
+            Err(NotExpected::Refused) if socket.is_connected() => {
+                return Err(CallError::TooManyCalls);
+            }
+            Err(_) => return Err(EmitError::Disconnected.into()),
+        };
         socket.send(packet, false)?;
-        let outcome = receiver.await;
-        expected.socket = None;
-        match outcome {
-            Ok(Ok(answer)) => match RemoteError::read(&answer) {
-                Some(error) => Err(CallError::Refused(error)),
-                None => Ok(R::from_ack(&answer)?),
-            },
-            Ok(Err(AckFailure::Expired)) => Err(CallError::Timeout { after: timeout }),
-            Ok(Err(AckFailure::Lost)) | Err(_) => Err(CallError::Disconnected),
-        }
-    }
-}
-
-/// An ack that is waited for; forgotten if the call is dropped, so that it counts no more.
-struct Expected<'s> {
-    socket: Option<&'s Socket>,
-    id: u64,
-}
-
-impl Drop for Expected<'_> {
-    fn drop(&mut self) {
-        if let Some(socket) = self.socket {
-            let namespace = socket.namespace();
-            drop(socket.0.conn.command(|machine| machine.forget_ack(namespace, self.id)));
-        }
+        let result = awaited.result().await;
+        expected.settle();
+        result.map_err(|error| match error {
+            NoResult::Expired => CallError::Timeout { after: timeout },
+            NoResult::Lost => CallError::Disconnected,
+            NoResult::Refused(error) => CallError::Refused(error),
+            NoResult::Type(error) => CallError::Type(error),
+        })
     }
 }
 
