@@ -7,7 +7,7 @@ mod broadcast;
 mod builder;
 mod call;
 mod cookie;
-mod dispatch;
+mod dispatcher;
 mod door;
 mod extract;
 mod lane;

@@ -7,7 +7,7 @@ use hyper::upgrade::OnUpgrade;
 use sockeye_proto::wire::encoding::Encoding;
 
 use super::{
-    Handshake, admission::Denied, body::Whole, dispatch::Dispatcher, polling, refused::Refused,
+    Handshake, admission::Denied, body::Whole, dispatcher::Dispatcher, polling, refused::Refused,
     sessions::Place, shared::Shared,
 };
 use crate::net::{Conn, Driver, Id, Stream};
