@@ -3,10 +3,10 @@
 /// How far one packet has got.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SendState {
-    /// It waits in the outbox.
+    /// It waits to be written.
     Queued,
     /// The operating system has taken all of it. Only an ack tells that the peer has.
     Written,
-    /// The session ended first.
+    /// It will not be written: its session ended first.
     Failed,
 }
