@@ -422,7 +422,7 @@ impl<U: Upper> Driver<U> {
                 },
                 #[cfg(feature = "client")]
                 Carrier::Requesting(requesting) => {
-                    match requesting.close(now, &self.conn, reason) {
+                    match requesting.close(now, &self.conn, reason, cx) {
                         Some(until) => Phase::Farewell { until },
                         None => Phase::Done,
                     }

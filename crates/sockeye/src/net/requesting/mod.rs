@@ -312,8 +312,21 @@ impl Requesting {
     }
 
     /// The session is over. Says until when the server is told.
-    pub(super) fn close(&mut self, now: Instant, conn: &Conn, reason: Reason) -> Option<Instant> {
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        conn: &Conn,
+        reason: Reason,
+        cx: &mut Context<'_>,
+    ) -> Option<Instant> {
         self.offer = None;
+        // Once the session has gone over, the WebSocket tells; before that it would keep polling from it.
+        if conn.machine(|machine| machine.transport()) != Transport::WebSocket
+            && let Some(probe) = self.probe.take()
+        {
+            conn.machine(|machine| machine.probe_lost());
+            probe.fail(now, cx);
+        }
         match reason {
             Reason::TransportClose | Reason::TransportError | Reason::PingTimeout => None,
             _ => {

@@ -267,6 +267,21 @@ async fn nothing_is_lost_or_doubled_while_it_moves() {
 }
 
 #[tokio::test]
+async fn a_client_that_goes_while_it_moves_says_so() {
+    let (url, mut gone) = server(Parser::Json).await;
+    for yields in 0..60 {
+        let mut client = client(&url, UPGRADE).await;
+        client.is_in().await;
+        for _ in 0..yields {
+            tokio::task::yield_now().await;
+        }
+        client.close().await;
+        let reason = time::timeout(PATIENCE, gone.recv()).await.expect("in time");
+        assert_eq!(reason, Some(Reason::ClientDisconnect), "after {yields} yields");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_gone_ends_it_on_every_transport() {
     for manner in [POLLING, UPGRADE, WEBSOCKET] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
