@@ -577,10 +577,8 @@ impl<A> Session<A> {
         match &result {
             Ok(received) => {
                 self.heartbeat.heard(now, self.timing);
-                match received {
-                    Some(Received::Connected { .. }) => self.state = State::Joined,
-                    Some(Received::Disconnect { .. }) => self.hand_back_acks(false),
-                    _ => {}
+                if let Some(Received::Disconnect { .. }) = received {
+                    self.hand_back_acks(false);
                 }
             }
             Err(violation) => self.close(violation.reason()),

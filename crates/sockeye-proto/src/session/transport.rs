@@ -118,8 +118,8 @@ impl Polling {
     /// The waiting GET was answered.
     pub(super) fn get_answered(&mut self, now: Instant) {
         self.get = false;
-        if let State::Probed { until, noop_from } = &mut self.state {
-            *noop_from = (now + NOOP_PAUSE).min(*until);
+        if let State::Probed { noop_from, .. } = &mut self.state {
+            *noop_from = now + NOOP_PAUSE;
         }
     }
 

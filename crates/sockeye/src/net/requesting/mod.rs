@@ -43,8 +43,6 @@ pub(crate) struct RequestLimits {
     pub(crate) post_timeout: Duration,
     /// How long a WebSocket may take to come about.
     pub(crate) upgrade_timeout: Duration,
-    /// Whether the session moves to a WebSocket, if the server can.
-    pub(crate) upgrades: bool,
 }
 
 /// The driver's half of a client's session on polling; nothing of it runs anywhere else.
@@ -190,7 +188,7 @@ impl Requesting {
             match polling::receive(now, conn, &item) {
                 Ok(Some(received)) => {
                     if let Received::Opened { handshake } = &received {
-                        self.opened(handshake);
+                        self.opened(conn, handshake);
                     }
                     if let Some(upper) = upper.as_deref_mut() {
                         upper.received(received, cx);
@@ -208,9 +206,9 @@ impl Requesting {
         Requested::More
     }
 
-    fn opened(&mut self, handshake: &Handshake) {
+    fn opened(&mut self, conn: &Conn, handshake: &Handshake) {
         let upgrades = handshake.upgrades.iter().any(|transport| transport == "websocket");
-        if upgrades && self.limits.upgrades {
+        if upgrades && conn.machine(|machine| machine.may_probe()) {
             let deadline = Deadline::new(self.limits.upgrade_timeout);
             let sid = Some(handshake.sid.clone());
             let offer = self.remote.clone().websocket(self.version, sid, deadline);

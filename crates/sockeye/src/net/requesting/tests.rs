@@ -114,9 +114,10 @@ async fn client(url: &str, manner: Manner) -> Client {
     let now = time::Instant::now().into_std();
     let sid = Id::random().unwrap();
     let bounds = Bounds { max_packets: 100_000, max_bytes: 1 << 24 };
+    let config = Config { upgrades: manner.upgrades, ..Config::default() };
     let begin = (sid, manner.encoding, manner.begins_on_polling);
     let keys = Keys::new().unwrap();
-    let conn = Conn::client(now, Arc::new(Config::default()), begin, bounds, keys);
+    let conn = Conn::client(now, Arc::new(config), begin, bounds, keys);
     let start = if manner.begins_on_polling {
         let answer = remote.get(version, None, 1 << 20, deadline).await.unwrap();
         let (found, format) = Format::of_opening(&answer.body).unwrap();
@@ -125,7 +126,6 @@ async fn client(url: &str, manner: Manner) -> Client {
             max_answer_bytes: 1 << 24,
             post_timeout: PATIENCE,
             upgrade_timeout: PATIENCE,
-            upgrades: manner.upgrades,
         };
         let websocket = websocket::Config::default();
         let opening = (answer.body, format);
