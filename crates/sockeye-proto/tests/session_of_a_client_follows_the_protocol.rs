@@ -136,6 +136,12 @@ fn what_comes_for_a_namespace_that_it_is_not_in_is_passed_on() {
     assert!(matches!(received, Some(Received::Event { name, .. }) if name == "photo"));
     assert!(session.receive_text(now, "43/news,7[]").unwrap().is_none(), "nobody waits for it");
     assert!(!session.is_closed());
+    // Also when it has been there: the server has sent it away, and goes on all the same.
+    session.connect("/past", "");
+    assert_eq!(connected(session.receive_text(now, "40/past,{}").unwrap()), "/past");
+    assert!(session.receive_text(now, "41/past,").unwrap().is_some());
+    assert!(session.receive_text(now, r#"42/past,["late"]"#).unwrap().is_some());
+    assert!(!session.is_closed());
 }
 
 #[test]

@@ -264,7 +264,8 @@ impl<A> Session<A> {
     ///
     /// [`Refused`]; a second POST while one is under way also closes the session.
     pub fn post(&mut self) -> Result<(), Refused> {
-        if self.role == Role::Server && self.is_closed() {
+        let closed = self.is_closed();
+        if closed && (self.role == Role::Server || self.polling.is_none()) {
             return Err(Refused::Closed);
         }
         let Some(polling) = &mut self.polling else { return Err(Refused::NotPolling) };

@@ -382,6 +382,7 @@ impl<A> Mux<A> {
             State::Left { until } if now < until => Ok((member.key, true)),
             // A client that left and joins again still gets what the server sent before it knew.
             State::Joining if self.role == Role::Client => Ok((member.key, true)),
+            State::Left { .. } if self.role == Role::Client => Ok((NOBODY, false)),
             State::Left { .. } | State::Joining => Err(not_joined()),
         }
     }
