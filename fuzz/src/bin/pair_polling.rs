@@ -1,6 +1,6 @@
 //! A client and a server over HTTP polling, and from there to a WebSocket, step by step and in any order.
 //!
-//! The client does as npm's does: one GET and one POST at a time, and it sends `5` only when neither is under way. Then
+//! Both are machines of ours: one GET and one POST at a time, and `5` only when neither is under way. Then
 //! everything arrives once and in order, whatever is delivered first; or the link to the WebSocket was lost, and both
 //! learn of it.
 //!
@@ -83,17 +83,6 @@ enum Post {
     Answered,
 }
 
-/// How far the client is with a WebSocket.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Upgrade {
-    No,
-    Probing,
-    /// The probe was answered: it begins no GET and no POST, and waits for those under way.
-    Pausing,
-    /// It has sent the `5`: everything goes there.
-    Done,
-}
-
 /// One message of the WebSocket.
 enum Frame {
     Text(String),
@@ -109,7 +98,6 @@ struct Pair {
     server: End,
     get: Get,
     post: Post,
-    upgrade: Upgrade,
     up: VecDeque<Frame>,
     down: VecDeque<Frame>,
 }
@@ -131,7 +119,11 @@ impl End {
     fn hear(&mut self, received: Option<Received<'_, ()>>) {
         match received {
             None => {}
-            Some(Received::Opened { .. }) => assert!(self.session.connect("/", "")),
+            Some(Received::Opened { .. }) => {
+                // In version 3 there is nothing to ask for.
+                let asks = self.encoding.version == Version::V4;
+                assert_eq!(self.session.connect("/", ""), asks);
+            }
             Some(Received::Connect { namespace, .. }) => {
                 assert!(self.session.accept(&namespace, "{}"));
                 self.joined = true;
@@ -200,7 +192,6 @@ impl Pair {
             server: End::new(Session::server(now, config, opening), encoding),
             get: Get::Idle,
             post: Post::Idle,
-            upgrade: Upgrade::No,
             up: VecDeque::new(),
             down: VecDeque::new(),
         };
@@ -223,7 +214,10 @@ impl Pair {
             b'p' => self.send_post(),
             b'P' => self.begin_post(),
             b'q' => self.feed_post(),
-            b'd' if matches!(self.post, Post::Answered) => self.post = Post::Idle,
+            b'd' if matches!(self.post, Post::Answered) => {
+                self.post = Post::Idle;
+                self.client.session.post_done();
+            }
             b'u' => self.open_websocket(),
             b'U' => self.read_up(),
             b'D' => self.read_down(),
@@ -233,8 +227,9 @@ impl Pair {
         self.settle();
     }
 
-    fn may_request(&self) -> bool {
-        matches!(self.upgrade, Upgrade::No | Upgrade::Probing) && !self.client.session.is_closed()
+    /// Where the client is.
+    fn transport(&self) -> Transport {
+        self.client.session.transport()
     }
 
     fn has_moved(&self) -> bool {
@@ -242,7 +237,8 @@ impl Pair {
     }
 
     fn send_get(&mut self) {
-        if self.may_request() && matches!(self.get, Get::Idle) {
+        if self.client.session.may_get() {
+            assert_eq!(self.client.session.get(self.now), Ok(()));
             assert_eq!(self.server.session.get(self.now), Ok(()));
             self.get = Get::Waiting;
         }
@@ -276,21 +272,22 @@ impl Pair {
     fn read_answer(&mut self) {
         match std::mem::replace(&mut self.get, Get::Idle) {
             Get::Answered(Some(body)) => {
+                self.client.session.get_answered(self.now);
                 let format = Format::of_request(self.version, Some(body.content_type));
                 let mut packets = Packets::new(format.expect("our own"), &body.bytes);
                 while let Some(item) = packets.next().expect("our own body") {
-                    // The client's session is one on WebSocket, to which this is the same.
-                    let mark = (self.version == Version::V3).then_some(4);
-                    self.client.read(self.now, &frame(item, mark));
+                    self.client.read(self.now, &frame(item));
                 }
             }
-            Get::Answered(None) => self.client.session.close(Reason::TransportError),
+            Get::Answered(None) => self.client.session.get_lost(),
             other => self.get = other,
         }
     }
 
     fn send_post(&mut self) {
-        if self.may_request() && matches!(self.post, Post::Idle) && !self.client.queue.is_empty() {
+        let End { session, queue, .. } = &mut self.client;
+        if !session.is_closed() && session.may_post() && !queue.is_empty() {
+            assert_eq!(session.post(), Ok(()));
             let (version, binary) = (self.version, self.supports_binary);
             let (body, count) = encode(self.client.queue.iter(), version, binary, self.max_bytes);
             self.client.queue.drain(..count);
@@ -304,7 +301,7 @@ impl Pair {
                 Ok(()) => self.post = Post::Arrived(body, 0),
                 Err(error) => {
                     assert!(self.server.session.is_closed(), "refused: {error:?}");
-                    self.client.session.close(Reason::TransportError);
+                    self.client.session.post_lost();
                 }
             },
             other => self.post = other,
@@ -317,7 +314,7 @@ impl Pair {
         let mut packets = Packets::resume(format, &body.bytes, *offset);
         if let Some(item) = packets.next().expect("our own body") {
             *offset = packets.consumed();
-            self.server.read(self.now, &frame(item, None));
+            self.server.read(self.now, &frame(item));
         } else {
             self.server.session.post_done();
             self.post = Post::Answered;
@@ -326,9 +323,8 @@ impl Pair {
 
     fn open_websocket(&mut self) {
         let is_open = self.client.session.next_deadline().is_some() && self.client.joined;
-        if self.upgrade == Upgrade::No && is_open && self.server.session.may_probe() {
-            assert!(self.server.session.probe(self.now));
-            self.upgrade = Upgrade::Probing;
+        if is_open && self.client.session.may_probe() && self.server.session.may_probe() {
+            assert!(self.client.session.probe(self.now) && self.server.session.probe(self.now));
             self.up.push_back(Frame::Text("2probe".to_owned()));
         }
     }
@@ -349,21 +345,19 @@ impl Pair {
 
     fn read_down(&mut self) {
         let Some(frame) = self.down.pop_front() else { return };
-        match (self.upgrade, &frame) {
-            (Upgrade::Probing, Frame::Text(text)) if text == "3probe" => {
-                self.upgrade = Upgrade::Pausing;
-            }
-            (Upgrade::Done, _) => self.client.read(self.now, &frame),
-            _ => panic!("a message before the upgrade"),
+        if self.transport() == Transport::WebSocket {
+            self.client.read(self.now, &frame);
+            return;
         }
+        let Frame::Text(text) = &frame else { panic!("binary before the upgrade") };
+        assert_eq!(self.client.session.receive_probe(self.now, text), Probe::Pause, "{text}");
     }
 
     /// The WebSocket is gone: no harm before the `5`, and the end behind it.
     fn break_websocket(&mut self) {
-        match self.upgrade {
-            Upgrade::No => return,
-            Upgrade::Probing | Upgrade::Pausing => self.upgrade = Upgrade::No,
-            Upgrade::Done => self.client.session.close(Reason::TransportError),
+        match self.transport() {
+            Transport::WebSocket => self.client.session.close(Reason::TransportError),
+            _ => self.client.session.probe_lost(),
         }
         self.up.clear();
         self.down.clear();
@@ -396,16 +390,15 @@ impl Pair {
     fn settle(&mut self) {
         self.client.collect();
         self.server.collect();
-        let gave_up = self.server.session.transport() == Transport::Polling;
-        if self.upgrade != Upgrade::No && gave_up {
-            self.break_websocket(); // upgrade timeout: the server closes it
+        let on_polling = [self.transport(), self.server.session.transport()]
+            .map(|transport| transport == Transport::Polling);
+        if on_polling.contains(&true) {
+            self.break_websocket(); // if there was one: upgrade timeout, and who is on polling closes it
         }
-        let is_idle = matches!((&self.get, &self.post), (Get::Idle, Post::Idle));
-        if self.upgrade == Upgrade::Pausing && is_idle {
+        if self.client.session.upgrade() {
             self.up.push_back(Frame::Text("5".to_owned()));
-            self.upgrade = Upgrade::Done;
         }
-        if self.upgrade == Upgrade::Done {
+        if self.transport() == Transport::WebSocket {
             self.up.extend(self.client.frames());
             if self.client.session.is_closed() {
                 self.break_websocket();
@@ -424,7 +417,7 @@ impl Pair {
     fn is_quiet(&self) -> bool {
         let is_sent = [&self.client, &self.server].iter().all(|end| end.queue.is_empty());
         let is_idle = !matches!(self.get, Get::Answered(_)) && matches!(self.post, Post::Idle);
-        let is_settled = matches!(self.upgrade, Upgrade::No | Upgrade::Done);
+        let is_settled = matches!(self.transport(), Transport::Polling | Transport::WebSocket);
         is_sent && is_idle && is_settled && self.up.is_empty() && self.down.is_empty()
     }
 
@@ -457,11 +450,9 @@ impl Pair {
     }
 }
 
-fn frame(item: Item<'_>, mark: Option<u8>) -> Frame {
+fn frame(item: Item<'_>) -> Frame {
     match item {
         Item::Text(text) => Frame::Text(text.to_owned()),
-        Item::Binary(bytes) => {
-            Frame::Binary(mark.into_iter().chain(bytes.iter().copied()).collect())
-        }
+        Item::Binary(bytes) => Frame::Binary(bytes.into_owned()),
     }
 }
