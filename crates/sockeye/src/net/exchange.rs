@@ -2,6 +2,7 @@
 
 use std::{error::Error, future::poll_fn, pin::pin, task::Poll};
 
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::Response;
 use http_body_util::BodyExt as _;
@@ -52,14 +53,19 @@ where
 
 /// A response with the beginning of its body, for people.
 pub(super) async fn excerpt(response: Response<Incoming>) -> Response<String> {
-    let (parts, mut body) = response.into_parts();
-    let mut bytes = Vec::new();
-    // What arrived before an error is still worth reading.
+    let (parts, body) = response.into_parts();
+    let bytes = beginning(body).await;
+    Response::from_parts(parts, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The first [`EXCERPT_BYTES`] of a body, or what came of it before an error: that is still worth reading.
+pub(super) async fn beginning(mut body: Incoming) -> Bytes {
+    let mut bytes = BytesMut::new();
     while bytes.len() < EXCERPT_BYTES
         && let Some(Ok(frame)) = body.frame().await
     {
         bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| &data[..]));
     }
     bytes.truncate(EXCERPT_BYTES);
-    Response::from_parts(parts, String::from_utf8_lossy(&bytes).into_owned())
+    bytes.freeze()
 }

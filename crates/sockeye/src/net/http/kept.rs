@@ -15,7 +15,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use super::{Answer, EXCERPT_BYTES};
+use super::Answer;
 use crate::net::{Stream, exchange};
 
 /// hyper's two halves of a connection, without a task: whoever sends a request drives it.
@@ -66,7 +66,7 @@ impl Kept {
             let body = if parts.status.is_success() {
                 read(body, max_bytes).await?.ok_or(Failure::TooLong)?
             } else {
-                beginning(body).await
+                exchange::beginning(body).await
             };
             Ok(Answer { status: parts.status, headers: parts.headers, body })
         };
@@ -113,18 +113,6 @@ async fn read(mut body: Incoming, max_bytes: usize) -> Result<Option<Bytes>, Fai
         all.extend_from_slice(&data);
     }
     Ok(Some(if all.is_empty() { first } else { all.freeze() }))
-}
-
-/// The first KiB of a body, or what came of it before an error.
-async fn beginning(mut body: Incoming) -> Bytes {
-    let mut bytes = BytesMut::new();
-    while bytes.len() < EXCERPT_BYTES
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| &data[..]));
-    }
-    bytes.truncate(EXCERPT_BYTES);
-    bytes.freeze()
 }
 
 impl fmt::Debug for Kept {

@@ -15,10 +15,10 @@ use self::{
     idle::Idle,
     kept::{Failure, Kept},
 };
-use super::{Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, dial};
-
-/// How much of an answer is shown to people, and kept of a refusal, in bytes.
-const EXCERPT_BYTES: usize = 1024;
+use super::{
+    Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, dial,
+    exchange::EXCERPT_BYTES,
+};
 
 /// Sends requests to one server; a clone shares its connections.
 ///
