@@ -151,7 +151,8 @@ def events_stay_in_order(connect):
     for number in range(1000):
         client.emit("message", (number, "text" if number % 10 else b"bytes"))
     for number in range(1000):
-        assert client.next("message-back")[0] == number
+        answer = client.next("message-back")[0]
+        assert answer == number, f"{answer}, not {number}"
 
 
 def ten_thousand_events_stay_in_order(connect):
