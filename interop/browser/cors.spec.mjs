@@ -77,7 +77,8 @@ function connect(page, url, travel, more = {}) {
       const first = await ask();
       await upgraded;
       const second = await ask();
-      socket.disconnect();
+      // On polling, goodbye may overtake the waiting GET, which a browser then logs as refused: leave it to the page's end.
+      if (engine.transport.name === "websocket") socket.disconnect();
       return [engine.transport.name, ...[first, second].flatMap(([text, bytes]) => [text, ...new Uint8Array(bytes)])];
     };
     return Promise.race([talk(), failed]);

@@ -36,7 +36,9 @@ export class Browser {
     page.setDefaultTimeout(15_000);
     const errors = [];
     page.on("pageerror", (error) => errors.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(`${message.text()} (${message.location().url})`);
+    });
     t.after(async () => {
       await profile.close();
       // Content policy violations and failed requests are logged as errors, too.
