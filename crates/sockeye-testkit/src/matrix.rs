@@ -58,6 +58,22 @@ impl Client {
         }
     }
 
+    /// Milliseconds. Some scenarios wait for a heartbeat, and python-socketio learns by the lack of it that it may send no
+    /// more. rust_socketio has none of these; it answers pings on a thread of its own, so that on polling two of its POSTs
+    /// may be under way at once, for which any server has to end the session.
+    const fn ping_interval(self) -> &'static str {
+        match self {
+            Self::Rust => "25000",
+            Self::Npm4
+            | Self::Npm4Msgpack
+            | Self::Npm3
+            | Self::Npm2
+            | Self::PythonAsyncio
+            | Self::PythonAsyncioMsgpack
+            | Self::PythonBlocking => "300",
+        }
+    }
+
     /// How many scenarios it has, so that none is lost without notice.
     fn scenarios(self) -> usize {
         match self {
@@ -119,8 +135,8 @@ pub fn run(
     before: impl FnOnce(&str) -> Result<String, PeerError>,
 ) -> Result<(), PeerError> {
     let Some(mut command) = client.command(transport) else { return Ok(()) };
-    // Some scenarios wait for a heartbeat, and python-socketio learns by the lack of it that it may send no more.
-    let flags = [&["--ping-interval", "300", "--ping-timeout", "3000"], client.server_flags()];
+    let heartbeat = ["--ping-interval", client.ping_interval(), "--ping-timeout", "3000"];
+    let flags = [&heartbeat, client.server_flags()];
     let flags = flags.concat();
     let mut server = Some(serve("0", &flags)?);
     let url = server.as_ref().map(|server| server.ready().to_owned()).unwrap_or_default();

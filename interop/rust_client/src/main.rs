@@ -47,7 +47,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                println!("FAIL {name} {}", error.to_string().replace('\n', " "));
+                println!("FAIL {name} {}", with_causes(&*error).replace('\n', " "));
                 ExitCode::FAILURE
             }
         });
@@ -71,6 +71,16 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn transport_type(name: &str) -> Result<TransportType, String> {
