@@ -4,13 +4,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::str;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::LoadError;
 
 #[derive(Debug)]
 pub(crate) struct Http {
     stream: TcpStream,
+    patience: Duration,
     /// What has arrived and was not taken.
     arrived: Vec<u8>,
 }
@@ -23,9 +24,8 @@ impl Http {
     pub(crate) fn connect(address: SocketAddr, patience: Duration) -> Result<Self, LoadError> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;
-        Ok(Self { stream, arrived: Vec::new() })
+        Ok(Self { stream, patience, arrived: Vec::new() })
     }
 
     /// From now on a read takes what is there.
@@ -41,16 +41,31 @@ impl Http {
     /// Sends a request and waits for its answer's body.
     pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, LoadError> {
         self.send(request)?;
+        let nothing = || LoadError::Http("no answer at all".to_owned());
+        self.answer_within(self.patience)?.ok_or_else(nothing)
+    }
+
+    /// Waits so long for the body of the answer to what was sent; without one it may still come.
+    pub(crate) fn answer_within(&mut self, wait: Duration) -> Result<Option<Vec<u8>>, LoadError> {
+        let until = Instant::now() + wait;
         let mut scratch = [0; 16 * 1024];
         loop {
-            match self.stream.read(&mut scratch)? {
-                0 => return Err(LoadError::Closed),
-                read => self.arrived.extend(&scratch[..read]),
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            match self.stream.read(&mut scratch) {
+                Ok(0) => return Err(LoadError::Closed),
+                Ok(read) => self.arrived.extend(&scratch[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
             }
             if let Some(body) = body(&self.arrived)? {
                 let taken = self.arrived[body].to_vec();
                 self.arrived.clear();
-                return Ok(taken);
+                return Ok(Some(taken));
             }
         }
     }
