@@ -5,6 +5,7 @@ mod crossing;
 mod end;
 mod heard;
 mod host;
+pub mod host_peer;
 mod http;
 mod link;
 pub mod matrix;

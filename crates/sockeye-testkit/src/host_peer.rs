@@ -1,0 +1,82 @@
+//! Other people's servers, and our own, with one contract: what our client's tests connect to.
+
+use std::process::Command;
+
+use crate::{Peer, matrix, pinned};
+
+/// A server that keeps the contract at the top of `interop/js/host.mjs`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Host {
+    /// npm socket.io 4.
+    Npm4,
+    /// npm socket.io 3.
+    Npm3,
+    /// npm socket.io 2, which speaks Engine.IO 3.
+    Npm2,
+}
+
+impl Host {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Npm4, Self::Npm3, Self::Npm2];
+
+    /// Starts it; `flags` are those of the contract, such as `["--ping-interval", "300"]`.
+    ///
+    /// [`Peer::ready`] is its URL. Without `--port` it takes a free one; to start it again on the same, name that.
+    /// Dropping the peer kills it. `None`, with the reason printed, if it is not installed.
+    ///
+    /// # Panics
+    ///
+    /// If it is not installed and `SOCKEYE_PEERS` is set, or if it does not start: it can't honour a flag
+    /// then, or the port is taken.
+    #[must_use]
+    #[track_caller]
+    pub fn launch(self, flags: &[&str]) -> Option<Peer> {
+        let mut command = self.command()?;
+        command.args(flags);
+        match Peer::launch_for(matrix::PATIENCE, command, "listening on ") {
+            Ok(peer) => Some(peer),
+            Err(error) => panic!("{self:?} with {flags:?}: {error}"),
+        }
+    }
+
+    fn command(self) -> Option<Command> {
+        let (command, flags): (_, &[&str]) = match self {
+            Self::Npm4 => (pinned::node("js/host.mjs"), &["--version", "4"]),
+            Self::Npm3 => (pinned::node("js/host.mjs"), &["--version", "3"]),
+            Self::Npm2 => (pinned::node("js/host.mjs"), &["--version", "2"]),
+        };
+        command.map(|mut command| {
+            command.args(flags);
+            command
+        })
+    }
+
+    /// The version of Engine.IO it speaks: 3 or 4.
+    #[must_use]
+    pub const fn version(self) -> u8 {
+        match self {
+            Self::Npm4 | Self::Npm3 => 4,
+            Self::Npm2 => 3,
+        }
+    }
+
+    /// Whether a client sends an auth payload, and a refusal is an object with `message` and `data`. Where it does not,
+    /// `/guarded` looks for the token in the query, and `welcome` and `auth` have nothing to tell.
+    #[must_use]
+    pub const fn has_auth(self) -> bool {
+        self.version() == 4
+    }
+
+    /// Whether it honours `--recovery`.
+    #[must_use]
+    pub const fn has_recovery(self) -> bool {
+        matches!(self, Self::Npm4)
+    }
+
+    /// Whether it honours `--parser msgpack`.
+    #[must_use]
+    pub const fn has_msgpack(self) -> bool {
+        matches!(self, Self::Npm4 | Self::Npm3)
+    }
+}
