@@ -1,4 +1,4 @@
-//! Machines in virtual time over a faulty link, a test client, and real peers as child processes.
+//! Machines in virtual time over a faulty link, a test client, and real peers as child processes behind a proxy.
 
 pub mod client;
 mod crossing;
@@ -13,6 +13,7 @@ mod pair;
 mod peer;
 pub mod pinned;
 mod poller;
+pub mod proxy;
 mod rng;
 mod sight;
 pub mod spec;
