@@ -23,8 +23,10 @@
 // Usage: node host.mjs [--version 4|3|2] [--port N] [--transports polling,websocket] [--ping-interval MS]
 //        [--ping-timeout MS] [--path /x] [--max-payload BYTES] [--cookie NAME] [--recovery] [--parser msgpack]
 //        [--tls CERT KEY] [--record FILE] [--upgrades off]
+// What a server can't honour ends it with a line that says so.
 //
 // Version 2 has no auth payload: `/guarded` looks for the token in the query, and its refusal is `{"code":401}` alone.
+// It sets a cookie `io` without being asked.
 
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
@@ -42,19 +44,26 @@ const Server = await {
 if (flags.recovery && flags.version !== "4") cannot(`socket.io ${flags.version}`, "recovery");
 if (flags.isMsgpack && flags.version === "2") cannot("socket.io 2", "parser");
 
+// The later ones take a name only within all that they'd have said themselves.
+const cookie = flags.cookie && { name: flags.cookie, path: "/", httpOnly: true, sameSite: "lax" };
 const record = new Record(flags.record);
-const http = flags.tls ? createSecureServer(flags.tls) : createServer();
+const http = flags.tls ? createSecureServer(flags.tls, elsewhere) : createServer(elsewhere);
 const io = new Server(http, asked({
   transports: flags.transports,
   pingInterval: flags.pingInterval,
   pingTimeout: flags.pingTimeout,
   path: flags.path,
   maxHttpBufferSize: flags.maxPayload,
-  cookie: flags.cookie,
+  cookie: flags.version === "2" ? flags.cookie : cookie,
   connectionStateRecovery: flags.recovery ? {} : undefined,
   parser: flags.isMsgpack ? msgpack : undefined,
   allowUpgrades: flags.upgrades !== "off",
 }));
+
+// Whatever is not below the path.
+function elsewhere(_, response) {
+  response.writeHead(404).end();
+}
 
 function guard({ handshake }, next) {
   const login = flags.version === "2" ? handshake.query : handshake.auth;
