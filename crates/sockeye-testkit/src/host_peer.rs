@@ -14,11 +14,16 @@ pub enum Host {
     Npm3,
     /// npm socket.io 2, which speaks Engine.IO 3.
     Npm2,
+    /// python-socketio on asyncio, with aiohttp.
+    PythonAsyncio,
+    /// python-socketio on threads, with Werkzeug and simple-websocket.
+    PythonThreads,
 }
 
 impl Host {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Npm4, Self::Npm3, Self::Npm2];
+    pub const ALL: [Self; 5] =
+        [Self::Npm4, Self::Npm3, Self::Npm2, Self::PythonAsyncio, Self::PythonThreads];
 
     /// Starts it; `flags` are those of the contract, such as `["--ping-interval", "300"]`.
     ///
@@ -45,6 +50,8 @@ impl Host {
             Self::Npm4 => (pinned::node("js/host.mjs"), &["--version", "4"]),
             Self::Npm3 => (pinned::node("js/host.mjs"), &["--version", "3"]),
             Self::Npm2 => (pinned::node("js/host.mjs"), &["--version", "2"]),
+            Self::PythonAsyncio => (pinned::python("py/host_async.py"), &[]),
+            Self::PythonThreads => (pinned::python("py/host_threads.py"), &[]),
         };
         command.map(|mut command| {
             command.args(flags);
@@ -56,7 +63,7 @@ impl Host {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Npm4 | Self::Npm3 => 4,
+            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads => 4,
             Self::Npm2 => 3,
         }
     }
@@ -74,9 +81,13 @@ impl Host {
         matches!(self, Self::Npm4)
     }
 
-    /// Whether it honours `--parser msgpack`.
+    /// Whether it honours `--parser msgpack`. Python's writes `"data": null` where there is none; of a DISCONNECT, npm's
+    /// client calls that a parse error.
     #[must_use]
     pub const fn has_msgpack(self) -> bool {
-        matches!(self, Self::Npm4 | Self::Npm3)
+        match self {
+            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads => true,
+            Self::Npm2 => false,
+        }
     }
 }

@@ -1,30 +1,48 @@
 //! Every server for our client's tests keeps their contract: npm's client says so, and their records outlive them.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use sockeye_testkit::{Peer, PeerError, host_peer::Host, matrix, pinned};
 
-#[test]
-fn npm_4() {
-    check(Host::Npm4, "4");
+/// A test of each, in a module of its name.
+macro_rules! hosts {
+    ($($host:ident = $Host:ident with $client:literal;)+) => {
+        $(mod $host {
+            use super::*;
+
+            #[test]
+            fn keeps_the_contract() {
+                contract(Host::$Host, $client);
+            }
+
+            #[test]
+            fn honours_flags() {
+                flags(Host::$Host);
+            }
+        })+
+    };
 }
 
-#[test]
-fn npm_3() {
-    check(Host::Npm3, "3");
-}
-
-#[test]
-fn npm_2() {
-    check(Host::Npm2, "2");
+hosts! {
+    npm_4 = Npm4 with "4";
+    npm_3 = Npm3 with "3";
+    npm_2 = Npm2 with "2";
+    python_asyncio = PythonAsyncio with "4";
+    python_threads = PythonThreads with "4";
 }
 
 /// Lets npm's client of that version check it, kills it and reads its record.
 #[track_caller]
-fn check(host: Host, client: &str) {
+fn contract(host: Host, client: &str) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let record = folder.join(format!("record-{host:?}.jsonl"));
     let _ = fs::remove_file(&record); // there is none the first time
@@ -51,4 +69,40 @@ fn check(host: Host, client: &str) {
         json!({"event": "chat", "args": [9]}),
     ];
     assert_eq!(lines, expect, "{host:?}");
+}
+
+/// Reads from its handshake what it was told.
+#[track_caller]
+fn flags(host: Host) {
+    let told = ["--ping-interval", "2000", "--ping-timeout", "3000", "--max-payload", "5000"];
+    let more = ["--path", "/x", "--cookie", "id", "--transports", "polling,websocket"];
+    let told = [&told[..], &more, &["--upgrades", "off"]].concat();
+    let Some(server) = host.launch(&told) else { return };
+    let answer = get(server.ready(), &format!("/x/?EIO={}&transport=polling", host.version()));
+    let handshake = &answer[answer.find("0{").expect(&answer) + 1..];
+    let mut values = serde_json::Deserializer::from_str(handshake).into_iter::<Value>();
+    let handshake = values.next().unwrap().expect(&answer);
+    assert_eq!(handshake["pingInterval"], 2000, "{host:?}: {answer}");
+    assert_eq!(handshake["pingTimeout"], 3000, "{host:?}: {answer}");
+    assert_eq!(handshake["upgrades"], json!([]), "{host:?}: {answer}");
+    // Engine.IO 3 and early servers of 4 say nothing of it.
+    if let Some(max_payload) = handshake.get("maxPayload") {
+        assert_eq!(max_payload, 5000, "{host:?}: {answer}");
+    }
+    let sid = handshake["sid"].as_str().unwrap();
+    assert!(answer.contains(&format!("id={sid}; ")), "{host:?}: {answer}");
+    let elsewhere = get(server.ready(), "/socket.io/?EIO=4&transport=polling");
+    assert!(!elsewhere.contains("sid"), "{host:?}: {elsewhere}");
+}
+
+/// All of an answer, its head included.
+fn get(url: &str, path: &str) -> String {
+    let authority = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
