@@ -9,6 +9,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod compression;
 mod frames;
 mod handshake;
 mod in_process;
