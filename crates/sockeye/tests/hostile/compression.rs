@@ -1,6 +1,6 @@
 //! Attacks by compression: bombs where nothing was agreed on, and where it was.
 
-use std::{fs, io::Write as _};
+use std::io::Write as _;
 
 use axum::Router;
 use flate2::{Compress, Compression, FlushCompress, write::GzEncoder};
@@ -9,7 +9,7 @@ use sockeye_proto::wire::ws::{FrameHeader, Opcode};
 
 use crate::{
     common::{http::Http, serve_app},
-    scene::{A_LITTLE, BAD_REQUEST, OK, Poller, Scene},
+    scene::{A_LITTLE, BAD_REQUEST, Memory, OK, Poller, Scene},
     upgrade::UPGRADE,
 };
 
@@ -167,13 +167,6 @@ async fn measuring(deflate: Deflate) -> String {
     serve_app(Router::new().route_service("/lengths", service)).await
 }
 
-/// The most memory this process, which has the server in it, has had.
-fn peak_mebibytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
-}
-
 async fn is_unharmed(witness: &mut ws::WebSocket, what: &str) {
     witness.send("seven").await.unwrap();
     let answer = witness.recv().await.unwrap();
@@ -184,7 +177,7 @@ async fn is_unharmed(witness: &mut ws::WebSocket, what: &str) {
 async fn messages_that_are_bombs_are_given_up_at_the_limit() {
     for frugal in [false, true] {
         let deflate = Deflate::default().client_no_context_takeover(frugal);
-        let url = measuring(deflate.clone()).await;
+        let url = measuring(deflate).await;
         let connect = Connect::new(url.replace("http", "ws") + "/lengths").deflate(deflate);
         let mut witness = connect.connect().await.unwrap();
         is_unharmed(&mut witness, "before").await;
@@ -195,7 +188,7 @@ async fn messages_that_are_bombs_are_given_up_at_the_limit() {
             pieces.extend(frame(false, false, Opcode::Continuation, piece));
         }
         let nested = compressed(&packed(&bomb));
-        let before = peak_mebibytes();
+        let memory = Memory::now();
         for (what, bytes) in [("whole", &whole), ("in pieces", &pieces)] {
             for _ in 0..10 {
                 let extensions = "permessage-deflate; client_no_context_takeover";
@@ -211,8 +204,7 @@ async fn messages_that_are_bombs_are_given_up_at_the_limit() {
         http.write(&nested).await;
         is_measured(&mut http, bomb.len(), "nested").await;
         drop(http);
-        let grown = peak_mebibytes() - before;
-        assert!(grown <= A_LITTLE, "{grown} MiB");
+        memory.grown_at_most(A_LITTLE);
     }
 }
 
@@ -265,7 +257,7 @@ async fn a_client_that_reaches_farther_back_than_it_promised() {
 async fn two_hundred_who_are_compressed_and_idle() {
     let url = measuring(Deflate::default()).await;
     let message = compressed(&packed(&[b'x'; 40_000]));
-    let before = peak_mebibytes();
+    let memory = Memory::now();
     let mut held = Vec::new();
     for _ in 0..200 {
         let (mut http, _) = offer(&url, "/lengths", "permessage-deflate").await;
@@ -273,7 +265,6 @@ async fn two_hundred_who_are_compressed_and_idle() {
         is_measured(&mut http, 40_000, "idle").await;
         held.push(http);
     }
-    let grown = peak_mebibytes() - before;
     // As the option says: 300 KB a connection and direction.
-    assert!(grown <= 200 * 600 / 1_000, "{grown} MiB");
+    memory.grown_at_most(200 * 600 / 1_000);
 }

@@ -9,7 +9,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod calls;
 mod compression;
+mod dribble;
 mod frames;
 mod handshake;
 mod in_process;

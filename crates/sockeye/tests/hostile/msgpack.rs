@@ -80,6 +80,23 @@ async fn headers_that_lie_and_types_that_json_does_not_have() {
         socket.send(packet(2, data)).await.unwrap();
         is_cut(&mut socket, what).await;
     }
+    for (kind, what, data) in [
+        (
+            3,
+            "450,000 arguments in an ack",
+            &[&b"\xdd\0\x06\xdd\xd0"[..], &[0xc0; 450_000]].concat(),
+        ),
+        (3, "100,000 arrays in an ack", &deep),
+        (3, "an ack that is a map", &deep_maps[1..].to_vec()),
+        (0, "100,000 maps to join with", &deep_maps[1..].to_vec()),
+        (0, "a list to join with", &b"\x91\x01".to_vec()),
+        (0, "a map of 2^32 - 1 to join with", &b"\xdf\xff\xff\xff\xff".to_vec()),
+        (5, "attachments beside themselves", &b"\x92\xa4echo\xc4\xff".to_vec()),
+    ] {
+        let mut socket = join(&scene.url).await;
+        socket.send(packet(kind, data)).await.unwrap();
+        is_cut(&mut socket, what).await;
+    }
     for (what, message) in [
         ("JSON", Message::from("42[\"echo\"]")),
         ("nothing", Vec::new().into()),

@@ -1,5 +1,6 @@
 //! Attacks by packets that no correct client sends: the session ends with the close code that says why.
 
+use serde_json::value::RawValue;
 use sockeye_proto::wire::ws::Message;
 use sockeye_testkit::client::Client;
 
@@ -32,6 +33,8 @@ async fn packets_that_no_client_sends() {
     );
     let many = format!(r#"42["echo"{}]"#, ",1".repeat(450_000));
     let many_in_ack = format!("430[1{}]", ",1".repeat(450_000));
+    let deep_ack = format!(r#"430[{}{}]"#, "[".repeat(100_000), "]".repeat(100_000));
+    let many_in_auth = format!("40/a,[1{}]", ",1".repeat(450_000));
     let deep_auth = format!(r#"40/a,{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     for text in [
         r#"4599999999-["x"]"#,
@@ -71,6 +74,8 @@ async fn packets_that_no_client_sends() {
         &deep_placeholder,
         &many,
         &many_in_ack,
+        &deep_ack,
+        &many_in_auth,
         &deep_auth,
     ] {
         let mut hostile = attacker(&scene).await;
@@ -87,12 +92,24 @@ async fn packets_that_no_client_sends() {
 #[tokio::test]
 async fn placeholders_that_point_nowhere() {
     let scene = Scene::new().await;
-    for num in ["\"splice\"", "5", "-1", "1.5", "null", "18446744073709551616"] {
+    for holder in [
+        r#"{"_placeholder":true,"num":"splice"}"#,
+        r#"{"_placeholder":true,"num":5}"#,
+        r#"{"_placeholder":true,"num":-1}"#,
+        r#"{"_placeholder":true,"num":1.5}"#,
+        r#"{"_placeholder":true,"num":0.0}"#,
+        r#"{"_placeholder":true,"num":null}"#,
+        r#"{"_placeholder":true,"num":[0]}"#,
+        r#"{"_placeholder":true,"num":18446744073709551616}"#,
+        r#"{"_placeholder":true}"#,
+        r#"{"_placeholder":true,"num":0,"num":0}"#,
+        r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}"#,
+    ] {
         let mut hostile = attacker(&scene).await;
-        let text = format!(r#"451-["echo",{{"_placeholder":true,"num":{num}}}]"#);
+        let text = format!(r#"451-["echo",{holder}]"#);
         hostile.send_text(&text).await.unwrap();
         let _ = hostile.send_message(Message::Binary(b"x")).await;
-        is_cut(hostile, 1002, num).await;
+        is_cut(hostile, 1002, holder).await;
     }
     scene.unharmed(A_LITTLE).await;
 }
@@ -146,4 +163,50 @@ async fn echoes_of_large_messages_that_nobody_reads() {
     drop(hostile);
     // The outbox may hold 16 MiB, the backlog 1 MiB.
     scene.unharmed(2 * A_LITTLE).await;
+}
+
+/// The largest auth payloads that are legal; the connect handler sends them back.
+#[tokio::test]
+async fn auth_payloads_of_half_a_million_values() {
+    let scene = Scene::new().await;
+    let values = format!(r#"{{"a":[1{}]}}"#, ",1".repeat(480_000));
+    let keys = format!(r#"{{"a":1{}}}"#, r#","a":1"#.repeat(160_000));
+    let nested = format!(r#"{{"a":{}{}}}"#, "[".repeat(125), "]".repeat(125));
+    for auth in [values, keys, nested] {
+        let raw: &RawValue = serde_json::from_str(&auth).unwrap();
+        let mut hostile = Client::connect(&scene.url, "/", raw).await.unwrap();
+        let echoed = hostile.event().await.unwrap();
+        assert_eq!(echoed.payload.args_text(), auth);
+        survives(&mut hostile, &auth[..20]).await;
+    }
+    scene.unharmed(A_LITTLE).await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_namespaces_that_do_not_exist() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    let name = "x".repeat(100);
+    for number in 0..100_000 {
+        if hostile.send_text(&format!("40/{number}{name},")).await.is_err() {
+            break; // it is cut, as it reads no refusal
+        }
+    }
+    drop(hostile);
+    // The outbox may hold 65,536 refusals.
+    scene.unharmed(2 * A_LITTLE).await;
+}
+
+/// The server makes one call at a time, and each waits for three seconds.
+#[tokio::test]
+async fn a_hundred_thousand_calls_that_nobody_answers() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    let mut asked = 0;
+    while asked < 100_000 && hostile.emit("emit-with-ack", &asked).await.is_ok() {
+        asked += 1;
+    }
+    hostile.closed().await.unwrap(); // its code may be lost with what the server did not read
+    drop(hostile);
+    scene.unharmed(A_LITTLE).await;
 }

@@ -57,9 +57,15 @@ async fn bodies_that_no_client_sends() {
     let scene = Scene::new().await;
     let many = format!(r#"42["echo"{}]"#, ",1".repeat(450_000));
     let deep = format!(r#"42["echo",{}{}]"#, "[".repeat(100_000), "]".repeat(100_000));
+    let many_in_ack = format!("430[1{}]", ",1".repeat(450_000));
+    let deep_ack = format!("430[{}{}]", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_auth = format!(r#"40/a,{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     for body in [
         &many,
         &deep,
+        &many_in_ack,
+        &deep_ack,
+        &deep_auth,
         "\x1e".repeat(999_999).as_str(),
         "\x1e",
         "4",

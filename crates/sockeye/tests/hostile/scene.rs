@@ -119,6 +119,27 @@ fn files(peer: &Peer) -> usize {
     fs::read_dir(format!("/proc/{}/fd", peer.id())).unwrap().count()
 }
 
+/// What the test's own process, which has server and attacker in it, uses at its peak.
+pub(crate) struct Memory(u64);
+
+impl Memory {
+    pub(crate) fn now() -> Self {
+        Self(Self::peak())
+    }
+
+    #[track_caller]
+    pub(crate) fn grown_at_most(&self, mebibytes: u64) {
+        let grown = Self::peak() - self.0;
+        assert!(grown <= mebibytes, "the process grew by {grown} MiB, of {mebibytes}");
+    }
+
+    fn peak() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+}
+
 /// A session on polling, request by request.
 pub(crate) struct Poller {
     url: String,

@@ -1,7 +1,6 @@
 //! One reader of a thousand is stopped, as by SIGSTOP: it is cut for its own reason, and the others get all of a storm, in order and in time.
 
 use std::{
-    fs,
     process::{Child, Command},
     sync::{
         Arc,
@@ -23,7 +22,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::common::Notes;
+use crate::{common::Notes, scene::Memory};
 
 const READERS: usize = 1_000;
 /// For one reader half as much again as what the kernel may hold on behalf of who does not read.
@@ -133,12 +132,6 @@ impl Drop for Stopped {
     }
 }
 
-fn mebibytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_a_thousand_stops_reading_in_a_storm() {
     let (notes, mut read) = Notes::new();
@@ -161,14 +154,13 @@ async fn one_of_a_thousand_stops_reading_in_a_storm() {
 
     let stopped = Stopped::join(&server, address.port()).await;
 
-    let before = mebibytes();
+    let memory = Memory::now();
     let with = storm(&server, &tally, &mut number).await;
-    let grown = mebibytes() - before;
     let end = read.next().await;
     assert!(end.ends_with(" slow consumer"), "{end}");
     assert_eq!(server.count("/", None), READERS, "it alone is cut");
     assert_eq!(tally.count.load(Ordering::Relaxed), number * READERS, "all others have all");
-    assert!(grown <= 16, "{grown} MiB for one that does not read");
+    memory.grown_at_most(16);
     // The 99th percentile of so few is nearly the longest; the machine runs other tests, too.
     let p99 = |times: &[Duration]| times[times.len() * 99 / 100];
     let bound = p99(&without) * 3 + Duration::from_millis(100);

@@ -1,6 +1,10 @@
 //! Attacks by Engine.IO 3, whose packets in bodies are counted.
 
-use crate::scene::{A_LITTLE, BAD_REQUEST, OK, Poller, Scene};
+use crate::{
+    common::http::Http,
+    scene::{A_LITTLE, BAD_REQUEST, OK, Poller, Scene},
+    upgrade::UPGRADE,
+};
 
 #[tokio::test]
 async fn length_prefixes_that_lie() {
@@ -59,4 +63,36 @@ async fn a_third_of_a_million_packets_of_one_byte() {
     assert_eq!(poller.get().await.brief(), (200, "6:430[7]"));
     drop(poller);
     scene.unharmed(A_LITTLE).await;
+}
+
+/// In this version it is the client who pings, and each is answered.
+#[tokio::test]
+async fn pings_without_number_from_who_reads_no_pong() {
+    let scene = Scene::with(&["--v3"]).await;
+    let mut http = Http::connect(&scene.url).await;
+    http.send("GET /socket.io/?EIO=3&transport=websocket", UPGRADE, b"").await;
+    assert_eq!(http.read().await.status, 101);
+    let text = format!("2{}", "x".repeat(120));
+    let frame = [&[0x81, 0x80 | 121, 0, 0, 0, 0], text.as_bytes()].concat();
+    let flood = frame.repeat(10_000);
+    for _ in 0..100 {
+        http.write(&flood).await; // it may be cut already
+    }
+    drop(http);
+    // The outbox may hold 16 MiB, and 65,536 pongs.
+    scene.unharmed(2 * A_LITTLE).await;
+}
+
+#[tokio::test]
+async fn pings_without_number_in_bodies() {
+    let scene = Scene::with(&["--v3"]).await;
+    let mut poller = Poller::begin(&scene.url, 3).await;
+    let mut posts = 0;
+    while posts < 100 && poller.post(&"1:2".repeat(10_000)).await.brief() == OK {
+        posts += 1;
+    }
+    assert!(posts < 100, "who never asks for its pongs is cut");
+    poller.is_over("pings").await;
+    drop(poller);
+    scene.unharmed(2 * A_LITTLE).await;
 }
