@@ -18,12 +18,14 @@ pub enum Host {
     PythonAsyncio,
     /// python-socketio on threads, with Werkzeug and simple-websocket.
     PythonThreads,
+    /// A stub that speaks Engine.IO 3 as netty-socketio 1.7 does.
+    Netty,
 }
 
 impl Host {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Npm4, Self::Npm3, Self::Npm2, Self::PythonAsyncio, Self::PythonThreads];
+    pub const ALL: [Self; 6] =
+        [Self::Npm4, Self::Npm3, Self::Npm2, Self::PythonAsyncio, Self::PythonThreads, Self::Netty];
 
     /// Starts it; `flags` are those of the contract, such as `["--ping-interval", "300"]`.
     ///
@@ -52,6 +54,7 @@ impl Host {
             Self::Npm2 => (pinned::node("js/host.mjs"), &["--version", "2"]),
             Self::PythonAsyncio => (pinned::python("py/host_async.py"), &[]),
             Self::PythonThreads => (pinned::python("py/host_threads.py"), &[]),
+            Self::Netty => (pinned::node("js/stub_netty.mjs"), &[]),
         };
         command.map(|mut command| {
             command.args(flags);
@@ -64,7 +67,7 @@ impl Host {
     pub const fn version(self) -> u8 {
         match self {
             Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads => 4,
-            Self::Npm2 => 3,
+            Self::Npm2 | Self::Netty => 3,
         }
     }
 
@@ -73,6 +76,18 @@ impl Host {
     #[must_use]
     pub const fn has_auth(self) -> bool {
         self.version() == 4
+    }
+
+    /// Whether it has `/guarded`.
+    #[must_use]
+    pub const fn has_guarded(self) -> bool {
+        !matches!(self, Self::Netty)
+    }
+
+    /// Whether it honours `--cookie`.
+    #[must_use]
+    pub const fn has_cookie(self) -> bool {
+        !matches!(self, Self::Netty)
     }
 
     /// Whether it honours `--recovery`.
@@ -87,7 +102,7 @@ impl Host {
     pub const fn has_msgpack(self) -> bool {
         match self {
             Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads => true,
-            Self::Npm2 => false,
+            Self::Npm2 | Self::Netty => false,
         }
     }
 }
