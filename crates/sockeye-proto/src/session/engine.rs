@@ -510,6 +510,16 @@ impl<A> Session<A> {
         [joining, self.mux.next_deadline(), polling, heartbeat].into_iter().flatten().min()
     }
 
+    /// When the peer last showed that it lives, as far as the heartbeat had to know.
+    pub fn last_sign(&self) -> Option<Instant> {
+        self.heartbeat.last_sign(self.timing)
+    }
+
+    /// What the server announced, or this side's own before it did.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
     /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
         self.closed().is_some()

@@ -100,6 +100,17 @@ impl Heartbeat {
         self.due
     }
 
+    /// The last sign of life that counted: anything heard by the side that answers, and by the one that pings while it
+    /// waits for the pong.
+    pub fn last_sign(&self, timing: Timing) -> Option<Instant> {
+        let since = match self.state {
+            State::Quiet => timing.ping_interval,
+            State::Waiting => timing.ping_timeout,
+            State::Listening => timing.ping_interval + timing.ping_timeout,
+        };
+        self.due.checked_sub(since)
+    }
+
     /// Whether a pong is being waited for.
     pub fn is_waiting(&self) -> bool {
         self.state == State::Waiting
@@ -129,6 +140,22 @@ mod tests {
         check(&mut beat, start, 300, Beat::Ping);
         check(&mut beat, start, 499, Beat::Nothing);
         check(&mut beat, start, 500, Beat::Lost);
+    }
+
+    #[test]
+    fn the_last_sign_of_life_is_known() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut beat = Heartbeat::listening(start, TIMING);
+        assert_eq!(beat.last_sign(TIMING), Some(start));
+        beat.heard(at(70), TIMING);
+        assert_eq!(beat.last_sign(TIMING), Some(at(70)));
+        let mut beat = Heartbeat::pinging(start, TIMING);
+        check(&mut beat, start, 300, Beat::Ping);
+        beat.heard(at(350), TIMING);
+        assert_eq!(beat.last_sign(TIMING), Some(at(350)));
+        beat.pong(at(360), TIMING);
+        assert_eq!(beat.last_sign(TIMING), Some(at(360)));
     }
 
     #[test]

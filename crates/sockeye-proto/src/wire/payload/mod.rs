@@ -196,6 +196,56 @@ impl<'a> Payload<'a> {
         Ok(Payload { len: self.len, attachments: self.attachments.clone(), ..event })
     }
 
+    /// Adds one more argument behind the others, a text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::payload::Payload;
+    ///
+    /// let event = Payload::serialize_event("say", &("hi",))?.and_text("id-1");
+    /// assert_eq!((event.text(), event.len()), (r#"["say","hi","id-1"]"#, 2));
+    /// # Ok::<_, sockeye_proto::wire::payload::EncodeError>(())
+    /// ```
+    #[must_use]
+    pub fn and_text(self, argument: &str) -> Payload<'static> {
+        let mut payload = self.into_owned();
+        let text = payload.text.to_mut();
+        text.truncate(text.trim_end().len());
+        text.pop();
+        if payload.named || payload.len > 0 {
+            text.push(',');
+        }
+        let start = if payload.len == 0 { text.len() } else { payload.args.0 };
+        text.push_str(&serde_json::Value::from(argument).to_string());
+        payload.args = (start, text.len());
+        text.push(']');
+        payload.len += 1;
+        payload
+    }
+
+    /// The last argument, if that is a text without escapes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::{packet::Limits, payload::Payload};
+    ///
+    /// let (_, args) = Payload::event(r#"["say",{"a":"b"},"c"]"#, &Limits::default())?;
+    /// assert_eq!(args.last_text(), Some("c"));
+    /// let (_, args) = Payload::event(r#"["say","c",1]"#, &Limits::default())?;
+    /// assert_eq!(args.last_text(), None);
+    /// # Ok::<_, sockeye_proto::wire::packet::DecodeError>(())
+    /// ```
+    #[must_use]
+    pub fn last_text(&self) -> Option<&str> {
+        let before = self.args_text().strip_suffix('"')?;
+        let text = &before[before.rfind('"')? + 1..];
+        // With an escape, what was found might be a quote inside the text.
+        let opening = before[..before.len() - text.len() - 1].trim_end();
+        (!text.contains('\\') && (opening.is_empty() || opening.ends_with(','))).then_some(text)
+    }
+
     /// Adds the attachments that arrived behind the packet's text.
     ///
     /// # Errors
