@@ -30,6 +30,19 @@ impl Wakes {
     }
 }
 
+/// How far a packet got.
+#[cfg(feature = "client")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Progress {
+    /// It waits in the outbox.
+    Waiting,
+    Written,
+    /// The session ended before it was written, at least not as a whole.
+    Unsent,
+    /// The session ended while a request carried it.
+    Unknown,
+}
+
 /// What became of an ack that this side waited for.
 pub(crate) type AckOutcome<'m> = Result<Payload<'m>, AckFailure>;
 
@@ -97,7 +110,6 @@ impl Conn {
 
     /// A client's session, which waits for the handshake.
     #[cfg(feature = "client")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
     pub(crate) fn client(
         now: Instant,
         config: Arc<Config>,
@@ -127,7 +139,7 @@ impl Conn {
         packet: Prepared,
         volatile: bool,
     ) -> Result<u64, PushError> {
-        let (result, wake) = self.enqueue(packet, volatile);
+        let (result, wake) = self.enqueue(packet, self.bounds, volatile);
         if wake {
             self.driver.wake();
         }
@@ -145,7 +157,7 @@ impl Conn {
         volatile: bool,
         wakes: &mut Wakes,
     ) -> Result<u64, PushError> {
-        let (result, wake) = self.enqueue(packet, volatile);
+        let (result, wake) = self.enqueue(packet, self.bounds, volatile);
         if wake {
             wakes.0.push(Arc::clone(self));
         }
@@ -156,11 +168,12 @@ impl Conn {
     fn enqueue(
         self: &Arc<Self>,
         packet: Prepared,
+        bounds: Bounds,
         volatile: bool,
     ) -> (Result<u64, PushError>, bool) {
         let (result, schedule) = {
             let mut outbox = self.outbox.lock();
-            let result = outbox.push(packet, self.bounds, volatile);
+            let result = outbox.push(packet, bounds, volatile);
             let schedule = match result {
                 Ok(_) => outbox.schedule(),
                 Err(PushError::Full) => true, // the driver cuts the session
@@ -213,6 +226,41 @@ impl Conn {
 
     pub(super) fn outbox<R>(&self, f: impl FnOnce(&mut Outbox) -> R) -> R {
         f(&mut self.outbox.lock())
+    }
+
+    /// Appends a client's answer to an event. It is the server who asks for these, so their bound is another one, past
+    /// which the client gives up on it.
+    #[cfg(feature = "client")]
+    pub(crate) fn push_answer(self: &Arc<Self>, answer: Prepared) {
+        /// So many times what the application may have waiting.
+        const FACTOR: usize = 16;
+
+        let bounds = Bounds {
+            max_packets: self.bounds.max_packets.saturating_mul(FACTOR),
+            max_bytes: self.bounds.max_bytes.saturating_mul(FACTOR),
+        };
+        let (result, wake) = self.enqueue(answer, bounds, false);
+        if result == Err(PushError::Full) {
+            tracing::warn!(target: "sockeye::engine", "cut: the server asks for more acks than it reads");
+            self.cut();
+        } else if wake {
+            self.driver.wake();
+        }
+    }
+
+    /// How far the packet with this number got, told more exactly.
+    #[cfg(feature = "client")]
+    pub(crate) fn progress(&self, number: u64) -> Progress {
+        let outbox = self.outbox.lock();
+        if outbox.written() >= number {
+            Progress::Written
+        } else if !outbox.is_failed() {
+            Progress::Waiting
+        } else if outbox.written() + outbox.answering() >= number {
+            Progress::Unknown
+        } else {
+            Progress::Unsent
+        }
     }
 
     /// How far the packet with this number got.

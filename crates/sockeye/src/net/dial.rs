@@ -189,6 +189,7 @@ impl Deadline {
 }
 
 /// What a client does, one after the other, before it can speak.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
     /// Asks for the addresses of the server's name.
@@ -201,6 +202,8 @@ pub enum Step {
     Tls,
     /// Sends the HTTP request and waits for the answer.
     Http,
+    /// Waits for the handshake of Engine.IO.
+    Handshake,
 }
 
 impl fmt::Display for Step {
@@ -211,6 +214,7 @@ impl fmt::Display for Step {
             Self::Proxy => "waiting for the proxy to connect",
             Self::Tls => "the TLS handshake",
             Self::Http => "waiting for the HTTP response",
+            Self::Handshake => "waiting for the handshake of Engine.IO",
         })
     }
 }

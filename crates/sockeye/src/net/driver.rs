@@ -36,7 +36,7 @@ const FLUSHES_PER_POLL: usize = 1_024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The layer above: what server and client do with what a session receives. Owned by the driver, so it needs no lock.
-pub(crate) trait Upper: Send + Unpin + 'static {
+pub(crate) trait Upper: Send + Unpin {
     /// Takes what was received; a handler that it starts is polled with `cx`.
     fn received(&mut self, received: Received<'_, OnAck>, cx: &mut Context<'_>);
 
@@ -46,8 +46,35 @@ pub(crate) trait Upper: Send + Unpin + 'static {
     /// How far the handlers lag behind.
     fn pressure(&self, now: Instant) -> Pressure;
 
+    /// The peer closes the WebSocket, with this code if it says one; [`Self::closed`] follows.
+    fn closing(&mut self, _code: Option<CloseCode>) {}
+
     /// The session is over; nothing follows. Running handlers are detached, not dropped.
     fn closed(&mut self, reason: Reason);
+}
+
+/// A client's owner lends what outlives its sessions.
+#[cfg(feature = "client")]
+impl<U: Upper> Upper for &mut U {
+    fn received(&mut self, received: Received<'_, OnAck>, cx: &mut Context<'_>) {
+        (**self).received(received, cx);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        (**self).poll(cx);
+    }
+
+    fn pressure(&self, now: Instant) -> Pressure {
+        (**self).pressure(now)
+    }
+
+    fn closing(&mut self, code: Option<CloseCode>) {
+        (**self).closing(code);
+    }
+
+    fn closed(&mut self, reason: Reason) {
+        (**self).closed(reason);
+    }
 }
 
 /// How far the handlers of a session lag behind what it receives.
@@ -108,7 +135,6 @@ enum Carrier {
 
 /// What a client's session begins with.
 #[cfg(feature = "client")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
 pub(crate) enum Start {
     /// A WebSocket whose handshake is done.
     WebSocket((Stream, bytes::Bytes)),
@@ -157,7 +183,6 @@ impl<U: Upper> Driver<U> {
 
     /// The driver of a client's session. There is no wheel: its owner polls it again at [`Self::deadline`].
     #[cfg(feature = "client")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
     pub(crate) fn client(
         conn: Arc<Conn>,
         start: Start,
@@ -176,9 +201,14 @@ impl<U: Upper> Driver<U> {
         Self::new(conn, None, carrier, write_timeout, upper)
     }
 
+    /// The layer above.
+    #[cfg(feature = "client")]
+    pub(crate) const fn upper_mut(&mut self) -> &mut U {
+        &mut self.upper
+    }
+
     /// When it has to be polled, whatever else happens.
     #[cfg(feature = "client")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -371,7 +401,10 @@ impl<U: Upper> Driver<U> {
                     conn.machine(|machine| machine.receive_binary(now, bytes))
                 }
                 Message::Ping(_) | Message::Pong(_) => continue,
-                Message::Close(_) => {
+                Message::Close(frame) => {
+                    if *phase == Phase::Running {
+                        upper.closing(frame.map(|frame| frame.code));
+                    }
                     conn.machine(|machine| machine.close(Reason::TransportClose));
                     continue;
                 }

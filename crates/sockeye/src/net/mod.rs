@@ -15,12 +15,13 @@ mod framed;
 #[cfg(feature = "client")]
 mod handshake;
 #[cfg(feature = "client")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
 mod http;
 mod id;
 mod keys;
 mod masked;
 mod outbox;
+#[cfg(feature = "client")]
+mod peek;
 #[cfg(feature = "client")]
 mod plain;
 mod polling;
@@ -28,10 +29,8 @@ mod probe;
 #[cfg(feature = "client")]
 mod proxy;
 #[cfg(feature = "client")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
 mod remote;
 #[cfg(feature = "client")]
-#[cfg_attr(not(test), expect(dead_code, reason = "for the Socket.IO client"))]
 mod requesting;
 mod requests;
 pub(crate) mod scratch;
@@ -44,6 +43,8 @@ mod wheel;
 
 #[cfg(feature = "client")]
 pub(crate) use causes::Causes;
+#[cfg(feature = "client")]
+pub(crate) use conn::Progress;
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
 #[cfg(feature = "client")]
 pub(crate) use cookies::Cookies;
@@ -51,6 +52,8 @@ pub(crate) use cookies::Cookies;
 pub(crate) use dial::{Deadline, Route, RouteError, dial};
 #[cfg(feature = "client")]
 pub use dial::{DialError, Step};
+#[cfg(feature = "client")]
+pub(crate) use driver::Start;
 pub(crate) use driver::{Driver, Pressure, Upper};
 #[cfg(feature = "client")]
 pub(crate) use handshake::{HandshakeError, upgrade};
@@ -60,9 +63,15 @@ pub(crate) use id::Id;
 pub(crate) use keys::Keys;
 pub(crate) use outbox::{Bounds, PushError};
 #[cfg(feature = "client")]
+pub(crate) use peek::version_of;
+#[cfg(feature = "client")]
 pub(crate) use plain::Plain;
 #[cfg(feature = "client")]
 pub use proxy::{Proxy, ProxyError, ProxyFailure};
+#[cfg(feature = "client")]
+pub(crate) use remote::{Offered, Remote, WebSocketError};
+#[cfg(feature = "client")]
+pub(crate) use requesting::{RequestLimits, Requesting};
 pub(crate) use requests::{Delivery, PostError};
 pub(crate) use stream::Stream;
 #[cfg(feature = "client")]

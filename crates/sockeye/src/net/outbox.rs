@@ -380,6 +380,12 @@ impl Outbox {
         }
     }
 
+    /// How many packets are on their way in a request; also how many were when it failed.
+    #[cfg(feature = "client")]
+    pub(super) fn answering(&self) -> u64 {
+        self.answering.into()
+    }
+
     /// Since when the transport has taken nothing although something waits.
     pub(super) fn stalled_since(&self) -> Option<Instant> {
         self.stalled_since

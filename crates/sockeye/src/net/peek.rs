@@ -1,0 +1,144 @@
+//! Which version a server speaks that answers on WebSocket at once, told by the first that it says.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use sockeye_proto::wire::{
+    engine::{self, Handshake, Kind, Version},
+    ws::{Decoder, Input, Limits, Message, Role},
+};
+use tokio::{
+    io::{self, AsyncReadExt as _},
+    time,
+};
+
+use super::Stream;
+
+/// How long a server of Engine.IO 3 may take to let us into `/` unasked; it does so right behind its handshake.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// Enough for a handshake and what follows it at once.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Reads until the version is known, and gives it with all that was read: nobody has seen that yet.
+///
+/// A server that names its largest payload speaks version 4, since only late ones do. One that does not, and lets us
+/// into `/` unasked, speaks version 3.
+pub(crate) async fn version_of(stream: &mut Stream, early: Bytes) -> io::Result<(Version, Bytes)> {
+    let mut read = BytesMut::from(&*early);
+    loop {
+        let found = look(&read);
+        let more = stream.read_buf(&mut read);
+        let more = match found {
+            Found::Version(version) => return Ok((version, read.freeze())),
+            Found::Nothing => more.await?,
+            // An older server of version 4 says nothing until it is asked.
+            Found::Handshake => match time::timeout(PATIENCE, more).await {
+                Ok(more) => more?,
+                Err(_) => return Ok((Version::V4, read.freeze())),
+            },
+        };
+        // What is wrong with it, the session will say.
+        if more == 0 || read.len() > MAX_BYTES {
+            return Ok((Version::V4, read.freeze()));
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Found {
+    /// No message as a whole.
+    Nothing,
+    /// A handshake that leaves it open.
+    Handshake,
+    Version(Version),
+}
+
+fn look(read: &[u8]) -> Found {
+    let mut copy = read.to_vec();
+    let mut input = Input::new(&mut copy);
+    let mut decoder = Decoder::new(Role::Client, Limits::default());
+    let mut found = Found::Nothing;
+    loop {
+        let text = match decoder.decode(&mut input) {
+            Ok(Some(Message::Text(text))) => text,
+            Ok(Some(Message::Ping(_) | Message::Pong(_))) => continue,
+            Ok(None) => return found,
+            _ => return Found::Version(Version::V4),
+        };
+        found = match (found, engine::decode(text)) {
+            (Found::Nothing, Ok((Kind::Open, body))) => {
+                match serde_json::from_str::<Handshake>(body) {
+                    Ok(handshake) if handshake.max_payload_bytes.is_none() => Found::Handshake,
+                    _ => return Found::Version(Version::V4),
+                }
+            }
+            (Found::Handshake, Ok((Kind::Message, body))) if body.starts_with('0') => {
+                return Found::Version(Version::V3);
+            }
+            _ => return Found::Version(Version::V4),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    const OPEN: &str = r#"0{"sid":"a","upgrades":[],"pingInterval":1,"pingTimeout":1}"#;
+    const NEW: &str =
+        r#"0{"sid":"a","upgrades":[],"pingInterval":1,"pingTimeout":1,"maxPayload":9}"#;
+
+    fn frames(texts: &[&str]) -> Vec<u8> {
+        let frame = |text: &&str| {
+            let mut frame = vec![0x81, u8::try_from(text.len()).unwrap()];
+            frame.extend_from_slice(text.as_bytes());
+            frame
+        };
+        texts.iter().flat_map(frame).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_words_tell_the_version() {
+        for (texts, expect) in [
+            (&[NEW][..], Version::V4),
+            (&[NEW, "40"], Version::V4),
+            (&[OPEN, "40"], Version::V3),
+            (&[OPEN], Version::V4),
+            (&[OPEN, "2"], Version::V4),
+            (&["hello"], Version::V4),
+            (&["0{}"], Version::V4),
+        ] {
+            let bytes = frames(texts);
+            // In one piece, byte by byte, and partly before.
+            for (early, piece) in [(0, bytes.len()), (0, 1), (bytes.len(), 1), (7, 5)] {
+                let (ours, mut theirs) = duplex(1);
+                let mut stream = Stream::Other(Box::new(ours));
+                let (early, rest) = bytes.split_at(early);
+                let server = async {
+                    for piece in rest.chunks(piece) {
+                        theirs.write_all(piece).await.unwrap();
+                    }
+                    std::future::pending::<()>().await;
+                };
+                let (version, read) = tokio::select! {
+                    found = version_of(&mut stream, Bytes::copy_from_slice(early)) => found.unwrap(),
+                    () = server => unreachable!(),
+                };
+                assert_eq!(version, expect, "{texts:?}");
+                assert!(bytes.starts_with(&read), "{texts:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_goes_leaves_what_it_said() {
+        let (ours, mut theirs) = duplex(64);
+        let mut stream = Stream::Other(Box::new(ours));
+        theirs.write_all(b"\x81\x05abc").await.unwrap();
+        drop(theirs);
+        let (version, read) = version_of(&mut stream, Bytes::new()).await.unwrap();
+        assert_eq!((version, &*read), (Version::V4, &b"\x81\x05abc"[..]));
+    }
+}
