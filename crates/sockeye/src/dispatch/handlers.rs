@@ -39,6 +39,12 @@ impl<C> HandlersBuilder<C> {
         }
     }
 
+    /// Whether every event has a handler.
+    #[cfg(feature = "client")]
+    pub(crate) const fn has_fallback(&self) -> bool {
+        self.fallback.is_some()
+    }
+
     /// Notes what a handler needs that handles no event, and that the caller keeps.
     pub(crate) fn hook(&mut self, name: &'static str, place: Place, needs: Needs) {
         if self.hooks.iter().any(|(other, ..)| *other == name) {
