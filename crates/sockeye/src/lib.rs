@@ -25,8 +25,13 @@
 //! their defaults. Features: `server` and `client` (the dialling half of [`ws`]), both on by default. The protocols
 //! themselves are in [`sockeye_proto`], which does no I/O.
 
-mod dispatch;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg_attr(not(all(feature = "client", feature = "server")), allow(dead_code, unused_imports))]
+mod dispatch; // each half uses its part of what both share
+#[cfg_attr(not(feature = "server"), allow(dead_code))]
 pub mod event;
+#[cfg_attr(not(all(feature = "client", feature = "server")), allow(dead_code, unused_imports))]
 mod net;
 #[cfg(feature = "server")]
 pub mod server;

@@ -1,0 +1,86 @@
+//! Where the events of a client happen, and what its handlers can take of that: socket, client's state, disconnect.
+
+use std::sync::Arc;
+
+use super::{Disconnect, Socket, member::AtWork};
+use crate::{
+    dispatch::{Backlog, Handlers, RunContext},
+    event::{Event, FromEvent, HasState, Needs, Place, Refusal, Reject},
+};
+
+/// The name that a connect handler runs under.
+pub(super) const CONNECT: &str = "connect";
+
+/// Where an event of a client happens.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(super) socket: Socket,
+    /// Set for a disconnect handler.
+    pub(super) gone: Option<Arc<Disconnect>>,
+}
+
+impl HasState for Context {
+    fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.socket.shared.states.find()
+    }
+}
+
+impl FromEvent<Context> for Socket {
+    fn from_event(event: &Event<'_, Context>) -> Result<Self, Reject> {
+        let socket = event.context().socket.clone();
+        // No server can send an event of this name.
+        Ok(Self { is_ahead: event.name() == CONNECT, ..socket })
+    }
+}
+
+/// How the connection ended; for disconnect handlers only.
+impl FromEvent<Context> for Disconnect {
+    fn from_event(event: &Event<'_, Context>) -> Result<Self, Reject> {
+        let gone = event.context().gone.as_deref();
+        gone.cloned().ok_or_else(|| {
+            tracing::error!("only a disconnect handler can take a `Disconnect`"); // `build` has checked that
+            Reject::Refused(Refusal::new("internal error").code("internal"))
+        })
+    }
+
+    fn needs(needs: &mut Needs) {
+        needs.place("Disconnect", &[Place::Disconnect]);
+    }
+}
+
+impl RunContext for Context {
+    type AtWork = AtWork;
+
+    fn namespace(&self) -> &str {
+        self.socket.namespace()
+    }
+
+    fn handlers(&self) -> &Handlers<Self> {
+        &self.socket.member.handlers
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.socket.shared.backlog
+    }
+
+    /// Says who would handle it, too.
+    fn unhandled(&self, event: &str) -> Refusal {
+        let here = self.namespace();
+        self.socket.shared.count_unhandled();
+        let members = self.socket.shared.members();
+        let elsewhere: Vec<_> =
+            members.iter().filter(|m| m.handlers.has(event)).map(|m| m.name.to_string()).collect();
+        let mut text = format!("no handler for {event:?} on {here:?}");
+        if !elsewhere.is_empty() {
+            text += &format!("; {} has one", elsewhere.join(", "));
+        }
+        if self.handlers().count_unhandled(event) {
+            tracing::warn!(target: "sockeye::packet", namespace = here, event, "{text}");
+        }
+        Refusal::new(text).code("no-handler")
+    }
+
+    fn begin_concurrent(&self) -> Option<AtWork> {
+        self.socket.member.begin_concurrent(self.socket.shared.backlog.max_events)
+    }
+}

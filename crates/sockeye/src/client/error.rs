@@ -1,0 +1,450 @@
+//! What can go wrong for a client, sorted by blame: caller, network, server.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use http::StatusCode;
+use serde_json::Value;
+use sockeye_proto::wire::engine::Version;
+use thiserror::Error;
+
+use super::{CloseReason, Transport};
+use crate::{
+    event::{ArgsError, EncodeError, RemoteError},
+    net::{
+        Answer, DialError, HandshakeError, HttpError, Plain, ProxyError, TlsError, UrlError,
+        WebSocketError,
+    },
+};
+
+/// Why a client could not be built. The caller's fault, or the system's.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The server's URL is wrong.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The path of Engine.IO is none.
+    #[error("{path:?} is not a path; expected something like \"/socket.io/\"")]
+    Path {
+        /// What was given.
+        path: String,
+    },
+    /// The name of a namespace is none.
+    #[error("{name:?} is not the name of a namespace; expected a \"/\" first, and no comma")]
+    NamespaceName {
+        /// What was given.
+        name: String,
+    },
+    /// Two namespaces of one name, or handlers for the URL's namespace in two places.
+    #[error("the namespace {name:?} is given twice; keep one")]
+    TwoNamespaces {
+        /// The name.
+        name: String,
+    },
+    /// An auth payload is no JSON object.
+    #[error(
+        "the auth payload of {namespace:?} is {found}; expected a JSON object, such as a struct or a map"
+    )]
+    Auth {
+        /// The namespace.
+        namespace: String,
+        /// What it is instead.
+        found: String,
+    },
+    /// A handler can't work as it is wired.
+    #[error("{namespace}: the handler of {handler:?} {problem}")]
+    Wiring {
+        /// The namespace.
+        namespace: String,
+        /// The event, or the hook's name.
+        handler: String,
+        /// What it needs, and what to do.
+        problem: String,
+    },
+    /// The system has no randomness to give.
+    #[error("no randomness for the client's id: {0}")]
+    Randomness(String),
+    /// No transport is left to try.
+    #[error("no transport is given; allow polling, WebSocket or both")]
+    NoTransport,
+    /// There are no certificates to check the server's by.
+    #[error(transparent)]
+    Certificates(#[from] TlsError),
+    /// The proxy named is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+/// Why a client did not connect.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// It could not even be tried.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// No transport got through.
+    #[error(transparent)]
+    Open(Arc<OpenError>),
+    /// A namespace could not be joined.
+    #[error("{namespace:?} was not joined: {because}")]
+    NotJoined {
+        /// Its name.
+        namespace: String,
+        /// Why.
+        because: Left,
+    },
+    /// It took too long.
+    #[error("not connected after {after:?}: {waiting}")]
+    Timeout {
+        /// The time that there was.
+        after: Duration,
+        /// What was still missing, and what had failed before.
+        waiting: String,
+    },
+    /// The client was closed meanwhile.
+    #[error("not connected: {0}")]
+    Closed(CloseReason),
+}
+
+/// Why one attempt to reach the server failed: every transport that was tried, and what became of it.
+#[derive(Debug)]
+pub struct OpenError {
+    /// What was tried, in this order. Empty if the function that is asked before an attempt failed.
+    pub tried: Vec<Tried>,
+    /// What that function said.
+    pub attempt: Option<String>,
+}
+
+/// One transport that did not get through.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Tried {
+    /// The transport.
+    pub transport: Transport,
+    /// The version of Engine.IO that was asked for.
+    pub version: Version,
+    /// What became of it.
+    pub error: TransportError,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(attempt) = &self.attempt {
+            return write!(f, "the function asked before each attempt failed: {attempt}");
+        }
+        for (index, Tried { transport, version, error }) in self.tried.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{transport} (EIO={}): {error}", version.to_eio())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.tried.last().map(|tried| &tried.error as _)
+    }
+}
+
+/// Why a transport did not get through: the network, or what answers there.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum TransportError {
+    /// The server can't be reached: name, TCP, proxy, TLS or time.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The HTTP exchange broke off, or was none.
+    #[error("{0}")]
+    Http(String),
+    /// The server refuses, as servers of Engine.IO do.
+    #[error("the server refused with {status}: {message} (code {code})")]
+    Refused {
+        /// The status of its answer.
+        status: StatusCode,
+        /// Engine.IO's number: 0 transport unknown, 1 session unknown, 2 bad method, 3 bad request, 4 forbidden,
+        /// 5 version not supported.
+        code: u32,
+        /// Its text.
+        message: String,
+    },
+    /// The server answered with an HTTP error that is not one of Engine.IO.
+    #[error("the server answered {status}: {}", Plain(.body))]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// The beginning of the body.
+        body: String,
+    },
+    /// The server answered, but not as Engine.IO does.
+    #[error(
+        "what answers there is not Engine.IO but {content_type:?}, and says {:?}; check the URL's host and port, \
+         and the path of Engine.IO", Plain(.body).to_string()
+    )]
+    NotEngineIo {
+        /// What the answer is said to be.
+        content_type: String,
+        /// The beginning of the body.
+        body: String,
+    },
+    /// The server speaks another version than the one that it has to.
+    #[error(
+        "the server speaks EIO={}; leave the version to be found out, or ask for that one", .found.to_eio()
+    )]
+    OtherVersion {
+        /// What it speaks.
+        found: Version,
+    },
+    /// The server agreed to a WebSocket, but not as the protocol wants it.
+    #[error("the server's WebSocket handshake is wrong: {0}")]
+    Handshake(String),
+    /// The system has no randomness to give.
+    #[error("no randomness for the handshake: {0}")]
+    Randomness(#[source] io::Error),
+}
+
+impl TransportError {
+    /// What an answer means that opens no session.
+    fn of_answer(status: StatusCode, content_type: &str, body: &str) -> Self {
+        #[derive(serde::Deserialize)]
+        struct EngineError {
+            code: u32,
+            message: String,
+        }
+        if let Ok(EngineError { code, message }) = serde_json::from_str(body) {
+            return Self::Refused { status, code, message };
+        }
+        if status.is_success() {
+            let content_type = content_type.to_owned();
+            return Self::NotEngineIo { content_type, body: body.to_owned() };
+        }
+        Self::Status { status, body: body.to_owned() }
+    }
+
+    /// As [`Self::of_answer`].
+    pub(super) fn of_polling(answer: &Answer) -> Self {
+        Self::of_answer(answer.status, answer.content_type(), &answer.excerpt())
+    }
+
+    /// Whether the server says that it does not speak this version.
+    pub(super) const fn is_unsupported_version(&self) -> bool {
+        matches!(self, Self::Refused { code: 5, .. })
+    }
+}
+
+impl From<HttpError> for TransportError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Dial(error) => Self::Dial(error),
+            error => Self::Http(error.to_string()),
+        }
+    }
+}
+
+impl From<WebSocketError> for TransportError {
+    fn from(error: WebSocketError) -> Self {
+        match error {
+            WebSocketError::Randomness(error) => Self::Randomness(error),
+            WebSocketError::Dial(error) => Self::Dial(error),
+            WebSocketError::Handshake(HandshakeError::Status(response)) => {
+                match Self::of_answer(response.status(), "", response.body()) {
+                    // Engine.IO or not, it did not give us a WebSocket.
+                    Self::NotEngineIo { body, .. } => {
+                        Self::Status { status: response.status(), body }
+                    }
+                    error => error,
+                }
+            }
+            WebSocketError::Handshake(HandshakeError::Wrong(error)) => {
+                Self::Handshake(error.to_string())
+            }
+            WebSocketError::Handshake(error @ HandshakeError::Http(_)) => {
+                Self::Http(error.to_string())
+            }
+        }
+    }
+}
+
+/// Why a namespace is not joined.
+#[non_exhaustive]
+#[derive(Clone, Debug, Error)]
+pub enum Left {
+    /// The server refused.
+    #[error("the server refused: {message}")]
+    Refused {
+        /// Its text.
+        message: String,
+        /// What else it said.
+        data: Option<Value>,
+    },
+    /// The server did not answer.
+    #[error(
+        "the server did not answer within {after:?}; some say nothing when they have no such namespace"
+    )]
+    Unanswered {
+        /// The time that it had.
+        after: Duration,
+    },
+    /// The function that gives the auth payload failed.
+    #[error("no auth payload: {0}")]
+    Auth(String),
+    /// The connect handler of this side failed.
+    #[error("the connect handler said no: {0}")]
+    Handler(String),
+    /// The server disconnected it.
+    #[error("the server disconnected it")]
+    ServerDisconnect,
+    /// This side left it.
+    #[error("left by this side")]
+    ClientDisconnect,
+    /// The client is closed.
+    #[error("the client is closed")]
+    Closed,
+}
+
+/// Why an event was not emitted. Nothing is sent then.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum EmitError {
+    /// The namespace is not joined, and not being joined.
+    #[error("{namespace:?} is not joined ({because}); joined: {}", list(.joined))]
+    NotJoined {
+        /// Its name.
+        namespace: String,
+        /// Why it is not.
+        because: Left,
+        /// Those that are.
+        joined: Vec<String>,
+    },
+    /// So much waits already that no more is taken.
+    #[error(
+        "{events} events wait to be sent, as many as may; emit less, wait for `written`, or give the builder a larger `buffer`"
+    )]
+    BufferFull {
+        /// How many wait.
+        events: usize,
+    },
+    /// The event was volatile, and there is no connection, or it is busy.
+    #[error("no connection, or a busy one; the volatile event was dropped")]
+    Busy,
+    /// The server would end the connection because of it.
+    #[error("the event has a message of {bytes} bytes; the server takes {max_bytes}")]
+    TooLarge {
+        /// The largest message of the event.
+        bytes: usize,
+        /// What the server said in its handshake.
+        max_bytes: usize,
+    },
+    /// The arguments can't be encoded.
+    #[error(transparent)]
+    Encode(EncodeError),
+    /// The event's name is one that Socket.IO keeps for itself.
+    #[error("{name:?} is reserved by Socket.IO; emit another event name")]
+    ReservedName {
+        /// The name.
+        name: String,
+    },
+}
+
+impl From<EncodeError> for EmitError {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::ReservedEventName { name } => Self::ReservedName { name },
+            error => Self::Encode(error),
+        }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Why an emitted event was not sent after all.
+#[non_exhaustive]
+#[derive(Clone, Debug, Error)]
+pub enum SendError {
+    /// The connection ended, and the event was one for that connection only, or it is not known whether it got through.
+    #[error("the connection was lost{}", if *.may_have_arrived { "; the server may have got it" } else { "" })]
+    Lost {
+        /// Whether the server may have got it.
+        may_have_arrived: bool,
+    },
+    /// The namespace is not joined, and will not be.
+    #[error("the namespace is not joined: {0}")]
+    NotJoined(Left),
+    /// It waited too long for a connection.
+    #[error("waited {age:?} for a connection")]
+    Expired {
+        /// How long it may wait.
+        age: Duration,
+    },
+    /// It had to make room for later ones.
+    #[error("dropped to make room for later events")]
+    Dropped,
+    /// [`Socket::clear`](super::Socket::clear) was called.
+    #[error("cleared before it was sent")]
+    Cleared,
+    /// The server would end the connection because of it.
+    #[error("the event has a message of {bytes} bytes; the server takes {max_bytes}")]
+    TooLarge {
+        /// The largest message of the event.
+        bytes: usize,
+        /// What the server said in its handshake.
+        max_bytes: usize,
+    },
+    /// It was sent, and never acknowledged.
+    #[error("sent {attempts} times and never acknowledged")]
+    NoAck {
+        /// How often it was sent.
+        attempts: u32,
+    },
+    /// It was sent, not acknowledged, and can't be sent again because of this.
+    #[error("sent, not acknowledged, and not to be sent again: {0}")]
+    Unacked(Box<Self>),
+    /// The server answered with an error.
+    #[error("the server refused: {0}")]
+    Rejected(RemoteError),
+}
+
+impl SendError {
+    /// Whether the server may have got the event all the same.
+    #[must_use]
+    pub const fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Lost { may_have_arrived } => *may_have_arrived,
+            Self::NoAck { .. } | Self::Unacked(_) | Self::Rejected(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Why a call has no result.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// The server did not answer in time.
+    #[error("no ack after {after:?}{}", if *.written { "" } else { "; the event was not sent" })]
+    Timeout {
+        /// How long was waited.
+        after: Duration,
+        /// Whether the event was sent. If so, the server may have handled it.
+        written: bool,
+    },
+    /// The connection ended first.
+    #[error("disconnected before the ack{}", if *.written { "; the server may have got the event" } else { "; the event was not sent" })]
+    Disconnected {
+        /// Whether the event was sent. If so, the server may have handled it.
+        written: bool,
+    },
+    /// The server answered with an error.
+    #[error("the server refused: {0}")]
+    Refused(RemoteError),
+    /// The server answered something of another type.
+    #[error("the ack is not of the expected type: {0}")]
+    Type(#[from] ArgsError),
+    /// The event was not emitted.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The event was emitted, but not sent.
+    #[error("not sent: {0}")]
+    Send(#[from] SendError),
+}

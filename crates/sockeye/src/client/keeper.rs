@@ -1,0 +1,202 @@
+//! The one task of a client: opens a session, drives it, waits, and opens the next.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use sockeye_proto::session::{Backoff, Delays};
+use tokio::time::{self, Sleep};
+
+use super::{
+    CloseReason, ConnectionState, Disconnect, OpenError,
+    opener::{Opened, Opener},
+    receiver::{Ended, Receiver},
+};
+use crate::net::Driver;
+
+/// Keeps a client connected until it is closed, or nothing is left to connect for.
+pub(super) async fn keep(
+    mut receiver: Receiver,
+    mut opener: Opener,
+    delays: Delays,
+    is_patient: bool,
+) {
+    let shared = Arc::clone(&receiver.shared);
+    let reason = stay_connected(&mut receiver, &mut opener, delays, is_patient).await;
+    tracing::debug!(target: "sockeye::engine", %reason, "client closed");
+    receiver.finish();
+    shared.state.send_replace(ConnectionState::Closed { reason });
+}
+
+async fn stay_connected(
+    receiver: &mut Receiver,
+    opener: &mut Opener,
+    delays: Delays,
+    is_patient: bool,
+) -> CloseReason {
+    let shared = Arc::clone(&receiver.shared);
+    let mut backoff = Backoff::new(delays);
+    let mut because: Option<Arc<Disconnect>> = None;
+    let mut last_error = None;
+    loop {
+        let attempt = backoff.attempts() + 1;
+        shared.state.send_replace(trying(&because, attempt, None, &last_error));
+        // Boxed: what it takes to open a connection is gone while there is one.
+        let opened = beside(receiver, Box::pin(opener.open(attempt))).await;
+        match opened {
+            None => return reason(receiver),
+            Some(Ok(opened)) => {
+                let ended = drive(receiver, opener, opened).await;
+                if receiver.is_done() {
+                    return reason(receiver);
+                }
+                if let Some(ended) = ended {
+                    if ended.is_of_wrong_version {
+                        opener.speak_v3();
+                        continue;
+                    }
+                    if ended.was_joined {
+                        backoff.reset();
+                        last_error = None;
+                    }
+                    because = Some(ended.disconnect);
+                    if ended.reconnects {
+                        continue;
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                tracing::debug!(target: "sockeye::engine", %error, attempt, "not connected");
+                let error = Arc::new(error);
+                if because.is_none() && !is_patient {
+                    return CloseReason::GaveUp(error);
+                }
+                last_error = Some(error);
+            }
+        }
+        let attempt = backoff.attempts() + 1;
+        let Some(delay) = backoff.next(rand::random()) else {
+            return match (last_error, because) {
+                (Some(error), _) => CloseReason::GaveUp(error),
+                (None, Some(because)) => CloseReason::Lost(because),
+                (None, None) => CloseReason::Closed, // never: one of them is why there is a delay
+            };
+        };
+        shared.state.send_replace(trying(&because, attempt, Some(delay), &last_error));
+        if beside(receiver, time::sleep(delay)).await.is_none() {
+            return reason(receiver);
+        }
+    }
+}
+
+/// An attempt under way, or that begins after the delay.
+fn trying(
+    because: &Option<Arc<Disconnect>>,
+    attempt: u32,
+    next_delay: Option<Duration>,
+    last_error: &Option<Arc<OpenError>>,
+) -> ConnectionState {
+    let last_error = last_error.clone();
+    match because.clone() {
+        None => ConnectionState::Connecting { attempt, next_delay, last_error },
+        Some(because) => ConnectionState::Reconnecting { because, attempt, next_delay, last_error },
+    }
+}
+
+/// Why there is nothing left to connect for.
+fn reason(receiver: &Receiver) -> CloseReason {
+    if receiver.is_closing() {
+        CloseReason::Closed
+    } else {
+        CloseReason::NothingJoined(receiver.last_left())
+    }
+}
+
+/// Waits for something, while the handlers go on; `None` if there is nothing left to connect for.
+async fn beside<F: Future>(receiver: &mut Receiver, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut alarm = Alarm::default();
+    poll_fn(|cx| {
+        receiver.shared.keeper.register(cx.waker());
+        receiver.idle(cx);
+        if receiver.is_done() {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        while alarm.is_due(receiver.deadline(now()), cx) {
+            receiver.idle(cx);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Runs a session to its end.
+async fn drive(receiver: &mut Receiver, opener: &Opener, opened: Opened) -> Option<Ended> {
+    let shared = Arc::clone(&receiver.shared);
+    let Opened { conn, start, transport } = opened;
+    receiver.begin(&conn, transport);
+    {
+        let (config, write_timeout) = (opener.websocket(), opener.write_timeout());
+        let mut driver = pin!(Driver::client(conn, start, config, write_timeout, &mut *receiver));
+        let mut alarm = Alarm::default();
+        poll_fn(|cx| {
+            shared.keeper.register(cx.waker());
+            loop {
+                if driver.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                let upper = driver.upper_mut();
+                upper.pump();
+                let deadline = upper.deadline(now());
+                let deadline = [driver.deadline(), deadline].into_iter().flatten().min();
+                if !alarm.is_due(deadline, cx) {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
+    }
+    receiver.end()
+}
+
+/// A timer that is moved only if it has to go off earlier: a deadline that moves later, as with each ping, costs nothing.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: Option<Instant>,
+}
+
+impl Alarm {
+    /// Whether the deadline is past; if not, `cx` is woken then.
+    fn is_due(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = deadline else { return false };
+        loop {
+            if self.armed.is_none_or(|armed| deadline < armed) {
+                self.armed = Some(deadline);
+                match &mut self.sleep {
+                    Some(sleep) => sleep.as_mut().reset(deadline.into()),
+                    None => self.sleep = Some(Box::pin(time::sleep_until(deadline.into()))),
+                }
+            }
+            let Some(sleep) = &mut self.sleep else { return false };
+            if sleep.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            self.armed = None;
+            if now() >= deadline {
+                return true;
+            }
+        }
+    }
+}
+
+fn now() -> Instant {
+    time::Instant::now().into_std()
+}

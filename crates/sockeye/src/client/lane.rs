@@ -1,0 +1,401 @@
+//! A client's way into one namespace, again with each session, and the handlers that run there.
+
+use std::{
+    sync::Arc,
+    task::{self, Poll},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+use sockeye_proto::{
+    session::{Backoff, Delays, Reason},
+    wire::{engine::Version, packet::Limits, payload::Payload},
+};
+
+use super::{
+    Context, Disconnect, Left, Socket,
+    context::CONNECT,
+    member::{Member, Way},
+    namespace::{Auth, BoxError, Verdict, kind},
+    recovery::Recovery,
+    session::Session,
+    shared::Shared,
+};
+use crate::{
+    dispatch::{Runner, guard, run_hook},
+    event::{Reply, Running},
+    net::Pressure,
+};
+
+/// One namespace, its handlers, and how far it is on the way in.
+pub(super) struct Lane {
+    runner: Runner<Context, Verdict>,
+    step: Step,
+    /// The connect handler is at work, for this session or still for one before.
+    greets: bool,
+    /// The disconnect handler at work.
+    goodbye: Option<Running<()>>,
+    backoff: Backoff,
+    recovery: Recovery,
+    /// For the acks of this session.
+    way: Option<Arc<Way>>,
+    /// Whether it was in at all, by whatever session.
+    was_in: bool,
+    /// Whether it is tried again although it never was in.
+    is_patient: bool,
+}
+
+/// ```text
+/// Idle ──▶ Authorizing ──▶ Asked ──▶ Greeting ──▶ In
+///   ▲          │             │          │         │
+///   └─────── Resting ◀───────┴──────────┴─────────┘    or Over, for good; and Idle when the session ends
+/// ```
+enum Step {
+    Idle,
+    /// The application is asked for its auth payload.
+    Authorizing(Running<Result<Value, BoxError>>),
+    /// The server is asked.
+    Asked {
+        until: Instant,
+    },
+    /// The server has said yes; the connect handler is at work.
+    Greeting {
+        id: Arc<str>,
+        recovered: bool,
+    },
+    In,
+    /// It has failed, and is tried again then.
+    Resting {
+        until: Instant,
+    },
+    Over,
+}
+
+impl Lane {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        member: Arc<Member>,
+        delays: Delays,
+        is_patient: bool,
+    ) -> Self {
+        let socket = Socket::new(Arc::clone(shared), member);
+        Self {
+            runner: Runner::new(Context { socket, gone: None }),
+            step: Step::Idle,
+            greets: false,
+            goodbye: None,
+            backoff: Backoff::new(delays),
+            recovery: Recovery::default(),
+            way: None,
+            was_in: false,
+            is_patient,
+        }
+    }
+
+    pub(super) fn member(&self) -> &Arc<Member> {
+        &self.runner.context().socket.member
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.member().name
+    }
+
+    pub(super) const fn is_in(&self) -> bool {
+        matches!(self.step, Step::In)
+    }
+
+    /// Whether something is under way that will be decided soon.
+    pub(super) const fn is_on_its_way(&self) -> bool {
+        matches!(
+            self.step,
+            Step::Idle | Step::Authorizing(_) | Step::Asked { .. } | Step::Greeting { .. }
+        )
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.step, Step::Over)
+    }
+
+    /// When [`Self::poll`] has something to do by the clock.
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        match self.step {
+            Step::Asked { until } | Step::Resting { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Advances the handlers, and with a session that is open the way in.
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        session: Option<&Session>,
+        cx: &mut task::Context<'_>,
+    ) {
+        if let Some(goodbye) = &mut self.goodbye {
+            match guard::poll(goodbye.as_mut(), cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.goodbye = None,
+                Poll::Ready(Err(panicked)) => {
+                    panicked.report(self.namespace(), "disconnect");
+                    self.goodbye = None;
+                }
+            }
+        }
+        while let Some(verdict) = self.runner.poll(cx) {
+            self.greets = false;
+            self.decide(now, verdict.flatten(), session);
+        }
+        let Some(session) = session else { return };
+        if let Step::Resting { until } = self.step
+            && now >= until
+        {
+            self.step = Step::Idle;
+        }
+        if matches!(self.step, Step::Idle) && !self.greets && self.goodbye.is_none() {
+            self.authorize(now, session);
+        }
+        if let Step::Authorizing(auth) = &mut self.step
+            && let Poll::Ready(auth) = guard::poll(auth.as_mut(), cx)
+        {
+            let auth = auth.unwrap_or_else(|panicked| Err(panicked.text().to_owned().into()));
+            match auth {
+                Ok(Value::Object(auth)) => self.ask(now, auth, session),
+                Ok(other) => {
+                    let found = kind(&other);
+                    self.fail(
+                        now,
+                        Left::Auth(format!("expected a JSON object, found {found}")),
+                        session,
+                    );
+                }
+                Err(error) => self.fail(now, Left::Auth(error.to_string()), session),
+            }
+        }
+        if let Step::Asked { until } = self.step
+            && now >= until
+        {
+            let after = self.shared().join_timeout;
+            self.fail(now, Left::Unanswered { after }, session);
+        }
+    }
+
+    /// Takes an event; it is handled at once if no other handler of this namespace is at work.
+    pub(super) fn event(
+        &mut self,
+        (name, id, payload): (&str, Option<u64>, Payload<'_>),
+        cx: &mut task::Context<'_>,
+    ) {
+        if !matches!(self.step, Step::In | Step::Greeting { .. }) {
+            return;
+        }
+        self.recovery.note(&payload);
+        let way = self.way.as_ref();
+        let reply = id.zip(way).map(|(id, way)| Reply { path: Arc::clone(way) as Arc<_>, id });
+        self.runner.event(name, payload, reply, cx);
+    }
+
+    /// The server has let us in.
+    pub(super) fn connected(&mut self, now: Instant, data: &str, session: &Session) {
+        let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
+        let text = |key| data.get(key).and_then(Value::as_str);
+        let id = match (text("sid"), session.version()) {
+            (Some(sid), _) => sid.into(),
+            (None, Version::V3) if self.namespace() != "/" => {
+                format!("{}#{}", self.namespace(), session.sid()).into()
+            }
+            (None, _) => Arc::from(session.sid()),
+        };
+        let recovered = self.recovery.connected(text("pid"));
+        let member = Arc::clone(self.member());
+        member.greet(&session.conn, session.max_payload());
+        let way = Way { conn: Arc::clone(&session.conn), member: Arc::downgrade(&member) };
+        self.way = Some(Arc::new(way));
+        self.step = Step::Greeting { id, recovered };
+        let verdict = match &member.connect {
+            None => Ok(()),
+            Some(connect) => {
+                #[expect(clippy::expect_used, reason = "an empty array")]
+                let nothing = Payload::ack("[]", &Limits::default()).expect("valid");
+                match self.runner.hook(CONNECT, connect, &nothing) {
+                    Ok(()) => {
+                        self.greets = true;
+                        return; // `poll` goes on
+                    }
+                    Err(refusal) => Err(refusal),
+                }
+            }
+        };
+        self.decide(now, verdict, Some(session));
+    }
+
+    /// The server has refused.
+    pub(super) fn refused(&mut self, now: Instant, error: &str, session: &Session) {
+        // Version 4 says `{"message", "data"?}`; version 3, and some servers of version 4, whatever they like.
+        let left = match serde_json::from_str::<Value>(error) {
+            Ok(Value::Object(mut object))
+                if object.get("message").is_some_and(Value::is_string) =>
+            {
+                let message = object.remove("message");
+                let message = message.as_ref().and_then(Value::as_str).unwrap_or_default();
+                Left::Refused { message: message.to_owned(), data: object.remove("data") }
+            }
+            Ok(Value::String(message)) => Left::Refused { message, data: None },
+            Ok(other) => Left::Refused { message: other.to_string(), data: Some(other) },
+            Err(_) => Left::Refused { message: error.to_owned(), data: None },
+        };
+        self.fail(now, left, session);
+    }
+
+    /// The server has disconnected us from the namespace.
+    pub(super) fn disconnected(&mut self, now: Instant, session: &Session) {
+        self.say_goodbye(session.disconnect(now, Reason::ServerDisconnect));
+        self.fail(now, Left::ServerDisconnect, session);
+    }
+
+    /// The application leaves.
+    pub(super) fn leave(&mut self, now: Instant, session: Option<&Session>) {
+        if let Some(session) = session {
+            session.conn.machine(|machine| machine.leave(now, self.namespace()));
+            self.say_goodbye(session.disconnect(now, Reason::ClientDisconnect));
+        }
+        self.end(&Left::ClientDisconnect);
+    }
+
+    /// The session is over.
+    pub(super) fn lost(&mut self, disconnect: &Arc<Disconnect>) {
+        self.way = None;
+        if self.is_over() {
+            return;
+        }
+        self.say_goodbye(Arc::clone(disconnect));
+        self.member().away(None);
+        self.step = Step::Idle;
+    }
+
+    /// It is over for good.
+    pub(super) fn end(&mut self, because: &Left) {
+        self.member().out(because);
+        self.step = Step::Over;
+    }
+
+    /// Lets what is at work come to its end.
+    pub(super) fn finish(self) {
+        let Self { runner, goodbye, .. } = self;
+        let (context, work) = runner.end();
+        if work.is_none() && goodbye.is_none() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return }; // nobody is left to run it
+        runtime.spawn(async move {
+            let namespace = context.socket.namespace();
+            if let Some(work) = work {
+                work.finish(namespace).await;
+            }
+            if let Some(mut goodbye) = goodbye {
+                let goodbye = std::future::poll_fn(|cx| guard::poll(goodbye.as_mut(), cx)).await;
+                if let Err(panicked) = goodbye {
+                    panicked.report(namespace, "disconnect");
+                }
+            }
+        });
+    }
+
+    /// How far the handlers lag behind. Reading does not pause for them: that would stop the heartbeat as well.
+    pub(super) fn pressure(&self, now: Instant) -> Pressure {
+        match self.runner.pressure(now) {
+            Pressure::Pause { full: true, .. } => Pressure::Overload,
+            _ => Pressure::Calm,
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.runner.context().socket.shared
+    }
+
+    fn authorize(&mut self, now: Instant, session: &Session) {
+        let member = Arc::clone(self.member());
+        match &member.auth {
+            None => self.ask(now, Map::new(), session),
+            Some(Auth::Value(auth)) => self.ask(now, auth.clone(), session),
+            Some(Auth::Ask(ask)) => match guard::call(ask) {
+                Ok(auth) => self.step = Step::Authorizing(auth),
+                Err(panicked) => self.fail(now, Left::Auth(panicked.text().to_owned()), session),
+            },
+        }
+    }
+
+    fn ask(&mut self, now: Instant, mut auth: Map<String, Value>, session: &Session) {
+        self.recovery.ask(&mut auth);
+        let auth = if auth.is_empty() { String::new() } else { Value::Object(auth).to_string() };
+        // In version 3 the root is being joined already; the answer is the same.
+        session.conn.machine(|machine| machine.connect(self.namespace(), &auth));
+        let timeout = self.shared().join_timeout;
+        self.step = Step::Asked { until: now + timeout };
+    }
+
+    /// The connect handler has come to an end, if there is one.
+    fn decide(&mut self, now: Instant, verdict: Verdict, session: Option<&Session>) {
+        // Its session may be over.
+        let Step::Greeting { id, recovered } = &self.step else { return };
+        let (id, recovered) = (Arc::clone(id), *recovered);
+        match (verdict, session) {
+            (Ok(()), _) => {
+                self.step = Step::In;
+                self.was_in = true;
+                self.backoff.reset();
+                self.member().open(id, recovered);
+            }
+            (Err(refusal), Some(session)) => {
+                session.conn.machine(|machine| machine.leave(now, self.namespace()));
+                self.fail(now, Left::Handler(refusal.message().to_owned()), session);
+            }
+            (Err(_), None) => {}
+        }
+    }
+
+    fn fail(&mut self, now: Instant, left: Left, session: &Session) {
+        tracing::debug!(target: "sockeye::packet", namespace = self.namespace(), %left, "not joined");
+        let again = match &left {
+            // Nobody has said no.
+            Left::Auth(_) | Left::Unanswered { .. } => self.was_in || self.is_patient,
+            Left::ClientDisconnect | Left::Closed => false,
+            left => (self.shared().rejoin)(left),
+        };
+        let delay = if again { self.backoff.next(rand::random()) } else { None };
+        let Some(delay) = delay else { return self.end(&left) };
+        self.recovery.forget();
+        if matches!(left, Left::Unanswered { .. }) {
+            // It can't be asked twice by one session.
+            session.conn.machine(|machine| machine.close(Reason::TransportError));
+        }
+        self.member().away(Some(left));
+        self.step = Step::Resting { until: now + delay.max(Duration::from_millis(1)) };
+    }
+
+    /// Begins with the disconnect handler, if the namespace was joined.
+    fn say_goodbye(&mut self, because: Arc<Disconnect>) {
+        if !matches!(self.step, Step::In | Step::Greeting { .. }) {
+            return;
+        }
+        let member = Arc::clone(self.member());
+        if member.disconnect.is_none() {
+            return;
+        }
+        let context = Context { gone: Some(because), ..self.runner.context().clone() };
+        let before = self.goodbye.take();
+        self.goodbye = Some(Box::pin(async move {
+            if let Some(before) = before {
+                before.await;
+            }
+            if let Some(start) = &member.disconnect {
+                run_hook("disconnect", start, &context).await;
+            }
+        }));
+    }
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("namespace", &self.namespace()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,395 @@
+//! A client's place in one namespace at run time: whether it is in, and what it still has to send.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use sockeye_proto::wire::{packet, prepared::Prepared};
+use tokio::sync::watch;
+
+use super::{
+    Buffer, Context, EmitError, Left, Membership, Retries, SendError,
+    fate::{At, Fate},
+    namespace::{Auth, Verdict},
+    unsent::{Kind, Outlet, Unsent, too_large},
+};
+use crate::{
+    dispatch::Handlers,
+    event::{Answer, RawArgs, ReplyPath, Start, ToArgs},
+    net::{AckFailure, Conn, PushError, Wakes},
+};
+
+/// One namespace of a client. It outlives sessions: they come and go, it stays.
+pub(super) struct Member {
+    pub(super) name: Box<str>,
+    pub(super) handlers: Handlers<Context>,
+    pub(super) auth: Option<Auth>,
+    pub(super) connect: Option<Start<Context, Verdict>>,
+    pub(super) disconnect: Option<Start<Context, ()>>,
+    pub(super) membership: watch::Sender<Membership>,
+    desk: Mutex<Desk>,
+    next_id: AtomicU64,
+    /// Concurrent handlers at work.
+    concurrent: AtomicU32,
+}
+
+/// What is emitted passes here.
+struct Desk {
+    phase: Phase,
+    unsent: Unsent,
+}
+
+/// ```text
+/// Away ──▶ Greeting ──▶ In ──▶ Away      and from each: Out
+/// ```
+enum Phase {
+    /// It is not in yet, or not any more.
+    Away,
+    /// It is in; until the connect handler is done, only that may send.
+    Greeting(Session),
+    In(Session),
+    /// For good.
+    Out(Left),
+}
+
+/// The session that it is in by.
+#[derive(Clone)]
+struct Session {
+    conn: Arc<Conn>,
+    max_payload: Option<usize>,
+}
+
+impl Phase {
+    const fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Greeting(session) | Self::In(session) => Some(session),
+            Self::Away | Self::Out(_) => None,
+        }
+    }
+}
+
+/// Bounds that all namespaces of a client share.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bounds {
+    pub(super) buffer: Buffer,
+    pub(super) retries: Retries,
+}
+
+impl Member {
+    pub(super) fn new(
+        name: &str,
+        handlers: Handlers<Context>,
+        auth: Option<Auth>,
+        connect: Option<Start<Context, Verdict>>,
+        disconnect: Option<Start<Context, ()>>,
+    ) -> Self {
+        let (membership, _) = watch::channel(Membership::Joining { last_failure: None });
+        Self {
+            name: name.into(),
+            handlers,
+            auth,
+            connect,
+            disconnect,
+            membership,
+            desk: Mutex::new(Desk { phase: Phase::Away, unsent: Unsent::default() }),
+            next_id: AtomicU64::new(0),
+            concurrent: AtomicU32::new(0),
+        }
+    }
+
+    /// The number of the next ack; it is never used again, not by later sessions either.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Encodes an event of this namespace; `text` is one more argument.
+    pub(super) fn prepare(
+        &self,
+        event: &str,
+        ack: Option<u64>,
+        args: &impl ToArgs,
+        text: Option<&str>,
+    ) -> Result<Prepared, EmitError> {
+        let mut payload = args.to_event(event)?;
+        if let Some(text) = text {
+            payload = payload.and_text(text);
+        }
+        let (array, attachments) = payload.into_parts();
+        Ok(Prepared::packet(packet::Kind::Event, &self.name, ack, &array, attachments))
+    }
+
+    /// Takes an event that is to be sent, now or by a later session.
+    pub(super) fn send(
+        self: &Arc<Self>,
+        packet: Prepared,
+        kind: Kind,
+        bounds: &Bounds,
+    ) -> Result<(u64, Arc<Fate>), EmitError> {
+        let mut wakes = Wakes::default();
+        let sent = {
+            let mut desk = self.desk.lock();
+            let Desk { phase, unsent } = &mut *desk;
+            if let Phase::Out(because) = phase {
+                return Err(self.not_joined(because.clone()));
+            }
+            let max_payload = phase.session().and_then(|session| session.max_payload);
+            if let Some(SendError::TooLarge { bytes, max_bytes }) = too_large(&packet, max_payload)
+            {
+                return Err(EmitError::TooLarge { bytes, max_bytes });
+            }
+            let since = matches!(phase, Phase::Away).then(now);
+            if let Phase::In(Session { conn, .. }) = phase {
+                unsent.sweep(conn);
+            }
+            let Some(sent) = unsent.push(packet, kind, since, &bounds.buffer) else {
+                return Err(EmitError::BufferFull { events: unsent.len() });
+            };
+            self.hand_on(&mut desk, bounds, &mut wakes);
+            sent
+        };
+        wakes.wake();
+        Ok(sent)
+    }
+
+    /// Sends what is worth nothing later: now or never.
+    pub(super) fn send_volatile(&self, packet: Prepared) -> Result<Arc<Fate>, EmitError> {
+        let mut wakes = Wakes::default();
+        let fate = {
+            let desk = self.desk.lock();
+            match &desk.phase {
+                Phase::Out(because) => return Err(self.not_joined(because.clone())),
+                Phase::In(session) if desk.unsent.is_handed_on() => {
+                    self.push(session, packet, true, &mut wakes)
+                }
+                _ => Err(EmitError::Busy),
+            }
+        };
+        wakes.wake();
+        fate
+    }
+
+    /// Sends ahead of what waits, while the connect handler is at work; gives the packet back if it is not.
+    pub(super) fn send_ahead(
+        &self,
+        packet: Prepared,
+        kind: Kind,
+    ) -> Result<Result<Arc<Fate>, EmitError>, (Prepared, Kind)> {
+        let mut wakes = Wakes::default();
+        let fate = {
+            let desk = self.desk.lock();
+            let Phase::Greeting(session) = &desk.phase else { return Err((packet, kind)) };
+            if let Kind::Call { id, deadline, on_ack } = kind {
+                let conn = &session.conn;
+                let name = &self.name;
+                if conn.machine(|machine| machine.expect_ack(name, id, deadline, on_ack)).is_err() {
+                    let lost = At::Failed(SendError::Lost { may_have_arrived: false });
+                    return Ok(Ok(Fate::new(lost)));
+                }
+            }
+            self.push(session, packet, false, &mut wakes)
+        };
+        wakes.wake();
+        Ok(fate)
+    }
+
+    /// Gives the session a packet that no other will get.
+    fn push(
+        &self,
+        session: &Session,
+        packet: Prepared,
+        volatile: bool,
+        wakes: &mut Wakes,
+    ) -> Result<Arc<Fate>, EmitError> {
+        let Session { conn, max_payload } = session;
+        if let Some(SendError::TooLarge { bytes, max_bytes }) = too_large(&packet, *max_payload) {
+            return Err(EmitError::TooLarge { bytes, max_bytes });
+        }
+        match conn.push_under_lock(packet, volatile, wakes) {
+            Ok(number) => {
+                let conn = Arc::clone(conn);
+                Ok(Fate::new(At::Handed { conn, number, comes_back: false }))
+            }
+            Err(PushError::Busy | PushError::Full) => Err(EmitError::Busy),
+            Err(PushError::Closed) => {
+                Ok(Fate::new(At::Failed(SendError::Lost { may_have_arrived: false })))
+            }
+        }
+    }
+
+    /// Gives the session as much as it takes. `true` if nothing is left.
+    pub(super) fn pump(self: &Arc<Self>, bounds: &Bounds) -> bool {
+        let mut wakes = Wakes::default();
+        let done = {
+            let mut desk = self.desk.lock();
+            let Desk { phase, unsent } = &mut *desk;
+            if let Some(Session { conn, .. }) = phase.session() {
+                unsent.sweep(conn);
+            }
+            self.hand_on(&mut desk, bounds, &mut wakes);
+            desk.unsent.is_handed_on()
+        };
+        wakes.wake();
+        done
+    }
+
+    fn hand_on(self: &Arc<Self>, desk: &mut Desk, bounds: &Bounds, wakes: &mut Wakes) {
+        let Desk { phase: Phase::In(Session { conn, max_payload }), unsent } = desk else { return };
+        let outlet = Outlet {
+            conn,
+            namespace: &self.name,
+            member: &Arc::downgrade(self),
+            retries: bounds.retries,
+            max_payload: *max_payload,
+        };
+        unsent.hand_on(&outlet, wakes);
+    }
+
+    /// What has come of the ack that a delivery asked for.
+    pub(super) fn settle(&self, seq: u64, outcome: Result<RawArgs, AckFailure>, retries: &Retries) {
+        self.desk.lock().unsent.settle(seq, outcome, retries);
+    }
+
+    /// The server has let it in; until [`Self::open`] only the connect handler sends.
+    pub(super) fn greet(&self, conn: &Arc<Conn>, max_payload: Option<usize>) {
+        let session = Session { conn: Arc::clone(conn), max_payload };
+        self.desk.lock().phase = Phase::Greeting(session);
+    }
+
+    /// From now on everybody may send.
+    pub(super) fn open(&self, id: Arc<str>, recovered: bool) {
+        let mut desk = self.desk.lock();
+        if let Phase::Greeting(session) = &desk.phase {
+            desk.phase = Phase::In(session.clone());
+        }
+        drop(desk);
+        self.membership.send_replace(Membership::Joined { id, recovered });
+    }
+
+    /// It is not in any more, but will be.
+    pub(super) fn away(&self, last_failure: Option<Left>) {
+        let mut desk = self.desk.lock();
+        let Desk { phase, unsent } = &mut *desk;
+        if matches!(phase, Phase::Out(_)) {
+            return;
+        }
+        *phase = Phase::Away;
+        unsent.pause(now());
+        drop(desk);
+        self.membership.send_replace(Membership::Joining { last_failure });
+    }
+
+    /// The session has ended, and its driver with it.
+    pub(super) fn reclaim(&self, conn: &Conn) {
+        self.desk.lock().unsent.reclaim(conn, now());
+    }
+
+    /// It is out for good; the first reason counts.
+    pub(super) fn out(&self, because: &Left) {
+        let mut desk = self.desk.lock();
+        let Desk { phase, unsent } = &mut *desk;
+        if matches!(phase, Phase::Out(_)) {
+            return;
+        }
+        *phase = Phase::Out(because.clone());
+        unsent.fail(&SendError::NotJoined(because.clone()));
+        drop(desk);
+        self.membership.send_replace(Membership::Left(because.clone()));
+    }
+
+    /// Takes back an event that no session has yet.
+    pub(super) fn withdraw(&self, seq: u64) {
+        self.desk.lock().unsent.withdraw(seq);
+    }
+
+    /// Stops waiting for an ack.
+    pub(super) fn forget_ack(&self, id: u64) {
+        let desk = self.desk.lock();
+        let conn = desk.phase.session().map(|session| Arc::clone(&session.conn));
+        drop(desk);
+        if let Some(conn) = conn {
+            drop(conn.command(|machine| machine.forget_ack(&self.name, id)));
+        }
+    }
+
+    /// Gives up what waits for a session; says how many events.
+    pub(super) fn clear(&self) -> usize {
+        self.desk.lock().unsent.clear()
+    }
+
+    /// Events that are not known to be written, or acknowledged.
+    pub(super) fn unsent(&self) -> usize {
+        let mut desk = self.desk.lock();
+        let Desk { phase, unsent } = &mut *desk;
+        if let Some(Session { conn, .. }) = phase.session() {
+            unsent.sweep(conn);
+        }
+        unsent.len()
+    }
+
+    /// Gives up what has waited for too long; says when to ask again.
+    pub(super) fn expire(&self, now: Instant, max_age: Duration) -> Option<Instant> {
+        let mut desk = self.desk.lock();
+        desk.unsent.expire(now, max_age);
+        desk.unsent.next_expiry(max_age)
+    }
+
+    pub(super) fn is_joined(&self) -> bool {
+        matches!(self.desk.lock().phase, Phase::In(_))
+    }
+
+    /// Counts one more concurrent handler, unless so many are at work already.
+    pub(super) fn begin_concurrent(self: &Arc<Self>, max: usize) -> Option<AtWork> {
+        let fits = (self.concurrent.load(Ordering::Relaxed) as usize) < max;
+        fits.then(|| {
+            self.concurrent.fetch_add(1, Ordering::Relaxed);
+            AtWork(Arc::clone(self))
+        })
+    }
+
+    /// What to say to whoever emits here although it is out.
+    fn not_joined(&self, because: Left) -> EmitError {
+        EmitError::NotJoined { namespace: self.name.to_string(), because, joined: Vec::new() }
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A concurrent handler at work.
+#[derive(Debug)]
+pub(crate) struct AtWork(Arc<Member>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.concurrent.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The way back for acks of one session; a later one has another.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) conn: Arc<Conn>,
+    pub(super) member: Weak<Member>,
+}
+
+impl ReplyPath for Way {
+    fn reply(&self, id: u64, answer: Answer) {
+        if let Some(member) = self.member.upgrade() {
+            // A session that has ended waits for no acks.
+            self.conn.push_answer(Prepared::ack(&member.name, id, &answer.0));
+        }
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,50 @@
+//! A Socket.IO client for every server: any transport, any version, and nothing lost in silence.
+
+mod builder;
+mod call;
+mod context;
+mod error;
+mod events;
+mod fate;
+mod handle;
+mod keeper;
+mod lane;
+mod member;
+mod namespace;
+mod opener;
+mod receiver;
+mod recovery;
+mod send_handle;
+mod session;
+mod shared;
+mod socket;
+mod state;
+mod transport;
+mod unsent;
+
+pub use builder::Builder;
+pub use call::Call;
+pub use context::Context;
+pub use error::{
+    BuildError, CallError, ConnectError, EmitError, Left, OpenError, SendError, TransportError,
+    Tried,
+};
+pub use events::{Events, Incoming, NextError};
+pub use handle::Client;
+pub use namespace::{IntoVerdict, Namespace};
+pub use opener::Attempt;
+pub use send_handle::{Delivery, DeliveryError, SendHandle};
+pub use socket::Socket;
+pub use state::{CloseReason, ConnectionState, Disconnect, Membership};
+pub use transport::Transport;
+pub use unsent::{Buffer, Retries, WhenFull};
+
+pub use crate::{
+    dispatch::SendState,
+    event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
+    net::{DialError, Proxy, ProxyError, Step, Tls, TlsBuilder, TlsError, UrlError},
+};
+pub use sockeye_proto::{
+    session::{Delays, Reason},
+    wire::{encoding::Parser, engine::Version},
+};

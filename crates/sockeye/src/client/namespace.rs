@@ -1,0 +1,207 @@
+//! What a client does in one namespace, as its author states it: handlers, hooks, auth.
+
+use std::{error::Error, fmt};
+
+use futures_util::FutureExt as _;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{BuildError, Context, events::Inbox, member::Member};
+use crate::{
+    dispatch::{HandlersBuilder, Miswired},
+    event::{Handler, Needs, OnEvent, Place, Refusal, Running, Start, States},
+};
+
+/// An error of the application's.
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What a connect handler comes to.
+pub(super) type Verdict = Result<(), Refusal>;
+
+/// What the server gets when a namespace is joined.
+pub(super) enum Auth {
+    Value(Map<String, Value>),
+    /// Asked for each time.
+    Ask(Box<dyn Fn() -> Running<Result<Value, BoxError>> + Send + Sync>),
+}
+
+/// Handlers for the events of one namespace, and what is needed to join it.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::{client::{Disconnect, Namespace, Socket}, event::{Ack, Args}};
+///
+/// async fn joined(socket: Socket) {
+///     let _ = socket.emit("hello", ("I am back",)); // goes out before all that waits
+/// }
+/// async fn question(Args((text,)): Args<(String,)>) -> Ack<usize> {
+///     Ack(text.len()) // answers the server's ack
+/// }
+/// async fn lost(because: Disconnect) {
+///     eprintln!("{because}");
+/// }
+/// let chat = Namespace::new()
+///     .auth([("token", "secret")].into_iter().collect::<std::collections::HashMap<_, _>>())
+///     .on_connect(joined)
+///     .on("question", question)
+///     .on_disconnect(lost);
+/// ```
+#[derive(Default)]
+#[must_use = "a namespace does nothing until it is given to a client"]
+pub struct Namespace {
+    auth: Option<Result<Auth, String>>,
+    connect: Option<Start<Context, Verdict>>,
+    events: HandlersBuilder<Context>,
+    disconnect: Option<Start<Context, ()>>,
+}
+
+impl Namespace {
+    /// A namespace without handlers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What the server gets to decide by: anything that serde writes as a JSON object.
+    pub fn auth(mut self, auth: impl Serialize) -> Self {
+        self.auth = Some(match serde_json::to_value(auth) {
+            Ok(Value::Object(object)) => Ok(Auth::Value(object)),
+            Ok(other) => Err(kind(&other).to_owned()),
+            Err(error) => Err(error.to_string()),
+        });
+        self
+    }
+
+    /// As [`Self::auth`], asked for at each attempt to join: for tokens that run out. If it fails, it is tried again
+    /// later, like a connection.
+    pub fn auth_with<F, Fut, T, E>(mut self, ask: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Serialize,
+        E: Into<BoxError>,
+    {
+        let ask = move || -> Running<Result<Value, BoxError>> {
+            let auth = ask();
+            Box::pin(async move {
+                let auth = auth.await.map_err(Into::into)?;
+                Ok(serde_json::to_value(auth)?)
+            })
+        };
+        self.auth = Some(Ok(Auth::Ask(Box::new(ask))));
+        self
+    }
+
+    /// Runs each time the namespace has been joined, before anything goes out that waited for it; what the handler itself
+    /// emits with its [`Socket`](super::Socket) goes out at once. Returns `()` or `Result<(), Refusal>`: an error leaves
+    /// the namespace again.
+    pub fn on_connect<M, H>(mut self, handler: H) -> Self
+    where
+        H: Handler<Context, M>,
+        H::Output: IntoVerdict,
+    {
+        let start: Start<Context, Verdict> = Box::new(move |event| {
+            let running = handler.start(event)?;
+            Ok(Box::pin(running.map(|output| output.into_verdict())))
+        });
+        self.connect = Some(start);
+        self.events.hook("connect", Place::Connect, Needs::of::<Context, M, H>());
+        self
+    }
+
+    /// Handles an event. What the handler returns answers the server's ack, if it asked for one.
+    ///
+    /// Events of a namespace are handled one after the other, in order; see [`concurrent`](super::concurrent). A handler
+    /// that waits stops neither heartbeats nor other namespaces.
+    pub fn on<M>(mut self, event: impl Into<String>, handler: impl OnEvent<Context, M>) -> Self {
+        self.events.on(event.into(), handler);
+        self
+    }
+
+    /// Handles every event that has no handler of its own; its name is taken as
+    /// [`EventName`](crate::event::EventName).
+    pub fn on_any<M>(mut self, handler: impl OnEvent<Context, M>) -> Self {
+        self.events.on_any(handler);
+        self
+    }
+
+    /// Runs each time the namespace was joined and is not any more; takes a [`Disconnect`](super::Disconnect).
+    pub fn on_disconnect<M, H>(mut self, handler: H) -> Self
+    where
+        H: Handler<Context, M, Output = ()>,
+    {
+        let start: Start<Context, ()> = Box::new(move |event| Ok(Box::pin(handler.start(event)?)));
+        self.disconnect = Some(start);
+        self.events.hook("disconnect", Place::Disconnect, Needs::of::<Context, M, H>());
+        self
+    }
+
+    /// Checks the wiring and makes what the client runs. Events without a handler go to the `inbox`, if there is one.
+    pub(super) fn build(
+        mut self,
+        name: &str,
+        states: &States,
+        inbox: Option<&Inbox>,
+    ) -> Result<Member, BuildError> {
+        if let Some(inbox) = inbox
+            && !self.events.has_fallback()
+        {
+            self.events.on_any(inbox.handler());
+        }
+        let auth = self
+            .auth
+            .transpose()
+            .map_err(|found| BuildError::Auth { namespace: name.to_owned(), found })?;
+        let wiring = |Miswired { handler, problem }| BuildError::Wiring {
+            namespace: name.to_owned(),
+            handler,
+            problem,
+        };
+        let handlers = self.events.build(states, None).map_err(wiring)?;
+        Ok(Member::new(name, handlers, auth, self.connect, self.disconnect))
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("events", &self.events).finish_non_exhaustive()
+    }
+}
+
+/// What kind of JSON it is, for people.
+pub(super) const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// What a client's connect handler may return.
+#[diagnostic::on_unimplemented(
+    message = "a client's connect handler can't return `{Self}`",
+    note = "return `()`, or `Result<(), Refusal>`"
+)]
+pub trait IntoVerdict {
+    /// Whether the namespace is to stay joined.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: it is left again.
+    fn into_verdict(self) -> Result<(), Refusal>;
+}
+
+impl IntoVerdict for () {
+    fn into_verdict(self) -> Verdict {
+        Ok(())
+    }
+}
+
+impl IntoVerdict for Verdict {
+    fn into_verdict(self) -> Self {
+        self
+    }
+}

@@ -1,0 +1,348 @@
+//! What a client does with what its session receives, and with what its handles want. It outlives its sessions.
+
+use std::{collections::HashSet, sync::Arc, task, time::Instant};
+
+use sockeye_proto::{
+    session::{Delays, Reason, Received},
+    wire::{engine::Version, ws::CloseCode},
+};
+use tokio::time;
+
+use super::{
+    ConnectionState, Disconnect, Left, Transport,
+    lane::Lane,
+    member::Member,
+    session::Session,
+    shared::{Order, Shared},
+};
+use crate::net::{Conn, OnAck, Pressure, Upper};
+
+/// Names of events for namespaces that are not joined; a hostile server can send any number of them.
+const MAX_STRAYS: usize = 100;
+
+/// Owned by the keeper, and lent to the driver of each session.
+pub(super) struct Receiver {
+    pub(super) shared: Arc<Shared>,
+    lanes: Vec<Lane>,
+    session: Option<Session>,
+    delays: Delays,
+    is_patient: bool,
+    /// Whether the version is found out, or given.
+    detects_version: bool,
+    is_closing: bool,
+    reconnects: bool,
+    /// Why the last namespace was left, if none is left.
+    last_left: Left,
+    strays: HashSet<String>,
+}
+
+/// What there is to know of a session that is over.
+pub(super) struct Ended {
+    pub(super) disconnect: Arc<Disconnect>,
+    /// Whether a namespace was joined by it.
+    pub(super) was_joined: bool,
+    /// Whether the server speaks version 3, and wants to be asked in that.
+    pub(super) is_of_wrong_version: bool,
+    /// Whether the application wants another at once.
+    pub(super) reconnects: bool,
+}
+
+impl Receiver {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        delays: Delays,
+        is_patient: bool,
+        detects_version: bool,
+    ) -> Self {
+        let mut receiver = Self {
+            lanes: Vec::new(),
+            session: None,
+            delays,
+            is_patient,
+            detects_version,
+            is_closing: false,
+            reconnects: false,
+            last_left: Left::Closed,
+            strays: HashSet::new(),
+            shared,
+        };
+        for member in receiver.shared.members() {
+            receiver.join(member);
+        }
+        receiver
+    }
+
+    /// A session begins.
+    pub(super) fn begin(&mut self, conn: &Arc<Conn>, transport: Transport) {
+        self.session = Some(Session::new(Arc::clone(conn), transport, now()));
+        self.reconnects = false;
+    }
+
+    /// The session is over, or its driver was dropped.
+    pub(super) fn end(&mut self) -> Option<Ended> {
+        let session = self.session.take()?;
+        for lane in &self.lanes {
+            lane.member().reclaim(&session.conn);
+        }
+        let disconnect = session
+            .ended
+            .clone()
+            .unwrap_or_else(|| session.disconnect(now(), Reason::TransportError));
+        Some(Ended {
+            disconnect,
+            was_joined: session.is_settled,
+            is_of_wrong_version: session.is_of_wrong_version,
+            reconnects: std::mem::take(&mut self.reconnects),
+        })
+    }
+
+    /// Whether there is anything left to connect for.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_closing || self.lanes.is_empty()
+    }
+
+    pub(super) const fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// Why no namespace is left.
+    pub(super) fn last_left(&self) -> Left {
+        self.last_left.clone()
+    }
+
+    /// Between two sessions: does what the handles want, and advances the handlers.
+    pub(super) fn idle(&mut self, cx: &mut task::Context<'_>) {
+        self.follow_orders();
+        self.poll_lanes(cx);
+    }
+
+    /// Gives the session as much as it takes of what waits.
+    pub(super) fn pump(&self) {
+        for lane in self.lanes.iter().filter(|lane| lane.is_in()) {
+            lane.member().pump(&self.shared.bounds);
+        }
+    }
+
+    /// When [`Self::idle`], or the driver, has something to do by the clock.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let lanes = self.lanes.iter().filter_map(Lane::deadline).min();
+        let max_age = self.shared.bounds.buffer.max_age;
+        let expiry = max_age.and_then(|max_age| {
+            let members = self.lanes.iter().map(Lane::member);
+            members.filter_map(|member| member.expire(now, max_age)).min()
+        });
+        [lanes, expiry].into_iter().flatten().min()
+    }
+
+    /// Nothing follows: what waits is given up, what is at work comes to its end.
+    pub(super) fn finish(mut self) {
+        self.follow_orders(); // whoever was too late shall hear of it
+        for mut lane in self.lanes.drain(..) {
+            lane.end(&Left::Closed);
+            lane.finish();
+        }
+        for member in self.shared.members() {
+            member.out(&Left::Closed);
+        }
+        if let Some(inbox) = &self.shared.inbox {
+            inbox.close();
+        }
+    }
+
+    fn join(&mut self, member: Arc<Member>) {
+        self.lanes.push(Lane::new(&self.shared, member, self.delays, self.is_patient));
+    }
+
+    fn follow_orders(&mut self) {
+        for order in self.shared.take_orders() {
+            match order {
+                Order::Join(member) if self.is_closing => member.out(&Left::Closed),
+                Order::Join(member) => {
+                    self.leave(&member.name.clone());
+                    self.join(member);
+                }
+                Order::Leave(member) => {
+                    if self
+                        .lane(&member.name)
+                        .is_some_and(|lane| Arc::ptr_eq(lane.member(), &member))
+                    {
+                        self.leave(&member.name);
+                    }
+                }
+                Order::Reconnect => {
+                    self.reconnects = true;
+                    self.close();
+                }
+                Order::Close => {
+                    self.is_closing = true;
+                    self.pump();
+                    self.close();
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, namespace: &str) {
+        let now = now();
+        if let Some(index) = self.position(namespace) {
+            let session = self.session.as_ref().filter(|session| session.is_open());
+            self.lanes[index].leave(now, session);
+            self.sweep();
+        }
+    }
+
+    /// Leaves all namespaces, as the server will see it, and ends the session.
+    fn close(&self) {
+        if let Some(session) = &self.session {
+            session.conn.machine(|machine| {
+                machine.leave_all(now());
+                machine.close(Reason::ClientDisconnect);
+            });
+        }
+    }
+
+    fn poll_lanes(&mut self, cx: &mut task::Context<'_>) {
+        let now = now();
+        let session = self.session.as_ref().filter(|session| session.is_open());
+        for lane in &mut self.lanes {
+            lane.poll(now, session, cx);
+        }
+        self.sweep();
+        self.settle();
+    }
+
+    /// Forgets namespaces that are left for good; if none is left, the session is over as well.
+    fn sweep(&mut self) {
+        let mut index = 0;
+        while let Some(lane) = self.lanes.get(index) {
+            if lane.is_over() {
+                if let super::Membership::Left(left) = &*lane.member().membership.borrow() {
+                    self.last_left = left.clone();
+                }
+                self.lanes.swap_remove(index).finish();
+            } else {
+                index += 1;
+            }
+        }
+        if self.lanes.is_empty() {
+            self.close();
+        }
+    }
+
+    /// Says that we are connected, once every namespace has been decided.
+    fn settle(&mut self) {
+        let Some(session) = &mut self.session else { return };
+        let is_settled = !session.is_settled
+            && session.is_open()
+            && !self.lanes.iter().any(Lane::is_on_its_way)
+            && self.lanes.iter().any(Lane::is_in);
+        if is_settled {
+            session.is_settled = true;
+            let transport = session.transport;
+            self.shared.state.send_replace(ConnectionState::Connected { transport });
+        }
+    }
+
+    fn position(&self, namespace: &str) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.namespace() == namespace)
+    }
+
+    fn lane(&self, namespace: &str) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.namespace() == namespace)
+    }
+
+    /// Says, once, that nobody listens where an event arrives.
+    fn stray(&mut self, namespace: &str, event: &str) {
+        self.shared.count_unhandled();
+        let joined = self.lanes.iter().map(Lane::namespace).collect::<Vec<_>>().join(", ");
+        if self.strays.len() < MAX_STRAYS && self.strays.insert(format!("{namespace},{event}")) {
+            tracing::warn!(
+                target: "sockeye::packet",
+                "{event:?} arrived on {namespace:?}, which is not joined; you listen on {joined}"
+            );
+        }
+    }
+}
+
+impl Upper for Receiver {
+    fn received(&mut self, received: Received<'_, OnAck>, cx: &mut task::Context<'_>) {
+        let Some(session) = &mut self.session else { return };
+        let namespace = match received {
+            Received::Event { namespace, name, id, payload } => {
+                // Looked for here: it is what happens most.
+                match self.lanes.iter_mut().find(|lane| lane.namespace() == namespace) {
+                    Some(lane) => lane.event((&name, id, payload), cx),
+                    None => self.stray(&namespace, &name),
+                }
+                return;
+            }
+            Received::Ack { token, payload } => return token(Ok(payload)),
+            Received::Opened { handshake } => {
+                session.opened(handshake);
+                return self.poll_lanes(cx);
+            }
+            Received::Connected { namespace, data } => {
+                let is_v3 = session.version() == Version::V4 && !data.contains("\"sid\"");
+                if is_v3 && self.detects_version {
+                    session.is_of_wrong_version = true;
+                    return self.close();
+                }
+                let lane = self.lanes.iter_mut().find(|lane| lane.namespace() == namespace);
+                match lane {
+                    Some(lane) => lane.connected(now(), &data, session),
+                    None if session.version() == Version::V3 && namespace == "/" => {} // nobody asked
+                    None => drop(session.conn.machine(|machine| machine.leave(now(), &namespace))),
+                }
+                namespace
+            }
+            Received::Refused { namespace, error } => {
+                if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.namespace() == namespace)
+                {
+                    lane.refused(now(), &error, session);
+                }
+                namespace
+            }
+            Received::Disconnect { namespace } => {
+                if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.namespace() == namespace)
+                {
+                    lane.disconnected(now(), session);
+                }
+                namespace
+            }
+            // No server sends it.
+            Received::Connect { .. } => return,
+        };
+        tracing::trace!(target: "sockeye::packet", %namespace, "membership");
+        self.poll_lanes(cx);
+    }
+
+    fn poll(&mut self, cx: &mut task::Context<'_>) {
+        self.follow_orders();
+        self.poll_lanes(cx);
+    }
+
+    fn pressure(&self, now: Instant) -> Pressure {
+        let pressures = self.lanes.iter().map(|lane| lane.pressure(now));
+        pressures.fold(Pressure::Calm, Pressure::worse)
+    }
+
+    fn closing(&mut self, code: Option<CloseCode>) {
+        if let Some(session) = &mut self.session {
+            session.closing(code);
+        }
+    }
+
+    fn closed(&mut self, reason: Reason) {
+        let Some(session) = &mut self.session else { return };
+        let disconnect = session.disconnect(now(), reason);
+        tracing::debug!(target: "sockeye::engine", %disconnect, "session over");
+        session.ended = Some(Arc::clone(&disconnect));
+        for lane in &mut self.lanes {
+            lane.lost(&disconnect);
+        }
+    }
+}
+
+fn now() -> Instant {
+    time::Instant::now().into_std()
+}

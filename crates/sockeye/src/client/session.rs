@@ -1,0 +1,80 @@
+//! One session of a client, as the layer above sees it: the connection, what the server announced, how it ended.
+
+use std::{sync::Arc, time::Instant};
+
+use sockeye_proto::{
+    session::Reason,
+    wire::{
+        engine::{Handshake, Version},
+        ws::CloseCode,
+    },
+};
+
+use super::{Disconnect, Transport};
+use crate::net::Conn;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) conn: Arc<Conn>,
+    /// What carried it at first.
+    pub(super) transport: Transport,
+    began: Instant,
+    handshake: Option<Box<Handshake>>,
+    close_code: Option<u16>,
+    /// Whether all namespaces that could be joined are.
+    pub(super) is_settled: bool,
+    pub(super) ended: Option<Arc<Disconnect>>,
+    /// The server turned out to speak version 3 although this session does not.
+    pub(super) is_of_wrong_version: bool,
+}
+
+impl Session {
+    pub(super) const fn new(conn: Arc<Conn>, transport: Transport, now: Instant) -> Self {
+        Self {
+            conn,
+            transport,
+            began: now,
+            handshake: None,
+            close_code: None,
+            is_settled: false,
+            ended: None,
+            is_of_wrong_version: false,
+        }
+    }
+
+    pub(super) fn opened(&mut self, handshake: Box<Handshake>) {
+        self.handshake = Some(handshake);
+    }
+
+    pub(super) const fn is_open(&self) -> bool {
+        self.handshake.is_some() && self.ended.is_none()
+    }
+
+    pub(super) fn closing(&mut self, code: Option<CloseCode>) {
+        self.close_code = code.map(CloseCode::as_u16);
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.conn.encoding.version
+    }
+
+    pub(super) fn sid(&self) -> &str {
+        self.handshake.as_ref().map_or("", |handshake| &handshake.sid)
+    }
+
+    /// The largest message that the server takes, in bytes, if it said so.
+    pub(super) fn max_payload(&self) -> Option<usize> {
+        self.handshake.as_ref()?.max_payload_bytes?.try_into().ok()
+    }
+
+    /// What there is to say if it ends now.
+    pub(super) fn disconnect(&self, now: Instant, reason: Reason) -> Arc<Disconnect> {
+        let last_sign = self.conn.machine(|machine| machine.last_sign());
+        Arc::new(Disconnect {
+            reason,
+            close_code: self.close_code,
+            after: now.saturating_duration_since(self.began),
+            last_heard: last_sign.map(|sign| now.saturating_duration_since(sign)),
+        })
+    }
+}

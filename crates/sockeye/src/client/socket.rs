@@ -1,0 +1,181 @@
+//! A client's socket: its membership of one namespace, through all sessions.
+
+use std::{fmt, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::{
+    Call, Delivery, EmitError, Left, Membership, SendHandle,
+    member::Member,
+    shared::{Order, Shared},
+    unsent::Kind,
+};
+use crate::event::ToArgs;
+
+/// One namespace of a client. Cheap to clone; it stays the same when the connection is lost and made again.
+///
+/// What is emitted while there is no connection waits in the [`Buffer`](super::Buffer) and goes out, in order, once the
+/// namespace is joined again. What was written when a connection was lost is not sent again, unless it was
+/// [delivered](Self::deliver).
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run(socket: sockeye::client::Socket) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// socket.emit("typing", ())?; // sent as soon as it can be
+/// socket.emit("say", ("hello",))?.written().await?; // the operating system has it
+/// let id: u64 = socket.call("say", ("hello",)).timeout(Duration::from_secs(5)).await?; // the server has answered
+/// let id: u64 = socket.deliver("say", ("hello",))?.acked().await?; // the same, over lost connections
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Socket {
+    pub(super) shared: Arc<Shared>,
+    pub(super) member: Arc<Member>,
+    /// Whether it is the connect handler's.
+    pub(super) is_ahead: bool,
+}
+
+impl Socket {
+    pub(super) const fn new(shared: Arc<Shared>, member: Arc<Member>) -> Self {
+        Self { shared, member, is_ahead: false }
+    }
+
+    /// The namespace's name, such as `/` or `/chat`.
+    pub fn namespace(&self) -> &str {
+        &self.member.name
+    }
+
+    /// The server's id of this membership, while there is one.
+    pub fn id(&self) -> Option<Arc<str>> {
+        match &*self.member.membership.borrow() {
+            Membership::Joined { id, .. } => Some(Arc::clone(id)),
+            _ => None,
+        }
+    }
+
+    /// Whether the namespace is joined.
+    pub fn is_joined(&self) -> bool {
+        self.member.is_joined()
+    }
+
+    /// Whether the namespace is joined, as a value that can be waited on.
+    pub fn membership(&self) -> watch::Receiver<Membership> {
+        self.member.membership.subscribe()
+    }
+
+    /// Waits until the namespace is joined.
+    ///
+    /// # Errors
+    ///
+    /// [`Left`]: it will not be.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn joined(&self) -> Result<(), Left> {
+        let mut membership = self.membership();
+        let decided = membership
+            .wait_for(|membership| !matches!(membership, Membership::Joining { .. }))
+            .await;
+        match decided.as_deref() {
+            Ok(Membership::Left(left)) => Err(left.clone()),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Left::Closed), // never: the member is ours
+        }
+    }
+
+    /// Sends an event, once there is a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`]; nothing will be sent then.
+    pub fn emit(&self, event: &str, args: impl ToArgs) -> Result<SendHandle, EmitError> {
+        let packet = self.member.prepare(event, None, &args, None)?;
+        self.send(packet, Kind::Plain).map(|(_, fate)| SendHandle(fate))
+    }
+
+    /// Sends an event only if there is a connection and nothing else waits; for values that the next one replaces.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`]; nothing will be sent then.
+    pub fn emit_volatile(&self, event: &str, args: impl ToArgs) -> Result<SendHandle, EmitError> {
+        let packet = self.member.prepare(event, None, &args, None)?;
+        let fate = self.member.send_volatile(packet).map_err(|error| self.shared.explain(error))?;
+        Ok(SendHandle(fate))
+    }
+
+    /// Sends an event and waits for the server's ack, with a deadline: `socket.call("ask", (1,)).timeout(d).await`.
+    pub fn call<T: ToArgs>(&self, event: &str, args: T) -> Call<T> {
+        Call::new(self.clone(), event, args)
+    }
+
+    /// Sends an event until the server acknowledges it: again after [`Retries::ack_timeout`](super::Retries), and by each
+    /// new connection. First copies arrive in the order of the calls, together with [`Self::emit`].
+    ///
+    /// The server may get it more than once. The last argument of each copy is the same id, unless
+    /// [`Retries::send_id`](super::Retries) is off; a server that remembers it handles the event once.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`]; nothing will be sent then.
+    pub fn deliver(&self, event: &str, args: impl ToArgs) -> Result<Delivery, EmitError> {
+        let number = self.member.next_id();
+        let id: Arc<str> = format!("{}-{number}", self.shared.name).into();
+        let text = self.shared.bounds.retries.send_id.then_some(&*id);
+        let packet = self.member.prepare(event, Some(number), &args, text)?;
+        // Not ahead of what waits: the next session would send it again behind that.
+        let sent = self.member.send(
+            packet,
+            Kind::Delivery { id: number, attempts: 0 },
+            &self.shared.bounds,
+        );
+        let (_, fate) = sent.map_err(|error| self.shared.explain(error))?;
+        Ok(Delivery { fate, id })
+    }
+
+    /// Gives up what waits for a connection, and says how many events those were. Each fails with
+    /// [`SendError::Cleared`](super::SendError::Cleared).
+    pub fn clear(&self) -> usize {
+        self.member.clear()
+    }
+
+    /// How many events are not known to be written, or, if delivered, acknowledged.
+    pub fn unsent(&self) -> usize {
+        self.member.unsent()
+    }
+
+    /// Leaves the namespace; the connection stays for others. What waits to be sent is given up.
+    pub fn leave(&self) {
+        self.shared.order(Order::Leave(Arc::clone(&self.member)));
+    }
+
+    /// Sends an event; ahead of what waits, if this is the connect handler's socket.
+    pub(super) fn send(
+        &self,
+        packet: sockeye_proto::wire::prepared::Prepared,
+        kind: Kind,
+    ) -> Result<(Option<u64>, Arc<super::fate::Fate>), EmitError> {
+        let (packet, kind) = if self.is_ahead {
+            match self.member.send_ahead(packet, kind) {
+                Ok(sent) => return sent.map(|fate| (None, fate)),
+                Err(back) => back,
+            }
+        } else {
+            (packet, kind)
+        };
+        let sent = self.member.send(packet, kind, &self.shared.bounds);
+        let (seq, fate) = sent.map_err(|error| self.shared.explain(error))?;
+        Ok((Some(seq), fate))
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("namespace", &self.namespace()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! What is emitted: written, answered, kept while there is no connection, or failed with a reason.
+
+use std::time::Duration;
+
+use sockeye::{
+    client::{Buffer, CallError, EmitError, Retries, SendError, SendState, WhenFull},
+    event::Args,
+};
+
+use super::server::{PATIENCE, Running, soon};
+
+#[tokio::test]
+async fn calls_end_with_their_reason() {
+    let running = Running::start().await;
+    let client = soon(running.client("").connect()).await.unwrap();
+    let error = client.call("refuse", ()).timeout::<()>(PATIENCE).await.unwrap_err();
+    assert!(matches!(&error, CallError::Refused(error) if error.code == "busy"), "{error}");
+    let error = client.call("echo", ("text",)).timeout::<u8>(PATIENCE).await.unwrap_err();
+    assert!(matches!(error, CallError::Type(_)), "{error}");
+    let brief = Duration::from_millis(50);
+    let error = client.call("ignore", ()).timeout::<()>(brief).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { written: true, .. }), "{error}");
+    let waiting = client.clone();
+    let call =
+        tokio::spawn(async move { waiting.call("ignore", ()).timeout::<()>(PATIENCE).await });
+    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    client.reconnect();
+    let error = soon(call).await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected { written: true }), "{error}");
+    let error = client.emit("connect", ()).unwrap_err();
+    assert!(matches!(error, EmitError::ReservedName { .. }), "{error}");
+    soon(client.close()).await;
+    let error = client.emit("late", ()).unwrap_err();
+    assert!(matches!(error, EmitError::NotJoined { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_emitted_without_a_connection_goes_out_in_order() {
+    let running = Running::start().await;
+    let client = soon(running.client("").connect()).await.unwrap();
+    client.emit("keep", (0,)).unwrap().written().await.unwrap();
+    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    let stopped = running.stop().await;
+    let mut state = client.state();
+    soon(state.wait_for(|state| !state.is_connected())).await.unwrap();
+    let handles: Vec<_> = (1..500).map(|n| client.emit("keep", (n,)).unwrap()).collect();
+    let waits = client.clone();
+    let call = tokio::spawn(async move { waits.call("echo", (7,)).timeout::<u8>(PATIENCE).await });
+    assert_eq!(handles[0].state(), SendState::Queued);
+    assert!(matches!(client.emit_volatile("keep", (-1,)), Err(EmitError::Busy)));
+    let running = stopped.start_again().await;
+    for handle in handles {
+        soon(handle.written()).await.unwrap();
+        assert_eq!(handle.state(), SendState::Written);
+    }
+    assert_eq!(soon(call).await.unwrap().unwrap(), 7);
+    let kept: Vec<u64> = running.kept().iter().map(|value| value.as_u64().unwrap()).collect();
+    assert_eq!(kept, (0..500).collect::<Vec<_>>());
+    assert_eq!(client.unsent(), 0);
+}
+
+#[tokio::test]
+async fn a_buffer_has_bounds_and_is_cleared() {
+    let running = Running::start().await;
+    let url = running.url.clone();
+    let stopped = running.stop().await;
+    let buffer = Buffer { max_events: 3, ..Buffer::default() };
+    let builder = |buffer| {
+        sockeye::client::Client::builder(&url)
+            .retry_first(true)
+            .reconnect(super::server::QUICK)
+            .buffer(buffer)
+            .start()
+            .unwrap()
+    };
+    let client = builder(buffer);
+    let handles: Vec<_> = (0..3).map(|n| client.emit("keep", (n,)).unwrap()).collect();
+    assert!(matches!(client.emit("keep", (3,)), Err(EmitError::BufferFull { events: 3 })));
+    assert_eq!((client.clear(), client.unsent()), (3, 0));
+    for handle in handles {
+        assert!(matches!(handle.failure(), Some(SendError::Cleared)));
+        assert!(matches!(soon(handle.written()).await, Err(SendError::Cleared)));
+    }
+    let oldest = builder(Buffer { when_full: WhenFull::DropOldest, ..buffer });
+    let first = oldest.emit("keep", (0,)).unwrap();
+    let others: Vec<_> = (1..4).map(|n| oldest.emit("keep", (n,)).unwrap()).collect();
+    assert!(matches!(soon(first.written()).await, Err(SendError::Dropped)));
+    let brief = Buffer { max_age: Some(Duration::from_millis(30)), ..buffer };
+    let brief = builder(brief);
+    let expires = brief.emit("keep", (9,)).unwrap();
+    assert!(matches!(soon(expires.written()).await, Err(SendError::Expired { .. })));
+    let call = client.call("echo", ()).timeout::<()>(Duration::from_millis(30)).await;
+    assert!(matches!(call, Err(CallError::Timeout { written: false, .. })), "{call:?}");
+    assert_eq!(client.unsent(), 0);
+
+    let running = stopped.start_again().await;
+    for handle in others {
+        soon(handle.written()).await.unwrap();
+    }
+    soon(oldest.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    assert_eq!(running.kept(), [1, 2, 3]);
+    for client in [client, oldest, brief] {
+        soon(client.close()).await;
+    }
+}
+
+#[tokio::test]
+async fn deliveries_are_sent_until_they_are_acknowledged() {
+    let running = Running::start().await;
+    let retries = Retries { ack_timeout: Duration::from_millis(40), ..Retries::default() };
+    let client = soon(running.client("").retries(retries).connect()).await.unwrap();
+    let delivery = client.deliver("keep", (1,)).unwrap();
+    assert_eq!(soon(delivery.acked::<u8>()).await.unwrap(), 1);
+    assert_eq!(delivery.state(), SendState::Acked);
+    let refused = client.deliver("refuse", ()).unwrap();
+    let error = soon(refused.acked::<()>()).await.unwrap_err();
+    assert!(error.to_string().contains("not today"), "{error}");
+    soon(client.close()).await;
+
+    let retries = Retries { max_attempts: Some(3), ..retries };
+    let client = soon(running.client("").retries(retries).connect()).await.unwrap();
+    let ignored = client.deliver("ignore", ()).unwrap();
+    let error = soon(ignored.acked::<()>()).await.unwrap_err();
+    assert!(error.to_string().contains("sent 3 times"), "{error}");
+    soon(client.close()).await;
+}
+
+#[tokio::test]
+async fn deliveries_survive_the_server() {
+    let mut running = Running::start().await;
+    let client = soon(running.client("").connect()).await.unwrap();
+    let mut deliveries = Vec::new();
+    for round in 0..5 {
+        for number in 0..100 {
+            deliveries.push(client.deliver("keep", (round * 100 + number,)).unwrap());
+        }
+        let stopped = running.stop().await;
+        deliveries.push(client.deliver("keep", (round + 1_000,)).unwrap());
+        running = stopped.start_again().await;
+    }
+    for delivery in &deliveries {
+        soon(delivery.acked::<u64>()).await.unwrap();
+    }
+    // What was sent twice came again behind what came first.
+    let mut seen = std::collections::HashSet::new();
+    let mut kept = running.kept();
+    kept.retain(|value| seen.insert(value.as_u64()));
+    let mut expect = Vec::new();
+    for round in 0..5 {
+        expect.extend(round * 100..(round + 1) * 100);
+        expect.push(round + 1_000);
+    }
+    assert_eq!(kept, expect);
+}
+
+#[tokio::test]
+async fn closing_sends_what_the_connection_has_and_fails_the_rest() {
+    for upgrade in [true, false] {
+        let running = Running::start().await;
+        let client = soon(running.client("").upgrade(upgrade).connect()).await.unwrap();
+        let handles: Vec<_> = (0..100).map(|n| client.emit("keep", (n,)).unwrap()).collect();
+        soon(client.close()).await;
+        let written = handles.iter().filter(|handle| handle.state() == SendState::Written).count();
+        for handle in &handles[written..] {
+            assert_eq!(handle.state(), SendState::Failed);
+            assert!(
+                matches!(soon(handle.written()).await, Err(error) if !error.may_have_arrived())
+            );
+        }
+        soon(async {
+            while running.kept().len() < written {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(running.kept(), (0..written).collect::<Vec<_>>());
+        assert!(written > 0);
+    }
+}
+
+#[tokio::test]
+async fn reconnecting_neither_loses_nor_doubles() {
+    let running = Running::start().await;
+    let client = soon(running.client("").connect()).await.unwrap();
+    let mut handles = Vec::new();
+    for round in 0..20 {
+        for number in 0..50 {
+            handles.push(client.emit("keep", (round * 50 + number,)).unwrap());
+        }
+        client.reconnect();
+        tokio::task::yield_now().await;
+    }
+    for handle in handles {
+        soon(handle.written()).await.unwrap();
+    }
+    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    assert_eq!(running.kept(), (0..1_000).collect::<Vec<_>>());
+}

@@ -1,0 +1,117 @@
+//! Namespaces: joined together, later, again; left, refused, disconnected.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use serde_json::json;
+use sockeye::{
+    client::{CloseReason, ConnectError, EmitError, Left, Membership, Namespace, Socket},
+    event::{Args, State},
+};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::server::{PATIENCE, Running, soon};
+
+#[tokio::test]
+async fn namespaces_share_one_connection() {
+    let running = Running::start().await;
+    let builder = running.client("").namespace("/imchat", Namespace::new());
+    let client = soon(builder.connect()).await.unwrap();
+    let chat = client.of("/imchat").unwrap();
+    assert!(chat.is_joined() && client.is_joined());
+    assert_ne!(chat.id(), client.id());
+    let guarded = client.join("/guarded", Namespace::new().auth(json!({"token": "no"}))).unwrap();
+    let refused = soon(guarded.joined()).await.unwrap_err();
+    assert!(matches!(refused, Left::Refused { .. }), "{refused}");
+    let error = guarded.emit("x", ()).unwrap_err();
+    let EmitError::NotJoined { joined, .. } = &error else { panic!("{error}") };
+    assert_eq!(joined, &["/", "/imchat"]);
+    let guarded =
+        client.join("/guarded", Namespace::new().auth(json!({"token": "secret"}))).unwrap();
+    soon(guarded.joined()).await.unwrap();
+    assert!(client.join("/guarded", Namespace::new()).is_err());
+    guarded.leave();
+    let mut membership = guarded.membership();
+    soon(membership.wait_for(|m| matches!(m, Membership::Left(Left::ClientDisconnect))))
+        .await
+        .unwrap();
+    chat.leave();
+    assert_eq!(client.call("echo", (1,)).timeout::<u8>(PATIENCE).await.unwrap(), 1);
+    client.leave();
+    let reason = soon(client.closed()).await;
+    assert!(matches!(reason, CloseReason::NothingJoined(Left::ClientDisconnect)), "{reason}");
+}
+
+#[tokio::test]
+async fn auth_is_asked_for_each_time() {
+    let running = Running::start().await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let counts = Arc::clone(&asked);
+    let auth = move || {
+        let number = counts.fetch_add(1, Ordering::Relaxed);
+        async move { if number == 1 { Err("no token now") } else { Ok(json!({ "number": number })) } }
+    };
+    let client = soon(running.client("").auth_with(auth).events(10).connect()).await.unwrap();
+    let welcome = soon(client.next("welcome")).await.unwrap();
+    assert_eq!(welcome.args.text(), r#"{"number":0}"#);
+    client.reconnect();
+    // The second answer fails, so it is asked a third time.
+    let welcome = soon(client.next("welcome")).await.unwrap();
+    assert_eq!(welcome.args.text(), r#"{"number":2}"#);
+    soon(client.close()).await;
+
+    let fails = || async { Err::<(), _>("no token at all") };
+    let error = soon(running.client("").auth_with(fails).connect()).await.unwrap_err();
+    let ConnectError::NotJoined { because: Left::Auth(text), .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(text, "no token at all");
+}
+
+#[tokio::test]
+async fn a_connect_handler_goes_before_what_waits() {
+    type Said = UnboundedSender<String>;
+    async fn joined(socket: Socket) {
+        let answer: String = socket.call("echo", ("login",)).timeout(PATIENCE).await.unwrap();
+        socket.emit("keep", (answer,)).unwrap().written().await.unwrap();
+    }
+    async fn lost(State(said): State<Said>, because: sockeye::client::Disconnect) {
+        said.send(because.reason.to_string()).unwrap();
+    }
+    let (said, mut hears) = unbounded_channel::<String>();
+    let running = Running::start().await;
+    let client = running.client("").on_connect(joined).on_disconnect(lost).state(said);
+    let client = client.start().unwrap();
+    let early = client.emit("keep", ("early",)).unwrap();
+    soon(early.written()).await.unwrap();
+    client.reconnect();
+    let mut membership = client.membership();
+    soon(membership.wait_for(|m| matches!(m, sockeye::client::Membership::Joining { .. })))
+        .await
+        .unwrap();
+    let again = client.emit("keep", ("again",)).unwrap();
+    soon(again.written()).await.unwrap();
+    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    assert_eq!(running.kept(), ["login", "early", "login", "again"]);
+    assert_eq!(soon(hears.recv()).await.unwrap(), "client namespace disconnect");
+}
+
+#[tokio::test]
+async fn a_server_that_disconnects_decides_unless_told_otherwise() {
+    let running = Running::start().await;
+    let client = soon(running.client("").connect()).await.unwrap();
+    client.emit("disconnect-me", ()).unwrap();
+    let reason = soon(client.closed()).await;
+    assert!(matches!(reason, CloseReason::NothingJoined(Left::ServerDisconnect)), "{reason}");
+
+    let client = running.client("").rejoin_if(|left| matches!(left, Left::ServerDisconnect));
+    let client = soon(client.connect()).await.unwrap();
+    let id = client.id();
+    client.emit("disconnect-me", ()).unwrap();
+    let mut membership = client.membership();
+    let again = |m: &Membership| matches!(m, Membership::Joined { id: new, .. } if Some(new) != id.as_ref());
+    soon(membership.wait_for(again)).await.unwrap();
+    soon(client.close()).await;
+}

@@ -1,0 +1,9 @@
+//! The client against our own server: what its users rely on.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod emits;
+mod events;
+mod first_connection;
+mod joining;
+mod reconnecting;
+mod server;
