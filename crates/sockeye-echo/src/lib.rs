@@ -18,6 +18,10 @@
 //! HTTP: `/stats` says how many sessions, tasks and timers the process has, as JSON.
 //!
 //! `/auth` lets in only who sends `{"token":"secret"}`. Any other namespace is refused.
+//!
+//! For the tests of our client there are other namespaces and events: see [`host`].
+
+pub mod host;
 
 use std::{io, net::Ipv4Addr, time::Duration};
 
