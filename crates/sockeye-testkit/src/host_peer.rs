@@ -20,12 +20,21 @@ pub enum Host {
     PythonThreads,
     /// A stub that speaks Engine.IO 3 as netty-socketio 1.7 does.
     Netty,
+    /// Our own: the example `interop_server`, which a run of a single crate's tests does not build.
+    Own,
 }
 
 impl Host {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Npm4, Self::Npm3, Self::Npm2, Self::PythonAsyncio, Self::PythonThreads, Self::Netty];
+    pub const ALL: &'static [Self] = &[
+        Self::Npm4,
+        Self::Npm3,
+        Self::Npm2,
+        Self::PythonAsyncio,
+        Self::PythonThreads,
+        Self::Netty,
+        Self::Own,
+    ];
 
     /// Starts it; `flags` are those of the contract, such as `["--ping-interval", "300"]`.
     ///
@@ -34,8 +43,8 @@ impl Host {
     ///
     /// # Panics
     ///
-    /// If it is not installed and `SOCKEYE_PEERS` is set, or if it does not start: it can't honour a flag
-    /// then, or the port is taken.
+    /// If it is not installed and `SOCKEYE_PEERS` is set, if our own was never built, or if it does not start: it can't
+    /// honour a flag then, or the port is taken.
     #[must_use]
     #[track_caller]
     pub fn launch(self, flags: &[&str]) -> Option<Peer> {
@@ -55,6 +64,7 @@ impl Host {
             Self::PythonAsyncio => (pinned::python("py/host_async.py"), &[]),
             Self::PythonThreads => (pinned::python("py/host_threads.py"), &[]),
             Self::Netty => (pinned::node("js/stub_netty.mjs"), &[]),
+            Self::Own => (Some(pinned::example("interop_server")), &["--host"]),
         };
         command.map(|mut command| {
             command.args(flags);
@@ -66,7 +76,7 @@ impl Host {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads => 4,
+            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads | Self::Own => 4,
             Self::Npm2 | Self::Netty => 3,
         }
     }
@@ -82,6 +92,12 @@ impl Host {
     #[must_use]
     pub const fn has_guarded(self) -> bool {
         !matches!(self, Self::Netty)
+    }
+
+    /// Whether it answers `transport`.
+    #[must_use]
+    pub const fn tells_transport(self) -> bool {
+        !matches!(self, Self::Own)
     }
 
     /// Whether it honours `--cookie`.
@@ -101,7 +117,7 @@ impl Host {
     #[must_use]
     pub const fn has_msgpack(self) -> bool {
         match self {
-            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads => true,
+            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads | Self::Own => true,
             Self::Npm2 | Self::Netty => false,
         }
     }

@@ -39,6 +39,7 @@ hosts! {
     python_asyncio = PythonAsyncio with "4";
     python_threads = PythonThreads with "4";
     netty = Netty with "2";
+    own = Own with "4";
 }
 
 /// npm's client does not poll in binary under Node.js; its parser can.
@@ -73,7 +74,7 @@ fn contract(host: Host, client: &str) {
     }
     drop(server);
     assert!(passed.iter().all(|line| line.starts_with("ok ")), "{host:?}: {passed:#?}");
-    let expect = if host.has_guarded() { 12 } else { 11 };
+    let expect = 11 + usize::from(host.has_guarded()) + usize::from(host.tells_transport());
     assert_eq!(passed.len(), expect, "{host:?}: {passed:#?}");
     let lines = fs::read_to_string(record).unwrap();
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -90,6 +91,7 @@ fn checks(host: Host) -> &'static [&'static str] {
     match host {
         // With `b64=1`, which npm's client polls with, it spoils all but ASCII.
         Host::Netty => &["--transports", "websocket,upgrade", "--without", "refuses"],
+        Host::Own => &["--without", "names_transports"],
         _ => &[],
     }
 }
