@@ -8,6 +8,7 @@ mod from_ack;
 mod handler;
 mod needs;
 mod on_event;
+mod on_thread;
 mod refusal;
 mod state;
 
@@ -22,6 +23,7 @@ pub use needs::Needs;
 pub(crate) use needs::{Place, Provided};
 pub use on_event::{Concurrent, OnEvent, concurrent};
 pub(crate) use on_event::{EventHandler, Running, Start};
+pub use on_thread::{OnThread, on_thread};
 pub use refusal::Refusal;
 pub(crate) use state::States;
 pub use state::{HasState, State};
