@@ -11,6 +11,7 @@ use sockeye_proto::{
 
 use super::{
     Attempt, Buffer, BuildError, Client, ConnectError, Left, Namespace, Retries, Transport,
+    blocking,
     events::Inbox,
     member::Bounds as Waiting,
     namespace::BoxError,
@@ -372,6 +373,15 @@ impl Builder {
                 Err(error)
             }
         }
+    }
+
+    /// As [`Self::connect`], for programs without a runtime; see [`blocking`](super::blocking).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
+    pub fn connect_blocking(self) -> Result<blocking::Client, ConnectError> {
+        blocking::Client::connect(self)
     }
 
     /// Begins to connect, and returns at once: what is emitted waits. [`Client::state`] tells how it goes.

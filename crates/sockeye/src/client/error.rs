@@ -64,6 +64,9 @@ pub enum BuildError {
     /// The system has no randomness to give.
     #[error("no randomness for the client's id: {0}")]
     Randomness(String),
+    /// The thread of blocking clients could not be started.
+    #[error("no thread for blocking clients: {0}")]
+    Thread(#[source] io::Error),
     /// No transport is left to try.
     #[error("no transport is given; allow polling, WebSocket or both")]
     NoTransport,

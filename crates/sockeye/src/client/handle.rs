@@ -101,7 +101,8 @@ impl Client {
         Ok(Socket::new(Arc::clone(shared), member))
     }
 
-    /// Where the connection stands, as a value that can be waited on.
+    /// Where the connection stands, as a value that can be waited on. While a borrow of it is held, the connection can't go
+    /// on: clone what is needed.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.shared().state.subscribe()

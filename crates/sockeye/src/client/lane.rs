@@ -207,7 +207,7 @@ impl Lane {
         };
         let recovered = self.recovery.connected(text("pid"));
         let member = Arc::clone(self.member());
-        member.greet(&session.conn, session.max_payload());
+        member.greet(session);
         let way = Way { conn: Arc::clone(&session.conn), member: Arc::downgrade(&member) };
         self.way = Some(Arc::new(way));
         self.step = Step::Greeting { id, recovered };

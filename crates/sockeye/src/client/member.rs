@@ -10,13 +10,18 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sockeye_proto::wire::{packet, prepared::Prepared};
+use sockeye_proto::{
+    session::Reason,
+    wire::{packet, prepared::Prepared},
+};
 use tokio::sync::watch;
 
 use super::{
     Buffer, Context, EmitError, Left, Membership, Retries, SendError,
     fate::{At, Fate},
+    lifeline::Lifeline,
     namespace::{Auth, Verdict},
+    session,
     unsent::{Kind, Outlet, Unsent, too_large},
 };
 use crate::{
@@ -63,6 +68,7 @@ enum Phase {
 struct Session {
     conn: Arc<Conn>,
     max_payload: Option<usize>,
+    lifeline: Option<Arc<Lifeline>>,
 }
 
 impl Phase {
@@ -71,6 +77,18 @@ impl Phase {
             Self::Greeting(session) | Self::In(session) => Some(session),
             Self::Away | Self::Out(_) => None,
         }
+    }
+
+    /// After a sleep that was too long for the server, it is away; gives the session that has to end.
+    fn wake_up(&mut self) -> Option<Arc<Conn>> {
+        let Self::In(Session { conn, lifeline: Some(lifeline), .. }) = self else { return None };
+        if !lifeline.is_overslept(now()) {
+            return None;
+        }
+        tracing::debug!(target: "sockeye::engine", "this machine has slept; the connection is given up");
+        let conn = Arc::clone(conn);
+        *self = Self::Away;
+        Some(conn)
     }
 }
 
@@ -132,12 +150,14 @@ impl Member {
         bounds: &Bounds,
     ) -> Result<(u64, Arc<Fate>), EmitError> {
         let mut wakes = Wakes::default();
+        let asleep;
         let sent = {
             let mut desk = self.desk.lock();
             let Desk { phase, unsent } = &mut *desk;
             if let Phase::Out(because) = phase {
                 return Err(self.not_joined(because.clone()));
             }
+            asleep = phase.wake_up();
             let max_payload = phase.session().and_then(|session| session.max_payload);
             if let Some(SendError::TooLarge { bytes, max_bytes }) = too_large(&packet, max_payload)
             {
@@ -154,6 +174,9 @@ impl Member {
             sent
         };
         wakes.wake();
+        if let Some(conn) = asleep {
+            conn.command(|machine| machine.close(Reason::PingTimeout));
+        }
         Ok(sent)
     }
 
@@ -206,7 +229,7 @@ impl Member {
         volatile: bool,
         wakes: &mut Wakes,
     ) -> Result<Arc<Fate>, EmitError> {
-        let Session { conn, max_payload } = session;
+        let Session { conn, max_payload, .. } = session;
         if let Some(SendError::TooLarge { bytes, max_bytes }) = too_large(&packet, *max_payload) {
             return Err(EmitError::TooLarge { bytes, max_bytes });
         }
@@ -239,7 +262,9 @@ impl Member {
     }
 
     fn hand_on(self: &Arc<Self>, desk: &mut Desk, bounds: &Bounds, wakes: &mut Wakes) {
-        let Desk { phase: Phase::In(Session { conn, max_payload }), unsent } = desk else { return };
+        let Desk { phase: Phase::In(Session { conn, max_payload, .. }), unsent } = desk else {
+            return;
+        };
         let outlet = Outlet {
             conn,
             namespace: &self.name,
@@ -256,8 +281,12 @@ impl Member {
     }
 
     /// The server has let it in; until [`Self::open`] only the connect handler sends.
-    pub(super) fn greet(&self, conn: &Arc<Conn>, max_payload: Option<usize>) {
-        let session = Session { conn: Arc::clone(conn), max_payload };
+    pub(super) fn greet(&self, session: &session::Session) {
+        let session = Session {
+            conn: Arc::clone(&session.conn),
+            max_payload: session.max_payload(),
+            lifeline: session.lifeline().cloned(),
+        };
         self.desk.lock().phase = Phase::Greeting(session);
     }
 
@@ -337,6 +366,14 @@ impl Member {
         let mut desk = self.desk.lock();
         desk.unsent.expire(now, max_age);
         desk.unsent.next_expiry(max_age)
+    }
+
+    /// Makes it look as if this machine had slept.
+    #[cfg(test)]
+    pub(super) fn sleep(&self, time: Duration) {
+        if let Some(Session { lifeline: Some(lifeline), .. }) = self.desk.lock().phase.session() {
+            lifeline.sleep(time);
+        }
     }
 
     pub(super) fn is_joined(&self) -> bool {

@@ -1,5 +1,6 @@
 //! A Socket.IO client for every server: any transport, any version, and nothing lost in silence.
 
+pub mod blocking;
 mod builder;
 mod call;
 mod context;
@@ -9,6 +10,7 @@ mod fate;
 mod handle;
 mod keeper;
 mod lane;
+mod lifeline;
 mod member;
 mod namespace;
 mod opener;

@@ -204,6 +204,9 @@ impl Receiver {
     fn poll_lanes(&mut self, cx: &mut task::Context<'_>) {
         let now = now();
         let session = self.session.as_ref().filter(|session| session.is_open());
+        if let Some(lifeline) = session.and_then(Session::lifeline) {
+            lifeline.note(now);
+        }
         for lane in &mut self.lanes {
             lane.poll(now, session, cx);
         }
@@ -278,7 +281,7 @@ impl Upper for Receiver {
             }
             Received::Ack { token, payload } => return token(Ok(payload)),
             Received::Opened { handshake } => {
-                session.opened(handshake);
+                session.opened(now(), handshake);
                 return self.poll_lanes(cx);
             }
             Received::Connected { namespace, data } => {

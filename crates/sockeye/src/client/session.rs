@@ -10,7 +10,7 @@ use sockeye_proto::{
     },
 };
 
-use super::{Disconnect, Transport};
+use super::{Disconnect, Transport, lifeline::Lifeline};
 use crate::net::Conn;
 
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Session {
     pub(super) transport: Transport,
     began: Instant,
     handshake: Option<Box<Handshake>>,
+    lifeline: Option<Arc<Lifeline>>,
     close_code: Option<u16>,
     /// Whether all namespaces that could be joined are.
     pub(super) is_settled: bool,
@@ -35,6 +36,7 @@ impl Session {
             transport,
             began: now,
             handshake: None,
+            lifeline: None,
             close_code: None,
             is_settled: false,
             ended: None,
@@ -42,8 +44,15 @@ impl Session {
         }
     }
 
-    pub(super) fn opened(&mut self, handshake: Box<Handshake>) {
+    pub(super) fn opened(&mut self, now: Instant, handshake: Box<Handshake>) {
+        let allowance = handshake.ping_interval.saturating_add(handshake.ping_timeout);
+        self.lifeline = Some(Arc::new(Lifeline::new(now, allowance)));
         self.handshake = Some(handshake);
+    }
+
+    /// What those who send look at first.
+    pub(super) const fn lifeline(&self) -> Option<&Arc<Lifeline>> {
+        self.lifeline.as_ref()
     }
 
     pub(super) const fn is_open(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The client against our own server: what its users rely on.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod blocking;
 mod emits;
 mod events;
 mod first_connection;

@@ -1,0 +1,208 @@
+//! The client for programs without a runtime: the same one, driven by a thread in the background.
+//!
+//! All such clients share one thread, which begins with the first and ends with the last. It answers pings and takes
+//! events whatever the program does meanwhile. Handlers run there, so they must not block; [`on_thread`] gives one that
+//! does a thread of its own.
+//!
+//! ```no_run
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use sockeye::{client::Client, event::{Args, on_thread}};
+//!
+//! fn chat(Args((text,)): Args<(String,)>) {
+//!     println!("{text}"); // may block
+//! }
+//!
+//! let client = Client::builder("https://example.com/imchat").on("chat", on_thread(chat)).connect_blocking()?;
+//! client.emit("message", ("hello",))?;
+//! let room: String = client.call("join", ("lobby",)).timeout(Duration::from_secs(5))?;
+//! client.close();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`on_thread`]: crate::event::on_thread
+
+use std::{
+    fmt, io,
+    ops::Deref,
+    sync::{Arc, Weak},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime::{self, Handle},
+    sync::oneshot,
+};
+
+use super::{BuildError, Builder, CallError, CloseReason, ConnectError, Incoming, NextError};
+use crate::event::{FromAck, ToArgs};
+
+/// A client whose methods wait instead of being awaited.
+///
+/// It dereferences to the async [`Client`](super::Client), whose [`emit`](super::Socket::emit),
+/// [`deliver`](super::Socket::deliver) and the like wait for nothing anyway. Any of its futures can be waited for with
+/// [`Self::wait`].
+#[derive(Clone, Debug)]
+pub struct Client {
+    client: super::Client,
+    background: Arc<Background>,
+}
+
+impl Client {
+    pub(super) fn connect(builder: Builder) -> Result<Self, ConnectError> {
+        let background = Background::shared().map_err(BuildError::Thread)?;
+        let client = background.wait(builder.connect())?;
+        Ok(Self { client, background })
+    }
+
+    /// Sends an event and waits for the server's ack, with a deadline: `client.call("ask", (1,)).timeout(d)`.
+    pub fn call<T: ToArgs + Send>(&self, event: &str, args: T) -> Call<'_, T> {
+        Call { client: self, call: self.client.call(event, args) }
+    }
+
+    /// Waits for the next event of this name that no handler takes; see [`Events::next`](super::Events::next).
+    ///
+    /// # Errors
+    ///
+    /// [`NextError`].
+    pub fn next(&self, event: &str) -> Result<Incoming, NextError> {
+        self.wait(self.client.next(event))
+    }
+
+    /// As [`Self::next`], but not for longer than this; `None` if the time is over.
+    ///
+    /// # Errors
+    ///
+    /// [`NextError`].
+    pub fn next_within(
+        &self,
+        event: &str,
+        timeout: Duration,
+    ) -> Result<Option<Incoming>, NextError> {
+        let next = async { tokio::time::timeout(timeout, self.client.next(event)).await };
+        self.wait(next).ok().transpose()
+    }
+
+    /// As [`Client::close`](super::Client::close).
+    // By reference: clones may be at work on other threads.
+    pub fn close(&self) -> CloseReason {
+        self.wait(self.client.close())
+    }
+
+    /// Waits for a future of this client, such as that of [`SendHandle::written`](super::SendHandle::written).
+    ///
+    /// Within a runtime it blocks the thread, as everything here does.
+    ///
+    /// # Panics
+    ///
+    /// If the future does.
+    pub fn wait<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        self.background.wait(future)
+    }
+}
+
+impl Deref for Client {
+    type Target = super::Client;
+
+    fn deref(&self) -> &super::Client {
+        &self.client
+    }
+}
+
+/// A call that has not been made yet: how long to wait is for the caller to say.
+#[must_use = "a call is made by `timeout`"]
+pub struct Call<'c, T> {
+    client: &'c Client,
+    call: super::Call<T>,
+}
+
+impl<T: ToArgs + Send> Call<'_, T> {
+    /// Sends the event and waits this long for the server's ack; see [`Call::timeout`](super::Call::timeout).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn timeout<R: FromAck + Send>(self, timeout: Duration) -> Result<R, CallError> {
+        self.client.wait(self.call.timeout(timeout))
+    }
+}
+
+impl<T: ToArgs> fmt::Debug for Call<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.call.fmt(f)
+    }
+}
+
+/// The thread that drives all blocking clients of this process.
+struct Background {
+    handle: Handle,
+    /// Dropped, it ends the thread.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The one there is, as long as a client has it.
+static BACKGROUND: Mutex<Weak<Background>> = Mutex::new(Weak::new());
+
+impl Background {
+    fn shared() -> io::Result<Arc<Self>> {
+        let mut background = BACKGROUND.lock();
+        if let Some(background) = background.upgrade() {
+            return Ok(background);
+        }
+        let new = Arc::new(Self::start()?);
+        *background = Arc::downgrade(&new);
+        Ok(new)
+    }
+
+    fn start() -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let run = move || {
+            let _ = runtime.block_on(stopped); // an error is what it waits for: the sender is gone
+        };
+        let thread = thread::Builder::new().name("sockeye".to_owned()).spawn(run)?;
+        Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
+    }
+
+    fn wait<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        if Handle::try_current().is_err() {
+            return self.handle.block_on(future);
+        }
+        // Tokio allows no waiting on threads of a runtime, so another one waits.
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| self.handle.block_on(future));
+            waiter.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // A client that a handler drops, on that very thread, can't wait for it.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            let _ = thread.join(); // its panic has been printed
+        }
+    }
+}
+
+impl fmt::Debug for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Background").finish_non_exhaustive()
+    }
+}
