@@ -150,7 +150,9 @@ impl Builder {
     /// Events of one socket that may wait for the handler before them: number, bytes, and how long reading from the
     /// client may pause then before its session is closed with the reason `overload`. Default: 256, 1 MiB, 60 s.
     ///
-    /// The number also bounds the [`concurrent`](super::concurrent) handlers at work for one socket.
+    /// The number also bounds the [`concurrent`](super::concurrent) handlers at work for one socket, and the handlers
+    /// that a client leaves at work when it leaves namespaces: one that has more of those is closed with the reason
+    /// `overload` at once.
     pub fn backlog(mut self, max_events: usize, max_bytes: usize, max_pause: Duration) -> Self {
         self.backlog = Backlog { max_events, max_bytes, max_pause };
         self

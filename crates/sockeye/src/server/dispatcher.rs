@@ -1,22 +1,54 @@
 //! What a server does with what one session receives: find the namespace, the socket, the handler.
 
-use std::{sync::Arc, task, time::Instant};
+use std::{
+    sync::{Arc, Weak},
+    task,
+    time::Instant,
+};
 
 use sockeye_proto::{
     session::{Reason, Received},
     wire::engine::Version,
 };
 
-use super::{Context, Handshake, Socket, lane::Lane, shared::Shared};
+use super::{Context, Handshake, Socket, lane::Lane, shared::Shared, socket};
 use crate::net::{Conn, Id, OnAck, Pressure, Upper};
 
 /// The server's side of one session; owned by its driver.
 pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     conn: Arc<Conn>,
-    handshake: Option<Arc<Handshake>>,
     /// One for each socket; most sessions have one or two.
     lanes: Vec<Lane>,
+    /// Boxed: an idle session has none of it.
+    rest: Option<Box<Rest>>,
+}
+
+/// What few sessions have.
+#[derive(Default)]
+struct Rest {
+    handshake: Option<Arc<Handshake>>,
+    /// Sockets that have left while handlers of theirs were at work. Those go on, and nobody waits for them; so who
+    /// comes and goes could have any number.
+    left_behind: Vec<Weak<socket::Inner>>,
+}
+
+impl Rest {
+    fn leave_behind(&mut self, socket: Weak<socket::Inner>) {
+        let left = &mut self.left_behind;
+        if left.len() == left.capacity() {
+            left.retain(|socket| at_work(socket) > 0); // not each time, or it would cost the square
+        }
+        left.push(socket);
+    }
+
+    fn at_work(&self) -> usize {
+        self.left_behind.iter().map(at_work).sum()
+    }
+}
+
+fn at_work(socket: &Weak<socket::Inner>) -> usize {
+    socket.upgrade().map_or(0, |socket| socket.at_work())
 }
 
 impl Dispatcher {
@@ -25,7 +57,8 @@ impl Dispatcher {
         conn: Arc<Conn>,
         handshake: Option<Arc<Handshake>>,
     ) -> Self {
-        let mut dispatcher = Self { shared, conn, handshake, lanes: Vec::new() };
+        let rest = handshake.is_some().then(|| Box::new(Rest { handshake, ..Rest::default() }));
+        let mut dispatcher = Self { shared, conn, lanes: Vec::new(), rest };
         // A client of version 3 is in `/` without asking.
         if let Some(Received::Connect { namespace, auth }) =
             dispatcher.conn.machine(|machine| machine.join_root())
@@ -42,7 +75,7 @@ impl Dispatcher {
     fn connect(&mut self, name: &str, auth: &sockeye_proto::wire::payload::Payload<'_>) {
         // A socket that was just disconnected by this side, and comes back.
         if let Some(index) = self.position(name) {
-            self.lanes.swap_remove(index).end(Reason::ServerDisconnect);
+            self.end(index, Reason::ServerDisconnect);
         }
         let Some(namespace) = self.shared.namespace(name) else {
             tracing::debug!(target: "sockeye::packet", namespace = name, "no such namespace");
@@ -57,7 +90,8 @@ impl Dispatcher {
             return;
         };
         let namespace = Arc::clone(namespace);
-        let socket = Socket::new(id, namespace, Arc::clone(&self.conn), self.handshake.clone());
+        let handshake = self.rest.as_ref().and_then(|rest| rest.handshake.clone());
+        let socket = Socket::new(id, namespace, Arc::clone(&self.conn), handshake);
         let context = Context { socket, shared: Arc::clone(&self.shared), farewell: None };
         self.lanes.reserve_exact(1); // most sessions have one socket for all their life
         self.lanes.push(Lane::new(context, auth));
@@ -76,9 +110,15 @@ impl Dispatcher {
         let mut index = 0;
         while let Some(lane) = self.lanes.get(index) {
             match lane.ended() {
-                Some(reason) => self.lanes.swap_remove(index).end(reason),
+                Some(reason) => self.end(index, reason),
                 None => index += 1,
             }
+        }
+    }
+
+    fn end(&mut self, index: usize, reason: Reason) {
+        if let Some(socket) = self.lanes.swap_remove(index).end(reason) {
+            self.rest.get_or_insert_default().leave_behind(socket);
         }
     }
 }
@@ -100,7 +140,7 @@ impl Upper for Dispatcher {
             }
             Received::Disconnect { namespace } => {
                 if let Some(index) = self.position(&namespace) {
-                    self.lanes.swap_remove(index).end(Reason::ClientDisconnect);
+                    self.end(index, Reason::ClientDisconnect);
                 }
             }
             // A server's machine never says these.
@@ -116,6 +156,10 @@ impl Upper for Dispatcher {
     }
 
     fn pressure(&self, now: Instant) -> Pressure {
+        let left_behind = self.rest.as_ref().map_or(0, |rest| rest.at_work());
+        if left_behind > self.shared.backlog.max_events {
+            return Pressure::Overload;
+        }
         let pressures = self.lanes.iter().map(|lane| lane.pressure(now));
         pressures.fold(Pressure::Calm, Pressure::worse)
     }
@@ -124,7 +168,7 @@ impl Upper for Dispatcher {
         for lane in self.lanes.drain(..) {
             // One that this side disconnected a moment ago keeps that reason.
             let reason = lane.ended().unwrap_or(reason);
-            lane.end(reason);
+            lane.end(reason); // nothing comes after them
         }
     }
 }

@@ -1,11 +1,20 @@
 //! One socket's way through its namespace: knocking, in, gone; and the handlers that it meets there.
 
-use std::{sync::Arc, task, time::Instant};
+use std::{
+    sync::{Arc, Weak},
+    task,
+    time::Instant,
+};
 
 use sockeye_proto::{session::Reason, wire::payload::Payload};
 use tokio::runtime::Handle;
 
-use super::{Context, extract::Farewell, namespace::Verdict, socket::AtWork};
+use super::{
+    Context,
+    extract::Farewell,
+    namespace::Verdict,
+    socket::{AtWork, Inner},
+};
 use crate::{
     dispatch::{Backlog, Handlers, RunContext, Runner, run_hook},
     event::{Refusal, Reply},
@@ -70,8 +79,9 @@ impl Lane {
         self.runner.context().namespace()
     }
 
-    /// The socket is gone. A handler at work is finished by a task of its own, then the disconnect handler runs.
-    pub(super) fn end(self, reason: Reason) {
+    /// The socket is gone. A handler at work is finished by a task of its own, then the disconnect handler runs. Gives
+    /// the socket if it has any handlers that are not done.
+    pub(super) fn end(self, reason: Reason) -> Option<Weak<Inner>> {
         let Self { runner, state } = self;
         let socket = runner.context().socket.clone();
         socket.0.mark_left(reason);
@@ -84,20 +94,24 @@ impl Lane {
         let (mut context, work) = runner.end();
         let namespace = &socket.0.namespace;
         let says_goodbye = state == State::Joined && namespace.disconnect.is_some();
-        if work.is_none() && !says_goodbye {
-            return;
+        if work.is_some() || says_goodbye {
+            context.farewell = Some(Box::new(Farewell { reason, rooms }));
+            // Without a runtime nobody is left to run it.
+            if let Ok(runtime) = Handle::try_current() {
+                let at_work = AtWork::begin(&socket.0);
+                runtime.spawn(async move {
+                    if let Some(work) = work {
+                        work.finish(context.namespace()).await;
+                    }
+                    let disconnect = &context.socket.0.namespace.disconnect;
+                    if says_goodbye && let Some(disconnect) = disconnect {
+                        run_hook("disconnect", disconnect, &context).await;
+                    }
+                    drop(at_work);
+                });
+            }
         }
-        context.farewell = Some(Box::new(Farewell { reason, rooms }));
-        let Ok(runtime) = Handle::try_current() else { return }; // nobody is left to run it
-        runtime.spawn(async move {
-            if let Some(work) = work {
-                work.finish(context.namespace()).await;
-            }
-            let disconnect = &context.socket.0.namespace.disconnect;
-            if says_goodbye && let Some(disconnect) = disconnect {
-                run_hook("disconnect", disconnect, &context).await;
-            }
-        });
+        (socket.0.at_work() > 0).then(|| Arc::downgrade(&socket.0))
     }
 
     fn knock(&mut self, auth: &Payload<'_>) {

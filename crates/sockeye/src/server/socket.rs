@@ -53,8 +53,8 @@ pub(super) struct Inner {
     /// The public id, where that is not the text of `id`.
     long_id: Option<Box<LongId>>,
     data: OnceLock<SocketData>,
-    /// Concurrent handlers at work.
-    concurrent: AtomicU32,
+    /// Handlers that go on by themselves: concurrent ones, and once it has left all others.
+    at_work: AtomicU32,
 }
 
 /// The id that a client of version 3 computes for itself in a namespace.
@@ -96,11 +96,11 @@ impl Socket {
         handshake: Option<Arc<Handshake>>,
     ) -> Self {
         let phase = Mutex::new(Phase::Joining { held: Vec::new(), rooms: Vec::new() });
-        let (data, concurrent) = (OnceLock::new(), AtomicU32::new(0));
+        let (data, at_work) = (OnceLock::new(), AtomicU32::new(0));
         let is_long = conn.encoding.version == Version::V3 && namespace.name.as_ref() != "/";
         let long_id =
             is_long.then(|| Box::new(LongId(format!("{}#{}", namespace.name, id.as_str()))));
-        Self(Arc::new(Inner { id, namespace, conn, handshake, long_id, phase, data, concurrent }))
+        Self(Arc::new(Inner { id, namespace, conn, handshake, long_id, phase, data, at_work }))
     }
 
     /// The public id: 20 characters, unique, and not the session's secret one.
@@ -325,11 +325,12 @@ impl Inner {
 
     /// Counts one more concurrent handler, unless so many are at work already. Only the socket's lane calls this.
     pub(super) fn begin_concurrent(self: &Arc<Self>, max: usize) -> Option<AtWork> {
-        let fits = (self.concurrent.load(Ordering::Relaxed) as usize) < max;
-        fits.then(|| {
-            self.concurrent.fetch_add(1, Ordering::Relaxed);
-            AtWork(Arc::clone(self))
-        })
+        (self.at_work() < max).then(|| AtWork::begin(self))
+    }
+
+    /// How many handlers go on by themselves.
+    pub(super) fn at_work(&self) -> usize {
+        self.at_work.load(Ordering::Relaxed) as usize
     }
 
     /// The packet's number in the outbox; `None` while it is held.
@@ -342,13 +343,20 @@ impl Inner {
     }
 }
 
-/// A concurrent handler at work.
+/// A handler that goes on by itself.
 #[derive(Debug)]
 pub(crate) struct AtWork(Arc<Inner>);
 
+impl AtWork {
+    pub(super) fn begin(socket: &Arc<Inner>) -> Self {
+        socket.at_work.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(socket))
+    }
+}
+
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.0.concurrent.fetch_sub(1, Ordering::Relaxed);
+        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -10,6 +10,7 @@
 mod common;
 
 mod calls;
+mod comings;
 mod compression;
 mod dribble;
 mod frames;
