@@ -1,10 +1,12 @@
 //! A session begins: the application is asked, a place is taken, and a driver set to work.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{Request, Response, header};
 use hyper::upgrade::OnUpgrade;
 use sockeye_proto::wire::encoding::Encoding;
+use tokio::time;
 
 use super::{
     Handshake, admission::Denied, body::Whole, dispatcher::Dispatcher, polling, refused::Refused,
@@ -24,18 +26,13 @@ pub(super) async fn on_websocket(
     let place = Place::reserve(&shared)?;
     // A small task waits for the upgrade; the driver is another, so that it keeps only its own future.
     tokio::spawn(async move {
-        match upgrade.await {
-            Ok(upgraded) => {
-                let Ok(conn) = open(&shared, place, encoding, false) else { return };
-                let stream = Stream::recover(upgraded);
-                let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
-                let wheel = Arc::clone(&shared.wheel);
-                let timeout = shared.write_timeout;
-                let config = &shared.websocket;
-                tokio::spawn(Driver::websocket(conn, wheel, stream, config, timeout, dispatcher));
-            }
-            Err(error) => tracing::debug!(target: "sockeye::ws", %error, "upgrade failed"),
-        }
+        let timeout = shared.write_timeout;
+        let Some(stream) = upgraded(upgrade, timeout).await else { return };
+        let Ok(conn) = open(&shared, place, encoding, false) else { return };
+        let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
+        let wheel = Arc::clone(&shared.wheel);
+        let config = &shared.websocket;
+        tokio::spawn(Driver::websocket(conn, wheel, stream, config, timeout, dispatcher));
     });
     Ok(accepted.map(|()| Whole::default()))
 }
@@ -66,21 +63,35 @@ pub(super) async fn on_polling(
 
 /// Moves a session from polling to a WebSocket, if that carries it over in time.
 pub(super) fn upgrade(
+    shared: &Shared,
     mut request: Request<()>,
     conn: Arc<Conn>,
     accepted: Response<()>,
 ) -> Result<Response<Whole>, Refused> {
     let upgrade = take_upgrade(&mut request)?;
+    let timeout = shared.write_timeout;
     tokio::spawn(async move {
-        match upgrade.await {
-            Ok(upgraded) => {
-                let now = tokio::time::Instant::now().into_std();
-                conn.offer(now, Stream::recover(upgraded));
-            }
-            Err(error) => tracing::debug!(target: "sockeye::ws", %error, "upgrade failed"),
+        if let Some(stream) = upgraded(upgrade, timeout).await {
+            conn.offer(time::Instant::now().into_std(), stream);
         }
     });
     Ok(accepted.map(|()| Whole::default()))
+}
+
+/// The stream, once the answer that accepts the WebSocket is written: a client that never takes it would keep its place
+/// without an end.
+async fn upgraded(upgrade: OnUpgrade, timeout: Duration) -> Option<(Stream, Bytes)> {
+    match time::timeout(timeout, upgrade).await {
+        Ok(Ok(upgraded)) => Some(Stream::recover(upgraded)),
+        Ok(Err(error)) => {
+            tracing::debug!(target: "sockeye::ws", %error, "upgrade failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(target: "sockeye::ws", "upgrade failed: the client does not take the answer");
+            None
+        }
+    }
 }
 
 /// Asks the application; gives the handshake if sockets keep it.
@@ -125,7 +136,7 @@ fn open(
         tracing::error!("the system has no randomness to give; a session is refused");
         return Err(Refused::Failed);
     };
-    let now = tokio::time::Instant::now().into_std();
+    let now = time::Instant::now().into_std();
     let config = Arc::clone(&shared.config);
     let conn = Conn::server(now, config, (sid, encoding, on_polling), shared.outbox);
     // It fails if the server began to close in the meantime.

@@ -184,7 +184,7 @@ where
         }
         Wish::Get(conn) => polling::get(&conn).await,
         Wish::Post(conn) => polling::post(&shared, &conn, request.map(|()| body)).await,
-        Wish::Upgrade { conn, accepted } => opening::upgrade(request, conn, accepted),
+        Wish::Upgrade { conn, accepted } => opening::upgrade(&shared, request, conn, accepted),
     }
 }
 

@@ -18,6 +18,7 @@ mod handshake;
 mod in_process;
 mod msgpack;
 mod packets;
+mod places;
 mod polling;
 mod rooms;
 mod scene;
