@@ -3,7 +3,10 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, mpsc::Receiver},
+    time::{Duration, Instant},
+};
 
 use common::{Notes, serve};
 use sockeye::{
@@ -97,4 +100,41 @@ async fn a_client_that_leaves_the_stream_open_is_not_waited_for_long() {
     let start = Instant::now();
     assert_eq!(closing.await.unwrap(), 0);
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_handler_that_blocks_its_thread_is_not_waited_for() {
+    let (notes, mut read) = Notes::new();
+    let (release, released) = std::sync::mpsc::channel();
+    let released = Arc::new(Mutex::new(released));
+    let namespace = Namespace::new().on("block", block).on_disconnect(left);
+    let builder = Server::builder().state(notes).state(Gate(released));
+    let server = builder.namespace("/", namespace).build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    client.emit("block", &()).await.unwrap();
+    assert_eq!(read.next().await, "blocks");
+    // The blocked thread may be the one that would look at the clock.
+    let busy = tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    let closing = server.close(Duration::from_millis(10));
+    let cut = tokio::time::timeout(Duration::from_secs(5), closing).await;
+    assert_eq!(cut.expect("it ends in time"), 1);
+    assert_eq!(server.sessions(), 1);
+    release.send(()).unwrap();
+    assert_eq!(read.next().await, "server shutting down");
+    server.close(Duration::from_secs(3600)).await;
+    assert_eq!(server.sessions(), 0);
+    busy.abort();
+}
+
+/// Lets a handler go on.
+#[derive(Clone)]
+struct Gate(Arc<Mutex<Receiver<()>>>);
+
+async fn block(State(gate): State<Gate>, State(notes): State<Notes>) {
+    notes.add("blocks");
+    let _ = gate.0.lock().unwrap().recv_timeout(Duration::from_secs(10));
 }

@@ -9,6 +9,9 @@ use tokio::{sync::Notify, time};
 use super::{refused::Refused, shared::Shared};
 use crate::net::{Conn, Id};
 
+/// How long a session that was cut may take to be polled for the last time.
+const LAST_POLL: Duration = Duration::from_secs(1);
+
 /// The open sessions by their secret ids.
 ///
 /// A look into a hash map takes longer or shorter, but its hash is keyed with a secret of its own: how long says nothing
@@ -65,7 +68,7 @@ impl Sessions {
         self.inner.lock().open.len()
     }
 
-    /// Closes all sessions and waits until what was queued for them is written; says how many had to be cut.
+    /// Closes all sessions and waits until what was queued for them is written, or cuts them; says how many those were.
     pub(super) async fn close(&self, drain: Duration) -> usize {
         self.inner.lock().closing = true;
         for conn in self.list() {
@@ -78,8 +81,14 @@ impl Sessions {
         for conn in &cut {
             conn.cut();
         }
-        // A cut session only has to be polled once more.
-        self.all_gone().await;
+        // A cut session only has to be polled once more; but a handler may be blocking its thread.
+        if time::timeout(LAST_POLL, self.all_gone()).await.is_err() {
+            let left = self.len();
+            tracing::warn!(
+                left,
+                "sessions are left whose handlers block; they end when those return"
+            );
+        }
         cut.len()
     }
 

@@ -130,7 +130,8 @@ impl Server {
     }
 
     /// Closes the server: it takes no new session, tells the clients (WebSocket close 1001), writes what is queued, and
-    /// cuts after `drain` whoever has not read it; says how many those were.
+    /// cuts after `drain` whoever has not read it; says how many those were. A session whose handler blocks its thread
+    /// just then is not waited for.
     ///
     /// Clients see a lost transport, not a Socket.IO DISCONNECT, so that they reconnect: to the next instance.
     ///
