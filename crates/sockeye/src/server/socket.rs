@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc, OnceLock,
@@ -68,7 +69,8 @@ enum Phase {
     /// The connect handler runs. What it emits and joins takes effect once it has let the socket in.
     Joining {
         held: Vec<Prepared>,
-        rooms: Vec<Room>,
+        /// A set, as leaving would search a list, under the lock of the namespace.
+        rooms: BTreeSet<Room>,
     },
     /// Where the held packets went in the outbox, for those who follow them.
     Joined {
@@ -95,7 +97,7 @@ impl Socket {
         conn: Arc<Conn>,
         handshake: Option<Arc<Handshake>>,
     ) -> Self {
-        let phase = Mutex::new(Phase::Joining { held: Vec::new(), rooms: Vec::new() });
+        let phase = Mutex::new(Phase::Joining { held: Vec::new(), rooms: BTreeSet::new() });
         let (data, at_work) = (OnceLock::new(), AtomicU32::new(0));
         let is_long = conn.encoding.version == Version::V3 && namespace.name.as_ref() != "/";
         let long_id =
@@ -264,7 +266,7 @@ impl Socket {
         let admitted = self.0.namespace.rooms.admit(self, || {
             let mut phase = self.0.phase.lock();
             let Phase::Joining { held, rooms } = &mut *phase else { return None };
-            let rooms = std::mem::take(rooms);
+            let rooms = std::mem::take(rooms).into_iter().collect();
             let held = std::mem::take(held)
                 .into_iter()
                 .map(|packet| {
@@ -283,7 +285,9 @@ impl Socket {
     pub(super) fn leave_early(&self, unwanted: &[Room]) -> bool {
         match &mut *self.0.phase.lock() {
             Phase::Joining { rooms, .. } => {
-                rooms.retain(|room| !unwanted.contains(room));
+                for room in unwanted {
+                    rooms.remove(room);
+                }
                 true
             }
             Phase::Joined { .. } | Phase::Left(_) => false,
