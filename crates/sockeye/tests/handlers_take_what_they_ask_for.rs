@@ -8,10 +8,9 @@ use bytes::Bytes;
 use common::serve;
 use sockeye::{
     event::{Ack, EventName, RawArgs, Refusal},
-    server::{Auth, Namespace, Server, Socket},
+    server::{Auth, Namespace, PacketLimits, Server, Socket},
     ws::{self, WebSocket},
 };
-use sockeye_proto::wire::packet::Limits;
 use sockeye_testkit::client::Client;
 use tokio::net::TcpListener;
 
@@ -42,8 +41,8 @@ async fn a_number_is_a_name_too() {
 #[tokio::test]
 async fn the_application_says_how_many_attachments_a_packet_may_have() {
     let count = async |args: RawArgs| Ack(args.len());
-    let limits = Limits { max_attachments: 20, ..Limits::default() };
-    for (limits, taken, refused) in [(Limits::default(), 10, 11), (limits, 20, 21)] {
+    let limits = PacketLimits { max_attachments: 20, ..PacketLimits::default() };
+    for (limits, taken, refused) in [(PacketLimits::default(), 10, 11), (limits, 20, 21)] {
         let builder = Server::builder().packet_limits(limits);
         let server = builder.namespace("/", Namespace::new().on("count", count)).build().unwrap();
         let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();

@@ -9,7 +9,7 @@ use sockeye_proto::{
 use thiserror::Error;
 
 use super::{
-    Cookie, Handshake, Namespace, Origins, Server,
+    Cookie, Handshake, Namespace, Origins, PacketLimits, Server,
     admission::Admission,
     origins::OriginsError,
     sessions::Sessions,
@@ -116,8 +116,18 @@ impl Builder {
         self
     }
 
-    /// Bounds on one packet: attachments (10, together 10,000,000 bytes), arguments, depth of its JSON.
-    pub fn packet_limits(mut self, limits: packet::Limits) -> Self {
+    /// Bounds on one packet: attachments (10, together 10,000,000 bytes), arguments (1,000), depth of its JSON (127).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye::server::{Namespace, PacketLimits, Server};
+    ///
+    /// let limits = PacketLimits { max_attachments: 100, ..PacketLimits::default() };
+    /// let server = Server::builder().packet_limits(limits).namespace("/", Namespace::new()).build()?;
+    /// # Ok::<_, sockeye::server::BuildError>(())
+    /// ```
+    pub fn packet_limits(mut self, limits: PacketLimits) -> Self {
         self.config.packets = limits;
         self
     }

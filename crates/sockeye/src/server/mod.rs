@@ -46,4 +46,7 @@ pub use crate::{
     dispatch::SendState,
     event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
 };
-pub use sockeye_proto::{session::Reason, wire::encoding::Parser};
+pub use sockeye_proto::{
+    session::Reason,
+    wire::{encoding::Parser, packet::Limits as PacketLimits},
+};
