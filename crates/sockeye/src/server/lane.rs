@@ -21,6 +21,9 @@ use crate::{
     net::Pressure,
 };
 
+/// As much of the name of an event that nobody handles is told.
+const MAX_NAME_BYTES: usize = 100;
+
 /// A socket and what its handlers are doing.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -141,7 +144,9 @@ impl Lane {
                 }
             }
             Err(refusal) => {
-                tracing::debug!(target: "sockeye::packet", namespace, refusal = refusal.message(), "refused");
+                tracing::debug!(target: "sockeye::packet", namespace, "refused");
+                // It may show what the client sent to be let in.
+                tracing::trace!(target: "sockeye::packet", refusal = refusal.message(), "because");
                 let error = refusal.to_connect_error(socket.version());
                 socket.0.conn.machine(|machine| machine.refuse(namespace, &error));
                 self.state = State::Refused;
@@ -168,6 +173,9 @@ impl RunContext for Context {
     /// Says who would handle it, too.
     fn unhandled(&self, event: &str) -> Refusal {
         let here = self.namespace();
+        // A client may call it anything: what is kept, logged and sent back is as long as a name.
+        let end = event.floor_char_boundary(MAX_NAME_BYTES);
+        let event = &event[..end];
         let elsewhere = self.shared.namespaces_with(event);
         let mut text = format!("no handler for {event:?} on {here:?}");
         if !elsewhere.is_empty() {

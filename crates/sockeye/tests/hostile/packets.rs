@@ -210,3 +210,21 @@ async fn a_hundred_thousand_calls_that_nobody_answers() {
     drop(hostile);
     scene.unharmed(A_LITTLE).await;
 }
+
+/// Some names of events that nobody handles are counted, so that they are logged once; none is kept at this length.
+#[tokio::test]
+async fn events_of_the_longest_names() {
+    let scene = Scene::new().await;
+    let mut hostile = attacker(&scene).await;
+    for number in 0..110 {
+        hostile.send_text(&format!(r#"42["{number}{}"]"#, "x".repeat(900_000))).await.unwrap();
+    }
+    survives(&mut hostile, "names").await;
+    // Each character is twelve bytes in an answer that shows it.
+    let answer = hostile.call_raw(&"\u{10ffff}".repeat(200_000), &()).await.unwrap();
+    let text = answer.args_text();
+    assert!(text.starts_with(r#"{"error":{"code":"no-handler""#), "{text}");
+    assert!(text.len() < 1_000, "{} bytes", text.len());
+    drop(hostile);
+    scene.unharmed(A_LITTLE).await;
+}
