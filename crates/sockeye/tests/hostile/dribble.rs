@@ -124,7 +124,6 @@ async fn a_hundred_bodies() {
         session.post.send(&line, "content-length: 900000\r\n", b"").await;
         slow.push(session);
     }
-    assert_eq!(server.sessions(), 101);
     let start = Instant::now();
     while server.sessions() > 1 {
         assert!(start.elapsed() < PATIENCE);
