@@ -17,25 +17,66 @@ const WAIT: Duration = Duration::from_secs(30);
 /// What a server may take away from the time it has promised: its clock began earlier.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The connections, the one used last at the end.
+/// The connections, and whether they are worth anything.
 #[derive(Debug, Default)]
-pub(super) struct Idle(Vec<(Kept, Instant)>);
+pub(super) struct Idle {
+    /// The one used last at the end.
+    waiting: Vec<(Kept, Instant)>,
+    server: Server,
+}
+
+/// Some servers, such as netty-socketio 1.7, promise to keep a connection and close it all the same: a request that is on
+/// its way just then is lost.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Server {
+    /// It has promised, and nothing more is known. Only what can be repeated puts it to the test.
+    #[default]
+    Promises,
+    /// It has taken a second request.
+    Keeps,
+    /// It has not.
+    Closes,
+}
 
 impl Idle {
     /// One that is still good, as far as one can know.
-    pub(super) fn take(&mut self) -> Option<Kept> {
+    pub(super) fn take(&mut self, is_repeatable: bool) -> Option<Kept> {
+        if self.server == Server::Promises && !is_repeatable {
+            return None;
+        }
         let now = Instant::now();
         // The others' time is up, too, if they are older; dropping them closes them.
-        self.0.retain(|(_, until)| *until > now);
-        self.0.pop().map(|(kept, _)| kept)
+        self.waiting.retain(|(_, until)| *until > now);
+        self.waiting.pop().map(|(kept, _)| kept)
     }
 
     /// Keeps a connection for as long as `response`, its last, says.
     pub(super) fn put(&mut self, kept: Kept, response: &HeaderMap) {
-        if self.0.len() == MAX_IDLE {
-            self.0.remove(0);
+        if self.server == Server::Closes {
+            return;
         }
-        self.0.push((kept, Instant::now() + wait(response)));
+        if self.waiting.len() == MAX_IDLE {
+            self.waiting.remove(0);
+        }
+        self.waiting.push((kept, Instant::now() + wait(response)));
+    }
+
+    /// A connection has carried a second request.
+    pub(super) fn has_kept(&mut self) {
+        if self.server == Server::Promises {
+            self.server = Server::Keeps;
+        }
+    }
+
+    /// A connection has broken under its second request. `true` if the server has never kept one: then it has most likely
+    /// not seen the request.
+    pub(super) fn has_closed(&mut self) -> bool {
+        let is_first = self.server != Server::Keeps;
+        if is_first {
+            self.server = Server::Closes;
+            self.waiting.clear();
+        }
+        is_first
     }
 }
 

@@ -109,8 +109,9 @@ async fn exchange(
     deadline: Deadline,
 ) -> Result<Answer, HttpError> {
     let path = request.uri().path().to_owned();
+    let is_repeatable = request.method() == Method::GET;
     let (kept, answer) = loop {
-        let idle = shared.idle.lock().take();
+        let idle = shared.idle.lock().take(is_repeatable);
         let is_fresh = idle.is_none();
         let mut kept = match idle {
             Some(kept) => kept,
@@ -119,12 +120,21 @@ async fn exchange(
                 Kept::new(stream).await.map_err(|source| broken(source, false))?
             }
         };
+        let copy = (is_repeatable && !is_fresh).then(|| request.clone());
         match deadline.within(Step::Http, kept.exchange(request, max_bytes)).await? {
-            Ok(answer) => break (kept, answer),
+            Ok(answer) => {
+                if !is_fresh {
+                    shared.idle.lock().has_kept();
+                }
+                break (kept, answer);
+            }
             // The server had closed a connection that was idle: another will do, as it can't have got the request.
             Err(Failure::Unsent { request: unsent, .. }) if !is_fresh => request = *unsent,
             Err(Failure::Unsent { source, .. }) => return Err(broken(source, false)),
-            Err(Failure::Broken(source)) => return Err(broken(source, true)),
+            Err(Failure::Broken(source)) => match copy {
+                Some(copy) if shared.idle.lock().has_closed() => request = copy,
+                _ => return Err(broken(source, true)),
+            },
             Err(Failure::TooLong) => return Err(HttpError::TooLong { max_bytes }),
         }
     };

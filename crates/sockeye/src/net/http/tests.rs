@@ -126,6 +126,7 @@ async fn requests_say_what_they_should() {
             "HTTP/1.1 200 OK\r\nset-cookie: lb=7; path=/\r\ncontent-length: 0\r\n\r\n",
         )
         .await;
+        let mut stream = server.accept().await; // it has yet to show that it keeps connections
         let second = read(&mut stream, 5).await;
         write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
         (first, second)
@@ -230,8 +231,14 @@ async fn a_connection_that_the_server_closed_is_replaced() {
             answer(&mut stream, "one").await;
             stream
         };
-        let (outcome, mut stream) = both(get(&http), first).await;
-        outcome.unwrap();
+        let first = async {
+            let mut stream = first.await;
+            answer(&mut stream, "one").await;
+            stream
+        };
+        let gets = async { get(&http).await.unwrap().body == get(&http).await.unwrap().body };
+        let (is_same, mut stream) = both(gets, first).await;
+        assert!(is_same);
         write(&mut stream, farewell).await;
         drop(stream);
         yield_now().await; // the reactor learns of it
@@ -276,10 +283,12 @@ async fn a_request_that_may_have_arrived_is_not_repeated() {
     let serve = async {
         let mut stream = server.accept().await;
         answer(&mut stream, "one").await;
+        answer(&mut stream, "two").await;
         read(&mut stream, 2).await;
         drop(stream);
     };
     let client = async {
+        get(&http).await.unwrap();
         get(&http).await.unwrap();
         post(&http, "hi").await
     };
@@ -288,6 +297,33 @@ async fn a_request_that_may_have_arrived_is_not_repeated() {
     assert!(matches!(error, HttpError::Broken { may_have_arrived: true, .. }), "{error:?}");
     yield_now().await;
     assert!(server.0.accept().now_or_never().is_none(), "a second attempt");
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_its_promise_to_keep_connections_is_found_out_by_a_get() {
+    let (server, http) = Server::new().await;
+    let serve = async {
+        let mut first = server.accept().await;
+        answer(&mut first, "one").await;
+        // A POST does not put it to the test.
+        let mut second = server.accept().await;
+        read(&mut second, 2).await;
+        write(&mut second, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        // The GET comes by this one, which used to be kept.
+        read(&mut second, 0).await;
+        drop((first, second));
+        // By a fresh one, it comes again; and nothing is kept from now on.
+        for body in ["two", "three"] {
+            answer(&mut server.accept().await, body).await;
+        }
+    };
+    let client = async {
+        assert_eq!(get(&http).await.unwrap().body, "one");
+        assert_eq!(post(&http, "hi").await.unwrap().body, "ok");
+        assert_eq!(get(&http).await.unwrap().body, "two");
+        assert_eq!(get(&http).await.unwrap().body, "three");
+    };
+    both(client, serve).await;
 }
 
 #[tokio::test]
