@@ -47,6 +47,25 @@ impl<C, T: DeserializeOwned> FromArgs<C> for Args<T> {
 pub struct RawArgs(pub(crate) Payload<'static>);
 
 impl RawArgs {
+    /// Arguments from a list, one each: for programs that learn only when they run how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`]: a value can't be written as JSON; the caller's fault.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye::event::RawArgs;
+    ///
+    /// let values: Vec<serde_json::Value> = serde_json::from_str(r#"[1,"a"]"#)?;
+    /// assert_eq!(RawArgs::from_list(&values)?.text(), r#"1,"a""#);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_list<T: Serialize>(values: &[T]) -> Result<Self, EncodeError> {
+        Payload::serialize_all(values).map(Self)
+    }
+
     /// The arguments without brackets: `"a",{"b":1}`.
     pub fn text(&self) -> &str {
         self.0.args_text()
