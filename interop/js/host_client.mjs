@@ -1,7 +1,9 @@
 // Holds a server to the contract in host.mjs, with npm's client: prints `ok NAME` or `FAIL NAME reason` for each check.
 //
-// Usage: node host_client.mjs [--client 4|3|2] [--transports polling,upgrade,websocket] [--without NAME,…] URL
+// Usage: node host_client.mjs [--client 4|3|2] [--transports polling,upgrade,websocket] [--without NAME,…]
+//        [--refusal JSON] URL
 //
+// `--refusal` is what a client that may not join `/guarded` is told, where that is not as in the contract.
 // The last check, `records`, has had three events acknowledged when it is printed: the server may then be killed.
 
 import assert from "node:assert/strict";
@@ -15,6 +17,7 @@ const { values: flags, positionals: [url] } = parseArgs({
     client: { type: "string", default: "4" },
     transports: { type: "string", default: "polling,upgrade,websocket" },
     without: { type: "string", default: "" },
+    refusal: { type: "string", default: '{"message":"unauthorized","data":{"code":401}}' },
   },
 });
 // Whoever launched us holds our standard input open; when it closes, nobody needs us.
@@ -98,8 +101,7 @@ const CHECKS = {
     assert.deepEqual(await socket.call("auth"), client.speaksV3 ? {} : { user: "ada" });
   },
   async refuses() {
-    const refusal = { message: "unauthorized", data: { code: 401 } };
-    const told = new Refused(client.speaksV3 ? { code: 401 } : refusal);
+    const told = new Refused(JSON.parse(flags.refusal));
     await assert.rejects(join("/guarded"), told);
     await assert.rejects(join("/guarded", { auth: { token: "wrong" } }), told);
     assert.equal(await (await join("/guarded", { auth: { token: "secret" } })).call("echo", 1), 1);
