@@ -1,4 +1,4 @@
-//! Installs the pinned npm and PyPI peers of `interop/`, each only when its pins changed, and builds the one in Rust.
+//! Installs the pinned npm and PyPI peers of `interop/`, each only when its pins changed, and builds those in Rust.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,10 @@ pub(crate) fn install() -> Outcome {
             _ => {}
         }
     }
-    run(&mut command("cargo", ["build", "--package", "interop-rust-client"]))
+    run(&mut command(
+        "cargo",
+        ["build", "--package", "interop-oxide", "--package", "interop-rust-client"],
+    ))
 }
 
 /// `npm ci` beside the lockfile.
