@@ -18,6 +18,8 @@ pub enum Host {
     PythonAsyncio,
     /// python-socketio on threads, with Werkzeug and simple-websocket.
     PythonThreads,
+    /// socketioxide.
+    Oxide,
     /// A stub that speaks Engine.IO 3 as netty-socketio 1.7 does.
     Netty,
     /// Our own: the example `interop_server`, which a run of a single crate's tests does not build.
@@ -32,6 +34,7 @@ impl Host {
         Self::Npm2,
         Self::PythonAsyncio,
         Self::PythonThreads,
+        Self::Oxide,
         Self::Netty,
         Self::Own,
     ];
@@ -63,6 +66,7 @@ impl Host {
             Self::Npm2 => (pinned::node("js/host.mjs"), &["--version", "2"]),
             Self::PythonAsyncio => (pinned::python("py/host_async.py"), &[]),
             Self::PythonThreads => (pinned::python("py/host_threads.py"), &[]),
+            Self::Oxide => (pinned::oxide(), &["--host"]),
             Self::Netty => (pinned::node("js/stub_netty.mjs"), &[]),
             Self::Own => (Some(pinned::example("interop_server")), &["--host"]),
         };
@@ -76,12 +80,17 @@ impl Host {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads | Self::Own => 4,
             Self::Npm2 | Self::Netty => 3,
+            Self::Npm4
+            | Self::Npm3
+            | Self::PythonAsyncio
+            | Self::PythonThreads
+            | Self::Oxide
+            | Self::Own => 4,
         }
     }
 
-    /// Whether a client sends an auth payload, and a refusal is an object with `message` and `data`. Where it does not,
+    /// Whether a client sends an auth payload, and a refusal is an object with a `message`. Where it does not,
     /// `/guarded` looks for the token in the query, and `welcome` and `auth` have nothing to tell.
     #[must_use]
     pub const fn has_auth(self) -> bool {
@@ -94,16 +103,34 @@ impl Host {
         !matches!(self, Self::Netty)
     }
 
+    /// What a client that may not join `/guarded` is told, as JSON.
+    #[must_use]
+    pub const fn refusal(self) -> &'static str {
+        match self {
+            Self::Npm2 | Self::Netty => r#"{"code":401}"#,
+            Self::Oxide => r#"{"message":"unauthorized"}"#,
+            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads | Self::Own => {
+                r#"{"message":"unauthorized","data":{"code":401}}"#
+            }
+        }
+    }
+
     /// Whether it answers `transport`.
     #[must_use]
     pub const fn tells_transport(self) -> bool {
         !matches!(self, Self::Own)
     }
 
+    /// Whether it has `close-me`.
+    #[must_use]
+    pub const fn closes_sessions(self) -> bool {
+        !matches!(self, Self::Oxide)
+    }
+
     /// Whether it honours `--cookie`.
     #[must_use]
     pub const fn has_cookie(self) -> bool {
-        !matches!(self, Self::Netty)
+        !matches!(self, Self::Netty | Self::Oxide)
     }
 
     /// Whether it honours `--recovery`.
@@ -116,9 +143,18 @@ impl Host {
     /// client calls that a parse error.
     #[must_use]
     pub const fn has_msgpack(self) -> bool {
-        match self {
-            Self::Npm4 | Self::Npm3 | Self::PythonAsyncio | Self::PythonThreads | Self::Own => true,
-            Self::Npm2 | Self::Netty => false,
-        }
+        !matches!(self, Self::Npm2 | Self::Netty | Self::Oxide)
+    }
+
+    /// Whether it honours `--tls`.
+    #[must_use]
+    pub const fn has_tls(self) -> bool {
+        !matches!(self, Self::Oxide)
+    }
+
+    /// Whether it honours `--upgrades off`.
+    #[must_use]
+    pub const fn can_forbid_upgrades(self) -> bool {
+        !matches!(self, Self::Oxide)
     }
 }

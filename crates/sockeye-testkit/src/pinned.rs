@@ -63,6 +63,17 @@ pub fn rust_client() -> Option<Command> {
     found(path.filter(|path| path.is_file()), "the parts of interop/rust_client").map(Command::new)
 }
 
+/// The program of `interop/oxide`; `None`, with the reason printed, if it was not built.
+///
+/// # Panics
+///
+/// If it was not built and `SOCKEYE_PEERS` is set.
+#[must_use]
+pub fn oxide() -> Option<Command> {
+    let path = built().map(|profile| profile.join("interop-oxide"));
+    found(path.filter(|path| path.is_file()), "the parts of interop/oxide").map(Command::new)
+}
+
 /// A built example of this workspace.
 ///
 /// A test run of the workspace builds all examples; one of a single crate may find it missing or old.
