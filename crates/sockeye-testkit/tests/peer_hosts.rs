@@ -84,10 +84,15 @@ fn contract(host: Host, client: &str) {
             Err(error) => panic!("{host:?}: {error}\nthe server:\n{}", server.transcript()),
         }
     }
+    let url = server.ready().to_owned();
     drop(server);
     assert!(passed.iter().all(|line| line.starts_with("ok ")), "{host:?}: {passed:#?}");
     assert_eq!(passed.len(), 13 - without.len(), "{host:?}: {passed:#?}");
-    let lines = fs::read_to_string(record).unwrap();
+    // Killed, it comes back where it was, and keeps what it had.
+    let port = url.rsplit(':').next().unwrap();
+    let again = host.launch(&["--port", port, "--record", record.to_str().unwrap()]).unwrap();
+    assert_eq!(again.ready(), url);
+    let lines = fs::read_to_string(&record).unwrap();
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let expect = [
         json!({"event": "message", "args": [7, "é"]}),
