@@ -1,7 +1,9 @@
-//! A Socket.IO server, and raw WebSocket at both ends, for tokio.
+//! A Socket.IO server and client, and raw WebSocket at both ends, for tokio.
 //!
 //! - [`server`]: namespaces, sockets, rooms, broadcasts and acks, as a [`tower`] service for axum or plain hyper. It
 //!   serves clients of Socket.IO 3 and newer (Engine.IO 4), over WebSocket. Begin with [`server::Server`].
+//! - [`client`]: connects to any Socket.IO server, of Engine.IO 3 or 4, and stays connected; async, or for threads
+//!   ([`client::blocking`]). Begin with [`client::Client`].
 //! - [`event`]: what handlers are made of. They are async functions that take [`Args`](event::Args),
 //!   [`State`](event::State) and the like, and return what to answer. Begin with [`Handler`](event::Handler).
 //! - [`ws`]: WebSocket without Socket.IO, as client and as server, with TLS and compression. Begin with
@@ -21,8 +23,9 @@
 //! # }
 //! ```
 //!
-//! Whatever a peer can send or leave unread has a bound; [`server::Builder`] and [`ws::Options`] list the bounds with
-//! their defaults. Features: `server` and `client` (the dialling half of [`ws`]), both on by default. The protocols
+//! Whatever a peer can send or leave unread has a bound; [`server::Builder`], [`client::Builder`] and
+//! [`ws::Options`] list the bounds with their defaults. Features: `server` and `client` (with the dialling half of
+//! [`ws`]), both on by default. The protocols
 //! themselves are in [`sockeye_proto`], which does no I/O.
 
 #[cfg(feature = "client")]

@@ -1,5 +1,6 @@
 //! The example `imchat` with a real Redis and a server of version 3: both may be killed, no task is lost.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 use std::{
     collections::HashMap,

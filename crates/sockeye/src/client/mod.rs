@@ -1,4 +1,5 @@
 //! A Socket.IO client for every server: any transport, any version, and nothing lost in silence.
+#![doc = include_str!("../docs/client.md")]
 
 pub mod blocking;
 mod builder;
