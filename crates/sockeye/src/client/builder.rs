@@ -65,7 +65,11 @@ impl Builder {
                 version: None,
                 parser: Parser::Json,
                 timeout,
-                config: Config { max_acks: usize::MAX, ..Config::default() },
+                config: Config {
+                    connect_timeout: timeout,
+                    max_acks: usize::MAX,
+                    ..Config::default()
+                },
                 websocket: websocket::Config::default().max_message_bytes(MAX_MESSAGE_BYTES),
                 outbox: Bounds { max_packets: 1_024, max_bytes: 1024 * 1024 },
                 limits: RequestLimits {
@@ -271,6 +275,7 @@ impl Builder {
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self.way.timeout = timeout;
+        self.way.config.connect_timeout = timeout;
         self
     }
 

@@ -42,6 +42,7 @@ async fn stay_connected(
     let mut backoff = Backoff::new(delays);
     let mut because: Option<Arc<Disconnect>> = None;
     let mut last_error = None;
+    let mut was_joined = false;
     loop {
         let attempt = backoff.attempts() + 1;
         shared.state.send_replace(trying(&because, attempt, None, &last_error));
@@ -60,8 +61,11 @@ async fn stay_connected(
                         continue;
                     }
                     if ended.was_joined {
+                        was_joined = true;
                         backoff.reset();
                         last_error = None;
+                    } else if !was_joined && !is_patient {
+                        return CloseReason::Lost(ended.disconnect);
                     }
                     because = Some(ended.disconnect);
                     if ended.reconnects {
@@ -87,7 +91,7 @@ async fn stay_connected(
             };
         };
         shared.state.send_replace(trying(&because, attempt, Some(delay), &last_error));
-        if beside(receiver, time::sleep(delay)).await.is_none() {
+        if !wait(receiver, delay).await {
             return reason(receiver);
         }
     }
@@ -133,6 +137,29 @@ async fn beside<F: Future>(receiver: &mut Receiver, future: F) -> Option<F::Outp
             receiver.idle(cx);
         }
         Poll::Pending
+    })
+    .await
+}
+
+/// Waits before the next attempt, unless the application does not want to; `false` if there is nothing left to connect for.
+async fn wait(receiver: &mut Receiver, delay: Duration) -> bool {
+    let mut alarm = Alarm::default();
+    let end = now() + delay;
+    poll_fn(|cx| {
+        receiver.shared.keeper.register(cx.waker());
+        loop {
+            receiver.idle(cx);
+            if receiver.is_done() {
+                return Poll::Ready(false);
+            }
+            if receiver.reconnects() || now() >= end {
+                return Poll::Ready(true);
+            }
+            let deadline = receiver.deadline(now()).map_or(end, |deadline| deadline.min(end));
+            if !alarm.is_due(Some(deadline), cx) {
+                return Poll::Pending;
+            }
+        }
     })
     .await
 }

@@ -376,6 +376,12 @@ impl Member {
         }
     }
 
+    /// Whether it is in, and by this session.
+    fn is_in_by(&self, conn: &Arc<Conn>) -> bool {
+        let desk = self.desk.lock();
+        desk.phase.session().is_some_and(|session| Arc::ptr_eq(&session.conn, conn))
+    }
+
     pub(super) fn is_joined(&self) -> bool {
         matches!(self.desk.lock().phase, Phase::In(_))
     }
@@ -420,8 +426,10 @@ pub(super) struct Way {
 
 impl ReplyPath for Way {
     fn reply(&self, id: u64, answer: Answer) {
-        if let Some(member) = self.member.upgrade() {
-            // A session that has ended waits for no acks.
+        // A server may end the whole session for an ack in a namespace that is left.
+        if let Some(member) = self.member.upgrade()
+            && member.is_in_by(&self.conn)
+        {
             self.conn.push_answer(Prepared::ack(&member.name, id, &answer.0));
         }
     }

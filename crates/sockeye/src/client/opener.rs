@@ -45,7 +45,7 @@ impl Attempt {
         self.number
     }
 
-    /// Goes to another server, such as `https://second.example`. Its path names no namespace; those stay.
+    /// Goes to another server, such as `https://second.example?zone=b`. Its path names no namespace; those stay.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
@@ -260,6 +260,11 @@ impl Opener {
             attempt = prepare(attempt).await?;
         }
         let address = Address::parse(&attempt.url)?;
+        if attempt.url != *url {
+            // That of the client's own URL is in the query already.
+            let of_url = address.target.query().unwrap_or_default();
+            attempt.query.extend(form_urlencoded::parse(of_url.as_bytes()).into_owned());
+        }
         let route = Route::new(&address, tls.as_ref(), proxy)?;
         let headers = (attempt.headers, cookies.clone());
         Ok(Remote::new(address, route, headers, path, attempt.query))

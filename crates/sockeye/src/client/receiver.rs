@@ -101,6 +101,11 @@ impl Receiver {
         self.is_closing || self.lanes.is_empty()
     }
 
+    /// Whether the application wants another session at once.
+    pub(super) const fn reconnects(&self) -> bool {
+        self.reconnects
+    }
+
     pub(super) const fn is_closing(&self) -> bool {
         self.is_closing
     }
@@ -285,7 +290,10 @@ impl Upper for Receiver {
                 return self.poll_lanes(cx);
             }
             Received::Connected { namespace, data } => {
-                let is_v3 = session.version() == Version::V4 && !data.contains("\"sid\"");
+                // On polling the framing of its first answer has told the version.
+                let is_v3 = session.transport == Transport::WebSocket
+                    && session.version() == Version::V4
+                    && !data.contains("\"sid\"");
                 if is_v3 && self.detects_version {
                     session.is_of_wrong_version = true;
                     return self.close();

@@ -80,3 +80,39 @@ async fn a_dropped_client_is_closed() {
     assert!(socket.emit("x", ()).is_err());
     drop(running);
 }
+
+#[tokio::test]
+async fn nobody_has_to_wait_for_the_next_attempt() {
+    let running = Running::start().await;
+    let slow =
+        Delays { first: Duration::from_secs(3_600), max: Duration::MAX, ..Delays::default() };
+    let client = soon(running.client("").reconnect(slow).connect()).await.unwrap();
+    let stopped = running.stop().await;
+    let mut state = client.state();
+    let waits = |state: &ConnectionState| {
+        matches!(state, ConnectionState::Reconnecting { next_delay: Some(_), .. })
+    };
+    soon(state.wait_for(waits)).await.unwrap();
+    let _running = stopped.start_again().await;
+    client.reconnect();
+    soon(state.wait_for(ConnectionState::is_connected)).await.unwrap();
+}
+
+#[tokio::test]
+async fn servers_take_turns() {
+    let (one, two) = (Running::start().await, Running::start().await);
+    let urls = [two.url.clone(), one.url.clone()];
+    let rotate = move |attempt: sockeye::client::Attempt| {
+        let url = urls[attempt.number() as usize % 2].clone();
+        async move { Ok::<_, std::io::Error>(attempt.url(format!("{url}?from=rotation"))) }
+    };
+    let client = soon(one.client("").before_attempt(rotate).connect()).await.unwrap();
+    client.call("keep", (1,)).timeout::<u8>(PATIENCE).await.unwrap();
+    assert_eq!(one.kept().len(), 1);
+    let _one = one.stop().await;
+    client.call("keep", (2,)).timeout::<u8>(PATIENCE).await.unwrap();
+    assert_eq!(two.kept(), [2]);
+    let fails = |_| async { Err::<sockeye::client::Attempt, _>("no server today") };
+    let error = soon(two.client("").before_attempt(fails).connect()).await.unwrap_err();
+    assert!(error.to_string().contains("no server today"), "{error}");
+}
