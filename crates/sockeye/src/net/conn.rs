@@ -299,6 +299,9 @@ impl fmt::Debug for Conn {
 }
 
 #[cfg(test)]
+mod wakes;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -350,7 +350,8 @@ impl Outbox {
         Some(body)
     }
 
-    /// On polling: the answer has gone. `true` if the session is closing and its driver waits for that.
+    /// On polling: the answer has gone. `true` if the driver has to hear of that: it closes the session, or has left a
+    /// GET waiting that came before, and the rest can go with it.
     pub(super) fn answered(&mut self) -> bool {
         for _ in 0..std::mem::take(&mut self.answering) {
             if let Some(packet) = self.queue.pop_front() {
@@ -362,7 +363,7 @@ impl Outbox {
             self.queue = VecDeque::new(); // an idle session owns no queue
         }
         self.notify();
-        self.gate != Gate::Open
+        self.gate != Gate::Open || !(self.unpolled || self.queue.is_empty())
     }
 
     /// On polling: whether an answer is not known to have gone.
@@ -407,6 +408,14 @@ impl Outbox {
     /// What to wait on for progress.
     pub(super) fn progress(&mut self) -> Arc<Notify> {
         Arc::clone(self.progress.get_or_insert_default())
+    }
+
+    /// All that decides what follows, but for the packets themselves.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> impl std::hash::Hash + use<> {
+        let waits = (self.queue.len(), self.front_written, self.answering);
+        let is_claimed = (self.unpolled, self.scheduled, self.stalled_since.is_some());
+        (waits, is_claimed, self.gate as u8, self.overflowed)
     }
 
     fn advance(&mut self, mut written: usize) {
