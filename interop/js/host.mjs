@@ -22,7 +22,7 @@
 //
 // Usage: node host.mjs [--version 4|3|2] [--port N] [--transports polling,websocket] [--ping-interval MS]
 //        [--ping-timeout MS] [--path /x] [--max-payload BYTES] [--cookie NAME] [--recovery] [--parser msgpack]
-//        [--tls CERT KEY] [--record FILE] [--upgrades off]
+//        [--tls CERT KEY] [--record FILE] [--upgrades off] [--deflate]
 // What a server can't honour ends it with a line that says so.
 //
 // Version 2 has no auth payload: `/guarded` looks for the token in the query, and its refusal is `{"code":401}` alone.
@@ -35,7 +35,10 @@ import { serve } from "./host_events.mjs";
 import { asked, cannot, listen, parse } from "./host_flags.mjs";
 import { Record } from "./host_record.mjs";
 
-const flags = parse({ version: { type: "string", default: "4" } });
+const flags = parse({
+  version: { type: "string", default: "4" },
+  deflate: { type: "boolean", default: false }, // compresses every message on WebSocket
+});
 const Server = await {
   4: async () => (await import("socket.io")).Server,
   3: async () => (await import("socket.io-3")).Server,
@@ -58,6 +61,7 @@ const io = new Server(http, asked({
   connectionStateRecovery: flags.recovery ? {} : undefined,
   parser: flags.isMsgpack ? msgpack : undefined,
   allowUpgrades: flags.upgrades !== "off",
+  perMessageDeflate: flags.deflate ? { threshold: 0 } : undefined,
 }));
 
 // Whatever is not below the path.

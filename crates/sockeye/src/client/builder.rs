@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 use sockeye_proto::{
     session::{Config, Delays, websocket},
-    wire::{encoding::Parser, engine::Version, packet},
+    wire::{encoding::Parser, engine::Version, packet, ws::deflate},
 };
 
 use super::{
@@ -60,6 +60,7 @@ impl Builder {
                 tls: None,
                 proxy: Proxy::default(),
                 cookies: Some(Cookies::default()),
+                deflate: None,
                 prepare: None,
                 transports: vec![Transport::Polling, Transport::WebSocket],
                 version: None,
@@ -226,6 +227,13 @@ impl Builder {
     /// load balancers need it; npm's client does not.
     pub fn cookies(mut self, keep: bool) -> Self {
         self.way.cookies = keep.then(Cookies::default);
+        self
+    }
+
+    /// Lets the server compress what it sends by WebSocket (RFC 7692). Default: no. What this client sends is not
+    /// compressed.
+    pub fn deflate(mut self, config: deflate::Config) -> Self {
+        self.way.deflate = Some(config);
         self
     }
 

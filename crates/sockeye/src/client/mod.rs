@@ -49,5 +49,5 @@ pub use crate::{
 };
 pub use sockeye_proto::{
     session::{Delays, Reason},
-    wire::{encoding::Parser, engine::Version},
+    wire::{encoding::Parser, engine::Version, ws::deflate::Config as Deflate},
 };

@@ -9,6 +9,7 @@ use sockeye_proto::{
         encoding::{Encoding, Parser},
         engine::Version,
         polling::Format,
+        ws::deflate,
     },
 };
 use tokio::time;
@@ -76,6 +77,8 @@ pub(super) struct Way {
     pub(super) tls: Option<Tls>,
     pub(super) proxy: Proxy,
     pub(super) cookies: Option<Cookies>,
+    /// What is offered for WebSockets.
+    pub(super) deflate: Option<deflate::Config>,
     pub(super) prepare: Option<Prepare>,
     /// In the order in which they are tried.
     pub(super) transports: Vec<Transport>,
@@ -222,7 +225,7 @@ impl Opener {
         deadline: Deadline,
     ) -> Result<Opened, TransportError> {
         let offered = remote.clone().websocket(asks, None, deadline).await?;
-        let Offered { stream: (mut stream, early), keys } = offered;
+        let Offered { stream: (mut stream, early), keys, deflate } = offered;
         let (version, early) = if self.version.is_some() {
             (asks, early) // it is known
         } else {
@@ -233,7 +236,7 @@ impl Opener {
                 .map_err(|error| TransportError::Http(error.to_string()))?
         };
         let conn = self.conn(version, false, keys)?;
-        let start = Start::WebSocket((stream, early));
+        let start = Start::WebSocket { stream: (stream, early), deflate };
         Ok(Opened { conn, start, transport: Transport::WebSocket })
     }
 
@@ -253,7 +256,8 @@ impl Opener {
 
     /// The server of this attempt, and the way there.
     async fn remote(&self, number: u32) -> Result<Remote, BoxError> {
-        let Way { url, headers, query, path, tls, proxy, cookies, prepare, .. } = &self.way;
+        let Way { url, headers, query, path, tls, proxy, cookies, prepare, deflate, .. } =
+            &self.way;
         let mut attempt =
             Attempt { number, url: url.clone(), headers: headers.clone(), query: query.clone() };
         if let Some(prepare) = prepare {
@@ -267,7 +271,7 @@ impl Opener {
         }
         let route = Route::new(&address, tls.as_ref(), proxy)?;
         let headers = (attempt.headers, cookies.clone());
-        Ok(Remote::new(address, route, headers, path, attempt.query))
+        Ok(Remote::new(address, route, headers, path, attempt.query, *deflate))
     }
 }
 

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "client")]
+use sockeye_proto::wire::ws::deflate::Agreement;
 use sockeye_proto::{
     session::{Reason, Received, Role, websocket},
     wire::{
@@ -136,8 +138,8 @@ enum Carrier {
 /// What a client's session begins with.
 #[cfg(feature = "client")]
 pub(crate) enum Start {
-    /// A WebSocket whose handshake is done.
-    WebSocket((Stream, bytes::Bytes)),
+    /// A WebSocket whose handshake is done, and the compression that was agreed on.
+    WebSocket { stream: (Stream, bytes::Bytes), deflate: Option<Agreement> },
     /// The answer to a first GET.
     Polling(Box<Requesting>),
 }
@@ -191,8 +193,8 @@ impl<U: Upper> Driver<U> {
         upper: U,
     ) -> Self {
         let carrier = match start {
-            Start::WebSocket(stream) => {
-                let (framed, tcp) = Framed::new(Role::Client, stream, config);
+            Start::WebSocket { stream, deflate } => {
+                let (framed, tcp) = Framed::client(stream, config, deflate);
                 conn.outbox(|outbox| outbox.attach(tcp));
                 Carrier::WebSocket(framed)
             }

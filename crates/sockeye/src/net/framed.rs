@@ -2,6 +2,8 @@
 
 use sockeye_proto::session::websocket::{Config, WebSocket};
 use sockeye_proto::wire::ws::Role;
+#[cfg(feature = "client")]
+use sockeye_proto::wire::ws::deflate::Agreement;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{Stream, stream::Io};
@@ -25,5 +27,19 @@ impl Framed {
         let websocket = WebSocket::new(role, config);
         // A copy: even empty, it would keep hyper's read buffer alive.
         (Self { io, websocket, early: early.to_vec() }, tcp)
+    }
+
+    /// As [`Self::new`], a client's, which reads compressed messages if that was agreed on. It sends none: nobody has to.
+    #[cfg(feature = "client")]
+    pub(super) fn client(
+        stream: (Stream, bytes::Bytes),
+        config: &Config,
+        deflate: Option<Agreement>,
+    ) -> (Self, Option<OwnedWriteHalf>) {
+        let (mut framed, tcp) = Self::new(Role::Client, stream, config);
+        if let Some(deflate) = deflate {
+            framed.websocket = framed.websocket.with_deflate(deflate.inflater(Role::Client));
+        }
+        (framed, tcp)
     }
 }

@@ -21,7 +21,7 @@ use sockeye_proto::{
 use tokio::net::tcp::OwnedWriteHalf;
 
 #[cfg(feature = "client")]
-use super::Keys;
+use super::Offered;
 use super::{
     Conn, Stream,
     framed::Framed,
@@ -61,8 +61,11 @@ impl Probe {
 
     /// A client's, which asks whether the server is there.
     #[cfg(feature = "client")]
-    pub(super) fn client(stream: (Stream, Bytes), config: &websocket::Config, keys: Keys) -> Self {
-        let (framed, tcp) = Framed::new(Role::Client, stream, config);
+    pub(super) fn client(
+        Offered { stream, keys, deflate }: Offered,
+        config: &websocket::Config,
+    ) -> Self {
+        let (framed, tcp) = Framed::client(stream, config, deflate);
         let mut outbox = Outbox::client(Encoding::default(), keys);
         outbox.attach(tcp);
         outbox.push_control(Prepared::engine(Kind::Ping, "probe"));

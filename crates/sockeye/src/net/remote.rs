@@ -5,7 +5,14 @@ use std::{io, sync::Arc};
 use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::{HeaderMap, HeaderValue, Uri};
-use sockeye_proto::wire::{engine::Version, polling::Body, ws::handshake::Offer};
+use sockeye_proto::wire::{
+    engine::Version,
+    polling::Body,
+    ws::{
+        deflate::{Agreement, Config},
+        handshake::Offer,
+    },
+};
 use thiserror::Error;
 
 use super::{
@@ -26,20 +33,23 @@ struct Inner {
     http: Http,
     path: String,
     query: Vec<(String, String)>,
+    deflate: Option<Config>,
 }
 
 impl Remote {
-    /// The server at `address`, whose Engine.IO listens at `path`; `headers` and `query` go along with each request.
+    /// The server at `address`, whose Engine.IO listens at `path`; `headers` and `query` go along with each request, and
+    /// `deflate` is offered for WebSockets.
     pub(crate) fn new(
         address: Address,
         route: Route,
         (headers, cookies): (HeaderMap, Option<Cookies>),
         path: &Uri,
         query: Vec<(String, String)>,
+        deflate: Option<Config>,
     ) -> Self {
         let http = Http::new(address.clone(), route.clone(), headers.clone(), cookies.clone());
         let path = path.path().to_owned();
-        Self(Arc::new(Inner { address, route, headers, cookies, http, path, query }))
+        Self(Arc::new(Inner { address, route, headers, cookies, http, path, query, deflate }))
     }
 
     /// Asks for packets; without a `sid`, for a session.
@@ -77,9 +87,12 @@ impl Remote {
         deadline: Deadline,
     ) -> Result<Offered, WebSocketError> {
         let target = self.target(version, "websocket", sid.as_deref());
-        let Inner { address, route, headers, cookies, .. } = &*self.0;
+        let Inner { address, route, headers, cookies, deflate, .. } = &*self.0;
         let mut keys = Keys::new().map_err(WebSocketError::Randomness)?;
-        let offer = Offer::new(keys.next());
+        let mut offer = Offer::new(keys.next());
+        if let Some(deflate) = deflate {
+            offer = offer.deflate(*deflate);
+        }
         let mut headers = headers.clone();
         if let Some(cookies) = cookies {
             cookies.write(address, target.path(), &mut headers);
@@ -91,7 +104,8 @@ impl Remote {
         if let Some(cookies) = cookies {
             cookies.store(address, &path, &upgraded.headers);
         }
-        Ok(Offered { stream: (upgraded.stream, upgraded.early), keys })
+        let deflate = upgraded.accepted.deflate;
+        Ok(Offered { stream: (upgraded.stream, upgraded.early), keys, deflate })
     }
 
     fn target(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {
@@ -113,6 +127,8 @@ impl Remote {
 pub(crate) struct Offered {
     pub(crate) stream: (Stream, Bytes),
     pub(crate) keys: Keys,
+    /// The compression that was agreed on.
+    pub(crate) deflate: Option<Agreement>,
 }
 
 /// Why there is no WebSocket.

@@ -243,9 +243,9 @@ impl Requesting {
         {
             self.offer = None;
             match offered {
-                Ok(Offered { stream, keys }) => {
+                Ok(offered) => {
                     if conn.machine(|machine| machine.probe(now)) {
-                        let probe = Probe::client(stream, &self.websocket, keys);
+                        let probe = Probe::client(offered, &self.websocket);
                         self.probe = Some(Box::new(probe));
                     }
                 }

@@ -105,7 +105,8 @@ fn remote(url: &str) -> Remote {
     let address = Address::parse(url).unwrap();
     let route = Route::new(&address, None, &Proxy::none()).unwrap();
     let path = Uri::from_static("/socket.io/");
-    Remote::new(address, route, (HeaderMap::new(), None), &path, vec![("who".into(), "a b".into())])
+    let query = vec![("who".into(), "a b".into())];
+    Remote::new(address, route, (HeaderMap::new(), None), &path, query, None)
 }
 
 async fn client(url: &str, manner: Manner) -> Client {
@@ -131,7 +132,8 @@ async fn client(url: &str, manner: Manner) -> Client {
         let opening = (answer.body, format);
         Start::Polling(Box::new(Requesting::new(remote, version, limits, websocket, opening)))
     } else {
-        Start::WebSocket(remote.websocket(version, None, deadline).await.unwrap().stream)
+        let offered = remote.websocket(version, None, deadline).await.unwrap();
+        Start::WebSocket { stream: offered.stream, deflate: None }
     };
     let (sender, heard) = unbounded_channel();
     let ears = Ears { conn: Arc::clone(&conn), heard: sender };
