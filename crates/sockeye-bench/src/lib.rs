@@ -3,10 +3,11 @@
 //! [`run`] starts each server, the [`floor`] among them, in a fresh network
 //! namespace, lets a [`load`] act on it, reads what that cost from `/proc` and
 //! prints every figure beside its ratio to the floor. `cargo xtask bench` is
-//! this crate's binary.
+//! this crate's binary. [`clients`] does the same for clients, all at one server.
 //!
 //! Linux only, as `/proc`, epoll and network namespaces are.
 
+pub mod clients;
 pub mod floor;
 mod frame;
 pub mod load;

@@ -12,9 +12,9 @@ use clap::{Args, Parser, Subcommand};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use sockeye_bench::plan::{Kind, ServerName};
 use sockeye_bench::run::{Options, Outcome};
-use sockeye_bench::{floor, measure, run, soak};
+use sockeye_bench::{clients, floor, measure, run, soak};
 
-/// Measures Socket.IO servers side by side: memory per idle connection, CPU per ack and delivery.
+/// Measures Socket.IO servers side by side, and clients: memory of idle connections, CPU of acks and events.
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -25,6 +25,8 @@ struct Cli {
 enum Verb {
     /// Runs every server in turn and prints a table.
     Run(RunFlags),
+    /// Runs every client in turn and prints a table.
+    Clients(ClientFlags),
     /// Lets clients misbehave, then looks whether the server has kept anything.
     Soak {
         /// How long.
@@ -42,6 +44,28 @@ enum Verb {
         /// As above.
         #[arg(long)]
         ping_timeout: Option<u64>,
+    },
+    /// Our client, told what to do by lines.
+    #[command(hide = true)]
+    Client {
+        /// The system calls alone.
+        #[arg(long)]
+        floor: bool,
+        /// The server.
+        url: String,
+    },
+    /// The server of all clients.
+    #[command(hide = true)]
+    Serve {
+        /// Port to listen on, on 127.0.0.1.
+        #[arg(long)]
+        port: u16,
+        /// In milliseconds.
+        #[arg(long)]
+        ping_interval: u64,
+        /// In milliseconds.
+        #[arg(long)]
+        ping_timeout: u64,
     },
     /// One launch, inside the network namespace made for it.
     #[command(hide = true)]
@@ -77,6 +101,30 @@ struct RunFlags {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct ClientFlags {
+    /// How often every client has its turn. Default: 3, with --quick 1.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Only the cases of one kind.
+    #[arg(long, value_enum)]
+    only: Option<clients::Kind>,
+    /// Who takes part.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "floor,sockeye,rust,rust-async,node,python"
+    )]
+    clients: Vec<clients::ClientName>,
+    /// Small loads that show that everything works; their figures say little.
+    #[arg(long)]
+    quick: bool,
+    /// Print one JSON object per figure instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
 fn main() -> ExitCode {
     match start(Cli::parse().verb) {
         Ok(code) => code,
@@ -100,6 +148,20 @@ fn start(verb: Verb) -> Result<ExitCode, Box<dyn Error>> {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             writeln!(io::stdout(), "floor listens on {}", listener.local_addr()?)?;
             floor::serve(listener)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Clients(flags) => compare(flags),
+        Verb::Client { floor: true, url } => {
+            clients::floor::run(&url)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Client { floor: false, url } => {
+            clients::ours::run(&url)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Serve { port, ping_interval, ping_timeout } => {
+            let [interval, timeout] = [ping_interval, ping_timeout].map(Duration::from_millis);
+            clients::server::serve(port, interval, timeout, || writeln!(io::stdout(), "ready"))?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Measure { job } => {
@@ -128,13 +190,27 @@ fn report(flags: RunFlags) -> Result<ExitCode, Box<dyn Error>> {
         quick: flags.quick,
     };
     let report = run::run(&options, say)?;
-    let text = if flags.json { report.json_lines() } else { report.markdown() };
-    match io::stdout().write_all(text.as_bytes()) {
+    print(if flags.json { report.json_lines() } else { report.markdown() }, report.is_sound())
+}
+
+fn compare(flags: ClientFlags) -> Result<ExitCode, Box<dyn Error>> {
+    let options = clients::Options {
+        rounds: flags.rounds.unwrap_or(if flags.quick { 1 } else { 3 }),
+        clients: flags.clients,
+        only: flags.only,
+        quick: flags.quick,
+    };
+    let report = clients::run(&options, say)?;
+    print(if flags.json { report.json_lines() } else { report.markdown() }, report.is_sound())
+}
+
+fn print(report: String, is_sound: bool) -> Result<ExitCode, Box<dyn Error>> {
+    match io::stdout().write_all(report.as_bytes()) {
         // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         result => result?,
     }
-    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Survives `exec`, so it also holds for what this process becomes.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::clients::ClientName;
 use crate::plan::ServerName;
 use crate::server::ServerCommand;
 
@@ -44,41 +45,101 @@ pub(crate) fn prepare(name: ServerName) -> Result<ServerCommand, PrepareError> {
                 .map_err(|source| PrepareError::Tool { tool: "the floor".into(), source })?,
             args: vec!["floor".into()],
         },
-        ServerName::Sockeye => built("sockeye", Some("interop_server"), true)?,
+        ServerName::Sockeye => built("sockeye", Some(Target::Example("interop_server")), true)?,
         ServerName::Oxide => built("interop-oxide", None, true)?,
         ServerName::Node => {
-            let folder = workspace().join("interop/bench");
-            if !folder.join("node_modules/socket.io").exists() {
-                run(Command::new("npm")
-                    .args(["ci", "--no-audit", "--no-fund"])
-                    .current_dir(&folder))?;
-            }
-            let script = folder.join("server.js").to_string_lossy().into_owned();
+            let script = npm("socket.io")?.join("server.js").to_string_lossy().into_owned();
             ServerCommand { program: "node".into(), args: vec![script] }
         }
     })
 }
 
-/// Ours without optimisation, with all that it asserts.
-pub(crate) fn interop_server() -> Result<ServerCommand, PrepareError> {
-    built("sockeye", Some("interop_server"), false)
+/// A client of the comparison: how it is started; the server's URL is added.
+pub(crate) fn prepare_client(name: ClientName) -> Result<ServerCommand, PrepareError> {
+    let script = |folder: PathBuf, name| folder.join(name).to_string_lossy().into_owned();
+    Ok(match name {
+        ClientName::Floor | ClientName::Sockeye => {
+            let program = env::current_exe()
+                .map_err(|source| PrepareError::Tool { tool: "this program".into(), source })?;
+            let mut args = vec!["client".to_owned()];
+            args.extend((name == ClientName::Floor).then(|| "--floor".to_owned()));
+            ServerCommand { program, args }
+        }
+        ClientName::Rust | ClientName::RustAsync => {
+            let mut rust =
+                built("interop-rust-client", Some(Target::Bin("interop-rust-bench")), true)?;
+            rust.args.extend((name == ClientName::RustAsync).then(|| "--async".to_owned()));
+            rust
+        }
+        ClientName::Node => ServerCommand {
+            program: "node".into(),
+            args: vec!["--expose-gc".into(), script(npm("socket.io-client")?, "client.js")],
+        },
+        ClientName::Python => ServerCommand {
+            program: python()?,
+            args: vec![script(workspace().join("interop/bench"), "client.py")],
+        },
+    })
 }
 
-/// Builds a package's binary, or one of its examples.
+/// The folder of the npm peers, once this one of them is installed.
+fn npm(package: &str) -> Result<PathBuf, PrepareError> {
+    let folder = workspace().join("interop/bench");
+    if !folder.join("node_modules").join(package).exists() {
+        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    }
+    Ok(folder)
+}
+
+/// The interpreter of the virtual environment that `cargo xtask test` uses as well, with the pinned packages.
+fn python() -> Result<PathBuf, PrepareError> {
+    let target = env::var_os("CARGO_TARGET_DIR");
+    let target = workspace().join(target.unwrap_or_else(|| "target".into()));
+    let venv = target.join("venv");
+    if !venv.join("bin/pip").exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    let pins = workspace().join("interop/requirements.txt");
+    run(Command::new(venv.join("bin/pip"))
+        .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(pins))?;
+    Ok(venv.join("bin/python"))
+}
+
+/// Ours without optimisation, with all that it asserts.
+pub(crate) fn interop_server() -> Result<ServerCommand, PrepareError> {
+    built("sockeye", Some(Target::Example("interop_server")), false)
+}
+
+/// What is built of a package, if it is not the binary of its name.
+#[derive(Clone, Copy)]
+enum Target {
+    Bin(&'static str),
+    Example(&'static str),
+}
+
+/// Builds a package's binary, or another target of it.
 fn built(
     package: &str,
-    example: Option<&str>,
+    target: Option<Target>,
     optimised: bool,
 ) -> Result<ServerCommand, PrepareError> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--quiet", "--package", package]);
     command.args(optimised.then_some("--release"));
     command.args(["--message-format", "json-render-diagnostics"]).current_dir(workspace());
-    if let Some(example) = example {
-        command.args(["--example", example]);
-    }
+    let target = match target {
+        None => package,
+        Some(Target::Bin(name)) => {
+            command.args(["--bin", name]);
+            name
+        }
+        Some(Target::Example(name)) => {
+            command.args(["--example", name]);
+            name
+        }
+    };
     let messages = run(command.stdout(Stdio::piped()))?;
-    let target = example.unwrap_or(package);
     let program = executable(&messages, target)
         .ok_or_else(|| PrepareError::NoExecutable { target: target.into() })?;
     Ok(ServerCommand { program, args: Vec::new() })
@@ -101,11 +162,11 @@ fn run(command: &mut Command) -> Result<String, PrepareError> {
 fn executable(messages: &str, target: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Artifact {
-        target: Target,
+        target: Built,
         executable: Option<PathBuf>,
     }
     #[derive(Deserialize)]
-    struct Target {
+    struct Built {
         name: String,
     }
     messages

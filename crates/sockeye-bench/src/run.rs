@@ -166,7 +166,7 @@ impl Drop for Measuring {
 }
 
 /// Lets this process, and all it starts, have as many open files as the largest launch needs.
-fn raise_open_files(sockets: usize) -> Result<(), RunError> {
+pub(crate) fn raise_open_files(sockets: usize) -> Result<(), RunError> {
     let needed = sockets as u64 + OTHER_FILES;
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Some(limit) = maximum.filter(|&limit| limit < needed) {

@@ -73,9 +73,18 @@ impl Server {
         command: &ServerCommand,
         heartbeat: Heartbeat,
     ) -> Result<Self, ServerError> {
+        let start = |source| ServerError::Start { program: command.program.clone(), source };
+        Self::start_at(free_address().map_err(start)?, command, heartbeat)
+    }
+
+    /// As [`Self::start`], where an earlier one has listened.
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        command: &ServerCommand,
+        heartbeat: Heartbeat,
+    ) -> Result<Self, ServerError> {
         let program = &command.program;
         let start = |source| ServerError::Start { program: program.clone(), source };
-        let address = free_address().map_err(start)?;
         // The tether ends it with us even when we are killed.
         let mut child = Command::new(env::current_exe().map_err(start)?)
             .args(["tether", "--"])
