@@ -66,11 +66,11 @@ impl Builder {
                 version: None,
                 parser: Parser::Json,
                 timeout,
-                config: Config {
+                config: Arc::new(Config {
                     connect_timeout: timeout,
                     max_acks: usize::MAX,
                     ..Config::default()
-                },
+                }),
                 websocket: websocket::Config::default().max_message_bytes(MAX_MESSAGE_BYTES),
                 outbox: Bounds { max_packets: 1_024, max_bytes: 1024 * 1024 },
                 limits: RequestLimits {
@@ -189,7 +189,7 @@ impl Builder {
 
     /// Whether a session on polling moves to a WebSocket if the server offers it. Default: yes.
     pub fn upgrade(mut self, upgrade: bool) -> Self {
-        self.way.config.upgrades = upgrade;
+        Arc::make_mut(&mut self.way.config).upgrades = upgrade;
         self
     }
 
@@ -283,7 +283,7 @@ impl Builder {
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self.way.timeout = timeout;
-        self.way.config.connect_timeout = timeout;
+        Arc::make_mut(&mut self.way.config).connect_timeout = timeout;
         self
     }
 
@@ -342,7 +342,7 @@ impl Builder {
 
     /// Bounds on one packet of the server's: attachments (10, together 10,000,000 bytes), arguments, depth of its JSON.
     pub fn packet_limits(mut self, limits: packet::Limits) -> Self {
-        self.way.config.packets = limits;
+        Arc::make_mut(&mut self.way.config).packets = limits;
         self
     }
 

@@ -87,7 +87,7 @@ pub(super) struct Way {
     pub(super) parser: Parser,
     /// How long one attempt may take, all transports together.
     pub(super) timeout: Duration,
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) websocket: websocket::Config,
     pub(super) outbox: Bounds,
     pub(super) limits: RequestLimits,
@@ -212,7 +212,7 @@ impl Opener {
             self.way.websocket.clone(),
             (answer.body, format),
         );
-        let conn = self.conn(version, true, keys)?;
+        let conn = self.conn(version, true, keys);
         let start = Start::Polling(Box::new(requesting));
         Ok(Opened { conn, start, transport: Transport::Polling })
     }
@@ -235,23 +235,17 @@ impl Opener {
                 .await?
                 .map_err(|error| TransportError::Http(error.to_string()))?
         };
-        let conn = self.conn(version, false, keys)?;
+        let conn = self.conn(version, false, keys);
         let start = Start::WebSocket { stream: (stream, early), deflate };
         Ok(Opened { conn, start, transport: Transport::WebSocket })
     }
 
-    fn conn(
-        &self,
-        version: Version,
-        on_polling: bool,
-        keys: Keys,
-    ) -> Result<Arc<Conn>, TransportError> {
-        let id = Id::random()
-            .map_err(|error| TransportError::Randomness(std::io::Error::other(error)))?;
+    fn conn(&self, version: Version, on_polling: bool, mut keys: Keys) -> Arc<Conn> {
+        let id = Id::of(keys.next()); // for logs alone
         let encoding = Encoding { version, parser: self.way.parser };
-        let config = Arc::new(self.way.config.clone());
+        let config = Arc::clone(&self.way.config);
         let now = time::Instant::now().into_std();
-        Ok(Conn::client(now, config, (id, encoding, on_polling), self.way.outbox, keys))
+        Conn::client(now, config, (id, encoding, on_polling), self.way.outbox, keys)
     }
 
     /// The server of this attempt, and the way there.

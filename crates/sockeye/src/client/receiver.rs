@@ -54,8 +54,10 @@ impl Receiver {
         is_patient: bool,
         detects_version: bool,
     ) -> Self {
+        let members = shared.members();
         let mut receiver = Self {
-            lanes: Vec::new(),
+            lanes: Vec::with_capacity(members.len()), // exactly: most clients have one for ever
+
             session: None,
             delays,
             is_patient,
@@ -66,7 +68,7 @@ impl Receiver {
             strays: HashSet::new(),
             shared,
         };
-        for member in receiver.shared.members() {
+        for member in members {
             receiver.join(member);
         }
         receiver

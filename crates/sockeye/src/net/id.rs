@@ -19,10 +19,12 @@ impl Id {
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut id = [0; 20];
         getrandom::fill(&mut id)?;
-        for byte in &mut id {
-            *byte = ALPHABET[usize::from(*byte & 63)];
-        }
-        Ok(Self(id))
+        Ok(Self::of(id))
+    }
+
+    /// The id that these bytes make.
+    pub(crate) fn of(bytes: [u8; 20]) -> Self {
+        Self(bytes.map(|byte| ALPHABET[usize::from(byte & 63)]))
     }
 
     /// The id that this text is, if it is one.
