@@ -243,7 +243,9 @@ impl Outbox {
         }
         self.queue = VecDeque::new();
         self.bytes = 0;
-        self.tcp = None;
+        if let Some(tcp) = self.tcp.take() {
+            tcp.forget(); // the driver, which ends, closes the stream: no need to end a half of it before
+        }
         self.notify();
     }
 
@@ -266,7 +268,10 @@ impl Outbox {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             result => Poll::Ready(result),
         });
-        self.tcp = (flushed != Flushed::Failed).then_some(tcp);
+        match flushed {
+            Flushed::Failed => tcp.forget(),
+            _ => self.tcp = Some(tcp),
+        }
         flushed
     }
 
