@@ -12,6 +12,13 @@ pub(super) enum Fault {
     TooDeep,
 }
 
+/// How many bytes at the beginning of a text stand for themselves inside a string.
+pub(super) fn plain_bytes_of(text: &str) -> usize {
+    let mut cursor = Cursor::new(text);
+    cursor.skip_plain();
+    cursor.at
+}
+
 /// A position in JSON text.
 #[derive(Debug)]
 pub(super) struct Cursor<'t> {
