@@ -18,12 +18,12 @@ pub(super) fn read<'de, T: Deserialize<'de>>(payload: &'de Payload<'_>) -> Resul
     let reached = Cell::new(0);
     let mut json = serde_json::Deserializer::from_str(&payload.text);
     let arguments = Arguments { inner: &mut json, payload, wanted: payload.len, reached: &reached };
-    T::deserialize(arguments).map_err(|source| {
+    T::deserialize(arguments).map_err(|error| {
         let (argument, given) = (reached.get(), payload.len);
         if argument > given {
             ArgsError::Missing { argument, given }
         } else {
-            ArgsError::Mismatch { argument, source }
+            ArgsError::mismatch(argument, &error)
         }
     })
 }

@@ -9,12 +9,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ArgsError {
     /// An argument is of another type, or holds what Rust can't (half of a surrogate pair, a number that is too large).
-    #[error("argument {argument}: {source}")]
+    #[error("argument {argument}: {problem}")]
     Mismatch {
         /// Position of the argument, from 1.
         argument: usize,
-        /// What was found and what was expected.
-        source: serde_json::Error,
+        /// What was found and what was expected, as serde says it. What is long is cut: it holds what the peer sent.
+        problem: Box<str>,
     },
     /// An argument is missing and its type has no `null`.
     #[error("argument {argument} is missing, there are only {given}; send it, or expect an Option")]
@@ -24,6 +24,20 @@ pub enum ArgsError {
         /// Number of arguments that were sent.
         given: usize,
     },
+}
+
+/// How much of what serde says is kept.
+const MAX_PROBLEM_BYTES: usize = 200;
+
+impl ArgsError {
+    pub(super) fn mismatch(argument: usize, error: &serde_json::Error) -> Self {
+        let mut problem = error.to_string();
+        if problem.len() > MAX_PROBLEM_BYTES {
+            problem.truncate(problem.floor_char_boundary(MAX_PROBLEM_BYTES));
+            problem.push('…');
+        }
+        Self::Mismatch { argument, problem: problem.into() }
+    }
 }
 
 /// Why a value can't be sent. The caller's fault.

@@ -299,3 +299,14 @@ proptest! {
         let _ = Payload::ack(&data, &LIMITS);
     }
 }
+
+#[test]
+fn what_a_peer_sent_is_not_repeated_at_length() {
+    let data = format!(r#"["name","{}"]"#, "é".repeat(100_000));
+    let (_, payload) = Payload::event(&data, &Limits::default()).unwrap();
+    let error = payload.deserialize::<u8>().unwrap_err().to_string();
+    assert!(
+        error.starts_with("argument 1: invalid type: string \"é") && error.len() < 250,
+        "{error}"
+    );
+}
