@@ -3,8 +3,12 @@
 use crate::failure::Outcome;
 use crate::run::{command, run};
 
-/// Hands its arguments on; `cargo xtask bench --help` lists them.
+/// Measures servers, or clients if that is the first word, and hands the rest on; `--help` lists what each takes.
 pub(crate) fn bench(arguments: &[&str]) -> Outcome {
-    let build = ["run", "--release", "--quiet", "--package", "sockeye-bench", "--", "run"];
-    run(&mut command("cargo", build.iter().chain(arguments)))
+    let (verb, rest) = match arguments {
+        ["clients", rest @ ..] => ("clients", rest),
+        rest => ("run", rest),
+    };
+    let build = ["run", "--release", "--quiet", "--package", "sockeye-bench", "--", verb];
+    run(&mut command("cargo", build.iter().chain(rest)))
 }

@@ -30,6 +30,8 @@ Usage: cargo xtask CHORE
   autobahn [--quick]  run the WebSocket test suite on our server and client, and write docs/autobahn.md
   fuzz [TARGET] [--seconds N]  run the fuzz targets for a minute each, or so many seconds; TARGET FILE replays an input
   bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes
+  bench clients [--quick]
+                   the same beside other clients
   soak [--minutes N]  let clients misbehave for a minute, or N, and see that the server keeps nothing of them";
 
 fn main() -> ExitCode {
