@@ -140,9 +140,9 @@ struct Evidence {
     deviations: String,
 }
 
-/// Checks every claim against the last run, and writes the pages.
+/// Checks every claim against the last run, and writes the pages. Whether the peers ran as well, the test run checks.
 pub(crate) fn write() -> Outcome {
-    for (table, page) in checked(Peers::Ran)? {
+    for (table, page) in checked(Peers::Skipped)? {
         fs::write(place::root().join(table.page), page)
             .context(format_args!("writing {}", table.page))?;
     }
