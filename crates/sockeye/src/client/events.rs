@@ -37,6 +37,16 @@ impl Incoming {
         self.ack.is_asked()
     }
 
+    /// The number that the server knows the ack by, if it asked for one.
+    pub fn ack_id(&self) -> Option<u64> {
+        self.ack.id()
+    }
+
+    /// Never sends the ack, if the server asked for one: it is left to its own deadline.
+    pub fn withhold(self) {
+        self.ack.withhold();
+    }
+
     /// Sends the ack that the server asked for; does nothing if it did not.
     pub fn answer(self, args: impl ToArgs) {
         self.ack.send(args);

@@ -248,8 +248,8 @@ impl Receiver {
             && self.lanes.iter().any(Lane::is_in);
         if is_settled {
             session.is_settled = true;
-            let transport = session.transport;
-            self.shared.state.send_replace(ConnectionState::Connected { transport });
+            let (transport, version) = (session.transport, session.version());
+            self.shared.state.send_replace(ConnectionState::Connected { transport, version });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use sockeye_proto::session::Reason;
+use sockeye_proto::{session::Reason, wire::engine::Version};
 
 use super::{Left, OpenError, Transport};
 
@@ -28,6 +28,8 @@ pub enum ConnectionState {
     Connected {
         /// What carried it at first. It may move from polling to WebSocket.
         transport: Transport,
+        /// The version of Engine.IO that it speaks.
+        version: Version,
     },
     /// The connection was lost, and is made again.
     Reconnecting {

@@ -71,6 +71,16 @@ impl AckSender {
         }
     }
 
+    /// Answers nothing, ever: the peer waits until its own deadline, as for a JavaScript client that has no listener.
+    pub fn withhold(mut self) {
+        self.reply = None;
+    }
+
+    /// The number that the peer knows the ack by, if it asked for one.
+    pub fn id(&self) -> Option<u64> {
+        self.reply.as_ref().map(|reply| reply.id)
+    }
+
     /// Whether the peer asked for an ack at all.
     pub fn is_asked(&self) -> bool {
         self.reply.is_some()

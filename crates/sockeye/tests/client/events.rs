@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt as _;
 use sockeye::{
     client::{NextError, Socket},
     event::{Ack, Args, RawArgs, State},
@@ -53,6 +54,27 @@ async fn methods_of_a_struct_are_handlers() {
     client.emit("ask", ("yes",)).unwrap();
     let answered = soon(client.next("answered")).await.unwrap();
     assert_eq!(answered.args.parse::<(String,)>().unwrap().0, "Ada says yes");
+}
+
+#[tokio::test]
+async fn an_ack_can_be_withheld() {
+    let running = Running::start().await;
+    let client = soon(running.client("").events(10).connect()).await.unwrap();
+    client.emit("ask", ("first",)).unwrap();
+    let first = soon(client.next("question")).await.unwrap();
+    let id = first.ack_id().unwrap();
+    first.withhold();
+    client.emit("ask", ("second",)).unwrap();
+    let second = soon(client.next("question")).await.unwrap();
+    assert_ne!(second.ack_id(), Some(id));
+    second.answer(("yes",));
+    // Had the first been refused, the server would have said so before this.
+    let answered = soon(client.next("answered")).await.unwrap();
+    assert_eq!(answered.args.text(), r#""yes""#);
+    assert_eq!(answered.ack_id(), None);
+    client.emit("say", ()).unwrap();
+    soon(client.next("said")).await.unwrap();
+    assert!(client.next("unanswered").now_or_never().is_none());
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sockeye::{
     client::{
-        BuildError, Client, CloseReason, ConnectError, Left, Transport, TransportError, Version,
+        BuildError, Client, CloseReason, ConnectError, ConnectionState, Left, Transport,
+        TransportError, Version,
     },
     event::Args,
     server::Parser,
@@ -36,6 +37,11 @@ async fn calls_are_answered_on_every_transport_in_every_encoding() {
                         client.call("echo", ("é🦊", &bytes)).timeout(PATIENCE).await.unwrap();
                     assert_eq!(answer, ("é🦊".to_owned(), bytes), "{version:?} {transports:?}");
                     assert!(client.id().is_some_and(|id| !id.is_empty()));
+                    let state = client.state().borrow().clone();
+                    let ConnectionState::Connected { version: spoken, .. } = state else {
+                        panic!("{state:?}")
+                    };
+                    assert_eq!(spoken, version);
                     assert!(matches!(soon(client.close()).await, CloseReason::Closed));
                 }
             }
