@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::serve;
+use crate::{emit, listen, serve};
 
 /// Event-driven, two-way messaging: Socket.IO and WebSocket.
 #[derive(Debug, Parser)]
@@ -12,7 +12,9 @@ use crate::serve;
     arg_required_else_help = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 our own fault, 2 usage or unreadable input, 3 network, 4 TLS, 130 interrupted."
+    after_help = "Exit codes: 0 done, 1 our own fault, 2 usage or unreadable input, 3 network, 4 TLS, \
+                  5 HTTP or Engine.IO handshake, 6 protocol version, 7 namespace refused, 8 no answer in time, \
+                  9 connection lost, 10 not as expected, 130 interrupted."
 )]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
@@ -23,4 +25,6 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(Box<serve::Options>),
+    Emit(Box<emit::Options>),
+    Listen(Box<listen::Options>),
 }

@@ -4,7 +4,13 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::{config::ConfigError, exit::Exit, serve::BindError, serve::TlsError};
+use crate::{
+    config::ConfigError,
+    exit::Exit,
+    reach::{RoadError, Trouble},
+    serve::{BindError, TlsError},
+    values::{Unreadable, Unsaved},
+};
 
 /// A subcommand's failure.
 #[derive(Debug, Error)]
@@ -17,20 +23,44 @@ pub(crate) enum Failure {
     Tls(#[from] TlsError),
     #[error("the server can't be built: {0}")]
     Build(#[from] sockeye::server::BuildError),
+    #[error(transparent)]
+    Road(#[from] RoadError),
+    #[error(transparent)]
+    Trouble(Box<Trouble>),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Unsaved(#[from] Unsaved),
+    #[error("{0}")]
+    Usage(&'static str),
+    /// No failure, but the end of the work all the same.
+    #[error("nobody reads what is printed")]
+    NobodyReads,
     #[error("standard output: {source}")]
     Stdout { source: io::Error },
     #[error("the system does not let us start: {source}")]
     Start { source: io::Error },
 }
 
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(Box::new(trouble))
+    }
+}
+
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) => Exit::Usage,
+            Self::Config(_) | Self::Unreadable(_) | Self::Usage(_) => Exit::Usage,
+            Self::NobodyReads => Exit::Done,
+            Self::Road(error) => error.exit(),
+            Self::Trouble(trouble) => trouble.exit(),
             Self::Bind(_) => Exit::Network,
             Self::Tls(error) => error.exit(),
             // Every setting was checked when it was read.
-            Self::Build(_) | Self::Stdout { .. } | Self::Start { .. } => Exit::Fault,
+            Self::Build(_) | Self::Stdout { .. } | Self::Start { .. } | Self::Unsaved(_) => {
+                Exit::Fault
+            }
         }
     }
 }

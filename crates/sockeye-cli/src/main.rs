@@ -2,12 +2,18 @@
 
 mod command_line;
 mod config;
+mod emit;
 mod exit;
 mod failure;
+mod lines;
+mod listen;
 mod log;
 mod output;
+mod reach;
 mod serve;
+mod task;
 mod units;
+mod values;
 
 use std::process::ExitCode;
 
@@ -21,9 +27,14 @@ use crate::{
 
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let exit = match CommandLine::try_parse() {
-        Ok(CommandLine { command: Command::Serve(options) }) => serve::run(options, &mut output),
+    let command = match CommandLine::try_parse() {
+        Ok(CommandLine { command }) => command,
         Err(answer) => return output.clap(&answer).into(),
+    };
+    let exit = match command {
+        Command::Serve(options) => serve::run(options, &mut output),
+        Command::Emit(options) => emit::run(*options, &output),
+        Command::Listen(options) => listen::run(*options, &output),
     };
     exit.unwrap_or_else(|failure| {
         output.failure(&failure);

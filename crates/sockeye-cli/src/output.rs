@@ -60,8 +60,27 @@ impl Output {
         }
     }
 
+    /// Writes one of many lines to stdout. That nobody reads them any more ends the work.
+    pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Err(Failure::NobodyReads),
+            Err(source) => Err(Failure::Stdout { source }),
+        }
+    }
+
+    /// Writes talk to stderr.
+    pub(crate) fn talk(&self, text: &str) {
+        // Nobody is left to tell that stderr is closed.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
     /// Says why it ends.
     pub(crate) fn failure(&self, failure: &Failure) {
+        if matches!(failure, Failure::NobodyReads) {
+            return;
+        }
         let (bold_red, plain) = if self.colored() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         // Nobody is left to tell that stderr is closed.
         let _ = writeln!(io::stderr(), "{bold_red}error:{plain} {failure}");

@@ -1,0 +1,249 @@
+//! The options that every command has which talks to a Socket.IO server.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sockeye::client::{Builder, Client, Namespace, Parser, Transport, Version};
+
+use super::{
+    road::{Header, Road},
+    secrets::{Auth, Bearer},
+};
+use crate::{
+    config::{Expected, words},
+    failure::Failure,
+    lines::Reader,
+    units::Time,
+    values::Binary,
+};
+
+words! {
+    /// Which transports may be used.
+    pub(crate) enum Transports {
+        /// Polling, and a WebSocket as soon as there is one; WebSocket alone if polling is refused.
+        Auto = "auto",
+        Polling = "polling",
+        WebSocket = "websocket",
+    }
+}
+
+words! {
+    /// The version of Engine.IO.
+    pub(crate) enum Eio {
+        /// Found out by how the server answers.
+        Auto = "auto",
+        V3 = "3",
+        V4 = "4",
+    }
+}
+
+words! {
+    /// How packets are written.
+    pub(crate) enum Encoding {
+        Json = "json",
+        MsgPack = "msgpack",
+    }
+}
+
+/// Where the server is, and how to speak to it.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// The server: http://, https://, ws:// or wss://, then host[:port][/namespace][?query]. The path is the namespace
+    url: String,
+    /// Namespace to join, instead of the one in the URL; may be repeated where several can be joined
+    #[arg(long = "nsp", value_name = "NAMESPACE", help_heading = "Connection")]
+    namespaces: Vec<String>,
+    /// Where the server's Engine.IO listens
+    #[arg(long, value_name = "PATH", default_value = "/socket.io/", help_heading = "Connection")]
+    path: String,
+    /// Transport to use: auto, polling or websocket
+    #[arg(long, value_name = "NAME", default_value_t = Transports::Auto, help_heading = "Connection")]
+    transport: Transports,
+    /// Version of Engine.IO to speak: auto, 3 or 4
+    #[arg(long, value_name = "VERSION", default_value_t = Eio::Auto, help_heading = "Connection")]
+    eio: Eio,
+    /// Parser that the server uses: json or msgpack
+    #[arg(long, value_name = "NAME", default_value_t = Encoding::Json, help_heading = "Connection")]
+    parser: Encoding,
+    /// Header to send along with all requests; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", help_heading = "Connection")]
+    headers: Vec<Header>,
+    /// Field to add to the query of all requests; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Connection")]
+    query: Vec<Field>,
+    /// Auth payload: a JSON object, or @FILE with one, or @- for standard input
+    #[arg(
+        long,
+        value_name = "JSON",
+        env = "SOCKEYE_AUTH",
+        hide_env_values = true,
+        help_heading = "Connection"
+    )]
+    auth: Option<String>,
+    /// Shell command whose output is sent as `Authorization: Bearer …`; it runs again before each attempt to connect
+    #[arg(long, value_name = "COMMAND", help_heading = "Connection")]
+    bearer_cmd: Option<String>,
+    /// How long connecting may take, and each wait for an answer
+    #[arg(long, value_name = "TIME", default_value_t = Time::seconds(10), help_heading = "Connection")]
+    pub(crate) timeout: Time,
+    #[command(flatten)]
+    road: Road,
+}
+
+/// What a command says, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Talk {
+    /// Print JSON, one object a line, even to a terminal
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// Save attachments to files in this folder instead of printing them in base64
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    save_bin: Option<PathBuf>,
+    /// Say more: the states of the connection on standard error, and what is sent
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) verbose: bool,
+}
+
+impl Talk {
+    /// Who reads, and how attachments are shown.
+    ///
+    /// # Errors
+    ///
+    /// The folder for attachments can't be made.
+    pub(crate) fn start(&self) -> Result<(Reader, Binary), Failure> {
+        Ok((Reader::new(self.json), Binary::new(self.save_bin.clone())?))
+    }
+}
+
+/// A connection as it was asked for, its files read.
+pub(crate) struct Plan {
+    pub(crate) builder: Builder,
+    /// In the order given; the first is the builder's own.
+    pub(crate) namespaces: Vec<String>,
+    pub(crate) forced: Option<Version>,
+    pub(crate) timeout: Time,
+    pub(crate) has_bearer: bool,
+}
+
+impl Connection {
+    /// Whether more than one namespace is to be joined.
+    pub(crate) const fn has_many_namespaces(&self) -> bool {
+        self.namespaces.len() > 1
+    }
+
+    /// Reads what has to be read.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or holds something else than it should.
+    pub(crate) fn plan(self) -> Result<Plan, Failure> {
+        let auth = self.auth.as_deref().map(Auth::read).transpose()?;
+        let (url, namespaces) = place(&self.url, self.namespaces);
+        let mut builder = Client::builder(url)
+            .path(self.path)
+            .connect_timeout(self.timeout.get())
+            .parser(match self.parser {
+                Encoding::Json => Parser::Json,
+                Encoding::MsgPack => Parser::MsgPack,
+            });
+        builder = match self.transport {
+            Transports::Auto => builder,
+            Transports::Polling => builder.transports([Transport::Polling]).upgrade(false),
+            Transports::WebSocket => builder.websocket_only(),
+        };
+        let forced = match self.eio {
+            Eio::Auto => None,
+            Eio::V3 => Some(Version::V3),
+            Eio::V4 => Some(Version::V4),
+        };
+        if let Some(version) = forced {
+            builder = builder.version(version);
+        }
+        for Header { name, value } in self.headers {
+            builder = builder.header(name, value);
+        }
+        for Field { name, value } in self.query {
+            builder = builder.query(name, value);
+        }
+        for namespace in namespaces.iter().skip(1) {
+            let mut other = Namespace::new();
+            if let Some(Auth(auth)) = &auth {
+                other = other.auth(auth);
+            }
+            builder = builder.namespace(namespace, other);
+        }
+        if let Some(Auth(auth)) = &auth {
+            builder = builder.auth(auth);
+        }
+        let has_bearer = self.bearer_cmd.is_some();
+        if let Some(command) = self.bearer_cmd {
+            builder = Bearer::new(command, self.timeout).attach(builder);
+        }
+        if let Some(tls) = self.road.tls()? {
+            builder = builder.tls(tls);
+        }
+        if let Some(proxy) = self.road.proxy()? {
+            builder = builder.proxy(proxy);
+        }
+        Ok(Plan { builder, namespaces, forced, timeout: self.timeout, has_bearer })
+    }
+}
+
+/// The URL with the first namespace as its path, and the names of all.
+fn place(url: &str, mut namespaces: Vec<String>) -> (String, Vec<String>) {
+    let begin = url.find("://").map_or(0, |index| index + 3);
+    let (head, rest) = url.split_at(begin);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, tail) = rest.split_at(end);
+    let (path, query) = tail.split_at(tail.find(['?', '#']).unwrap_or(tail.len()));
+    for namespace in &mut namespaces {
+        if !namespace.starts_with('/') {
+            namespace.insert(0, '/');
+        }
+    }
+    let Some(first) = namespaces.first() else {
+        let path = path.trim_end_matches('/');
+        return (url.to_owned(), vec![if path.is_empty() { "/" } else { path }.to_owned()]);
+    };
+    (format!("{head}{host}{first}{query}"), namespaces)
+}
+
+/// A field of a query.
+#[derive(Clone, Debug)]
+struct Field {
+    name: String,
+    value: String,
+}
+
+impl std::str::FromStr for Field {
+    type Err = Expected;
+
+    fn from_str(text: &str) -> Result<Self, Expected> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => {
+                Ok(Self { name: name.to_owned(), value: value.to_owned() })
+            }
+            _ => Err(Expected(r#"a name and a value, such as "room=1""#)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_the_namespace() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(url: &str, namespaces: &[&str], expect: (&str, &[&str])) {
+            let (url, names) = place(url, namespaces.iter().map(ToString::to_string).collect());
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            assert_eq!((url.as_str(), names.as_slice()), expect);
+        }
+        check("http://h", &[], ("http://h", &["/"]));
+        check("http://h/", &[], ("http://h/", &["/"]));
+        check("http://h/imchat?a=/b", &[], ("http://h/imchat?a=/b", &["/imchat"]));
+        check("http://h/imchat?a=1", &["/other"], ("http://h/other?a=1", &["/other"]));
+        check("http://h?a=1", &["a", "/b"], ("http://h/a?a=1", &["/a", "/b"]));
+    }
+}

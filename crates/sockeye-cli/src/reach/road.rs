@@ -1,0 +1,121 @@
+//! The way to a server, for Socket.IO and raw WebSocket alike: headers, TLS, proxy.
+
+use std::{fs, io, path::PathBuf, str::FromStr};
+
+use clap::Args;
+use http::{HeaderName, HeaderValue};
+use sockeye::client::{Proxy, ProxyError, Tls, TlsError};
+use thiserror::Error;
+
+use crate::{config::Expected, exit::Exit};
+
+/// Whom to believe, who to be, and through which proxy to go.
+#[derive(Debug, Args)]
+pub(crate) struct Road {
+    /// Believe every certificate, so that anybody on the way can read and change everything; --pin is as easy and safe
+    #[arg(short = 'k', long, help_heading = "TLS and proxy")]
+    insecure: bool,
+    /// Believe only the certificates in this file (PEM), and those that they signed; may be repeated
+    #[arg(long, value_name = "FILE", help_heading = "TLS and proxy")]
+    cacert: Vec<PathBuf>,
+    /// Certificate of this client, with those between it and its authority (PEM)
+    #[arg(long, value_name = "FILE", help_heading = "TLS and proxy")]
+    cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM, not encrypted); without it, it is looked for in the file of --cert
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS and proxy")]
+    key: Option<PathBuf>,
+    /// Believe the server that holds the key with this hash, whatever its certificate: sha256/BASE64; may be repeated
+    #[arg(long, value_name = "HASH", help_heading = "TLS and proxy")]
+    pin: Vec<String>,
+    /// Proxy to go through, [http|https|socks5|socks5h]://[user:password@]host[:port], or none; without it the
+    /// environment's (HTTPS_PROXY and the like)
+    #[arg(short = 'x', long, value_name = "URL", help_heading = "TLS and proxy")]
+    proxy: Option<String>,
+}
+
+impl Road {
+    /// What the options say about TLS, if they say anything.
+    ///
+    /// # Errors
+    ///
+    /// [`RoadError`].
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, RoadError> {
+        let Self { insecure, cacert, cert, key, pin, proxy: _ } = self;
+        if !insecure && cacert.is_empty() && cert.is_none() && pin.is_empty() {
+            return Ok(None);
+        }
+        let mut builder = Tls::builder().danger_accept_invalid_certs(*insecure);
+        for file in cacert {
+            builder = builder.add_pem(read("cacert", file)?).believe_platform(false);
+        }
+        for pin in pin {
+            builder = builder.pin(pin);
+        }
+        if let Some(cert) = cert {
+            let chain = read("cert", cert)?;
+            let key = key.as_ref().map_or_else(|| Ok(chain.clone()), |key| read("key", key))?;
+            builder = builder.identity_pem(chain, key);
+        }
+        builder.build().map(Some).map_err(RoadError::Tls)
+    }
+
+    /// The proxy, if one was named.
+    ///
+    /// # Errors
+    ///
+    /// [`RoadError::Proxy`].
+    pub(crate) fn proxy(&self) -> Result<Option<Proxy>, RoadError> {
+        match self.proxy.as_deref() {
+            None => Ok(None),
+            Some("" | "none") => Ok(Some(Proxy::none())),
+            Some(url) => Proxy::new(url).map(Some).map_err(RoadError::Proxy),
+        }
+    }
+}
+
+fn read(flag: &'static str, file: &PathBuf) -> Result<Vec<u8>, RoadError> {
+    fs::read(file).map_err(|source| RoadError::Unreadable { flag, file: file.clone(), source })
+}
+
+/// Why there is no way to a server.
+#[derive(Debug, Error)]
+pub(crate) enum RoadError {
+    #[error("{}: {source}; name a file that can be read with --{flag} FILE", file.display())]
+    Unreadable { flag: &'static str, file: PathBuf, source: io::Error },
+    #[error("{0} (of --cacert, --cert, --key, --pin and -k)")]
+    Tls(#[source] TlsError),
+    #[error("-x: {0}")]
+    Proxy(#[source] ProxyError),
+}
+
+impl RoadError {
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Unreadable { .. }
+            | Self::Proxy(_)
+            | Self::Tls(TlsError::Conflict { .. } | TlsError::Pin { .. }) => Exit::Usage,
+            Self::Tls(_) => Exit::Tls,
+        }
+    }
+}
+
+/// A header to send.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) name: HeaderName,
+    pub(crate) value: HeaderValue,
+}
+
+impl FromStr for Header {
+    type Err = Expected;
+
+    fn from_str(text: &str) -> Result<Self, Expected> {
+        const EXPECTED: Expected =
+            Expected(r#"a name and a value, such as "origin: https://a.example""#);
+        let (name, value) = text.split_once(':').ok_or(EXPECTED)?;
+        Ok(Self {
+            name: name.trim().parse().map_err(|_| EXPECTED)?,
+            value: value.trim().parse().map_err(|_| EXPECTED)?,
+        })
+    }
+}

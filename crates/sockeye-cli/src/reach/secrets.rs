@@ -1,0 +1,97 @@
+//! What a server gets to decide by whether we may come in: the auth payload, and a token that a command prints.
+
+use std::{io, process::Stdio};
+
+use http::{HeaderValue, header};
+use serde_json::{Map, Value};
+use sockeye::client::{Attempt, Builder};
+use thiserror::Error;
+use tokio::{process::Command, time};
+
+use crate::{
+    units::Time,
+    values::{Unreadable, json_of},
+};
+
+/// The auth payload.
+pub(super) struct Auth(pub(super) Map<String, Value>);
+
+impl Auth {
+    /// Reads JSON, or the file after an `@`. Errors do not show it: it is a secret.
+    pub(super) fn read(given: &str) -> Result<Self, Unreadable> {
+        let text = match given.strip_prefix('@') {
+            Some(name) => json_of(name)?,
+            None => given.to_owned(),
+        };
+        let place = |error: serde_json::Error| Unreadable::Auth {
+            // Its own text may quote what it read.
+            reason: format!("line {}, column {}", error.line(), error.column()),
+        };
+        serde_json::from_str(&text).map(Self).map_err(place)
+    }
+}
+
+/// A command that prints a token.
+#[derive(Clone, Debug)]
+pub(super) struct Bearer {
+    command: String,
+    timeout: Time,
+}
+
+impl Bearer {
+    pub(super) const fn new(command: String, timeout: Time) -> Self {
+        Self { command, timeout }
+    }
+
+    /// Asks the command before each attempt.
+    pub(super) fn attach(self, builder: Builder) -> Builder {
+        builder.before_attempt(move |attempt| {
+            let bearer = self.clone();
+            async move { bearer.sign(attempt).await }
+        })
+    }
+
+    async fn sign(&self, attempt: Attempt) -> Result<Attempt, BearerError> {
+        let mut command = shell(&self.command);
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+        let output = time::timeout(self.timeout.get(), command.output())
+            .await
+            .map_err(|_| BearerError::Slow { timeout: self.timeout })?
+            .map_err(BearerError::Start)?;
+        if !output.status.success() {
+            return Err(BearerError::Failed { status: output.status.to_string() });
+        }
+        let token = String::from_utf8_lossy(&output.stdout);
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
+            .map_err(|_| BearerError::NotAToken)?;
+        value.set_sensitive(true);
+        Ok(attempt.header(header::AUTHORIZATION, value))
+    }
+}
+
+#[cfg(unix)]
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]);
+    command
+}
+
+#[cfg(windows)]
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("cmd");
+    command.args(["/C", line]);
+    command
+}
+
+/// Why there is no token.
+#[derive(Debug, Error)]
+enum BearerError {
+    #[error("--bearer-cmd can't be started: {0}")]
+    Start(#[source] io::Error),
+    #[error("--bearer-cmd ended with {status}")]
+    Failed { status: String },
+    #[error("--bearer-cmd took longer than {timeout}; give it more with --timeout")]
+    Slow { timeout: Time },
+    #[error("--bearer-cmd printed what can't stand in a header; expected a token on one line")]
+    NotAToken,
+}

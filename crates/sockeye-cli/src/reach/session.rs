@@ -1,0 +1,82 @@
+//! The way in: a client that has joined its namespaces, or the trouble it had.
+
+use std::time::Duration;
+
+use sockeye::client::{Builder, Client, CloseReason, Left, Socket, Version};
+use tokio::time;
+
+use super::{Trouble, options::Plan};
+
+/// A client that is in.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) sockets: Vec<Socket>,
+    pub(crate) timeout: Duration,
+    forced: Option<Version>,
+}
+
+impl Session {
+    /// Connects and joins; `prepare` says what else the client is to do.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`]: it can't.
+    pub(crate) async fn join(
+        plan: Plan,
+        prepare: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Self, Trouble> {
+        let Plan { builder, namespaces, forced, timeout, has_bearer } = plan;
+        let client = prepare(builder).start().map_err(Trouble::Build)?;
+        let sockets = namespaces.iter().filter_map(|name| client.of(name)).collect();
+        let session = Self { client, sockets, timeout: timeout.get(), forced };
+        // The command for the token has a time of its own.
+        let limit = session.timeout.saturating_mul(if has_bearer { 2 } else { 1 });
+        let trouble = match time::timeout(limit, session.joined()).await {
+            Ok(Ok(())) => return Ok(session),
+            Ok(Err(trouble)) => trouble,
+            Err(_) => session.unanswered(),
+        };
+        session.close().await;
+        Err(trouble)
+    }
+
+    async fn joined(&self) -> Result<(), Trouble> {
+        for socket in &self.sockets {
+            match socket.joined().await {
+                Ok(()) => {}
+                Err(Left::Closed) => return Err(self.ended(false).await),
+                Err(because) => return Err(Trouble::left(socket.namespace(), because)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opening a transport ends in less time, and says why: what is missing is the answer to a CONNECT.
+    fn unanswered(&self) -> Trouble {
+        let missing = self.sockets.iter().find(|socket| !socket.is_joined());
+        let namespace = missing.map_or("/", |socket| socket.namespace());
+        Trouble::left(namespace, Left::Unanswered { after: self.timeout })
+    }
+
+    /// Waits until the client is closed without our doing, and says why.
+    pub(crate) async fn ended(&self, was_joined: bool) -> Trouble {
+        match self.client.closed().await {
+            CloseReason::GaveUp(error) if was_joined => Trouble::NotAgain(error),
+            CloseReason::GaveUp(error) => Trouble::Open(error),
+            CloseReason::Lost(disconnect) if was_joined => Trouble::Lost(disconnect),
+            CloseReason::Lost(disconnect) => Trouble::NotLetIn { disconnect, forced: self.forced },
+            CloseReason::NothingJoined(left) => {
+                let namespace = self.sockets.first().map_or("/", |socket| socket.namespace());
+                Trouble::left(namespace, left)
+            }
+            reason => Trouble::Closed(reason),
+        }
+    }
+
+    /// Sends what was emitted, says goodbye, and waits for that no longer than for an answer.
+    pub(crate) async fn close(&self) {
+        // Past its time the connection ends with the process.
+        let _ = time::timeout(self.timeout, self.client.close()).await;
+    }
+}

@@ -1,0 +1,278 @@
+//! Why it does not connect, or does not go on: the exit code by the cause, and which flag to change.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use sockeye::client::{
+    BuildError, CallError, CloseReason, DialError, Disconnect, EmitError, Left, OpenError,
+    SendError, Step, Transport, TransportError, Version,
+};
+
+use crate::{exit::Exit, values::printable};
+
+/// What went wrong between us and the server.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// It could not even be tried.
+    Build(BuildError),
+    /// No transport got through.
+    Open(Arc<OpenError>),
+    /// A connection that was there was lost, and could not be made again.
+    NotAgain(Arc<OpenError>),
+    /// A namespace is not joined.
+    NotJoined { namespace: String, because: Left },
+    /// The connection ended before anything was joined.
+    NotLetIn { disconnect: Arc<Disconnect>, forced: Option<Version> },
+    /// The connection was lost.
+    Lost(Arc<Disconnect>),
+    /// The client was closed.
+    Closed(CloseReason),
+    /// The ack did not come.
+    Call { event: String, error: CallError },
+    /// The event was not sent.
+    NotSent { event: String, error: SendError },
+    /// The event can't be sent.
+    NotEmitted { event: String, error: EmitError },
+    /// The event that was waited for did not come.
+    NoEvent { event: String, after: Duration },
+    /// Fewer events came than were waited for.
+    TooFew { found: usize, wanted: usize, after: Duration },
+    /// Something came, but not what was expected.
+    Unexpected { flag: &'static str, found: String },
+}
+
+impl Trouble {
+    pub(crate) fn left(namespace: &str, because: Left) -> Self {
+        Self::NotJoined { namespace: namespace.to_owned(), because }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Build(error) => of_build(error),
+            Self::Open(error) => of_open(error),
+            Self::NotJoined { because, .. } => of_left(because),
+            Self::NotLetIn { forced: Some(Version::V3), .. } => Exit::Version,
+            Self::NotLetIn { .. } | Self::Lost(_) | Self::NotAgain(_) => Exit::Lost,
+            Self::Closed(_) => Exit::Fault,
+            Self::Call { error, .. } => match error {
+                CallError::Timeout { .. } => Exit::NoAnswer,
+                CallError::Disconnected { .. } => Exit::Lost,
+                CallError::Emit(error) => of_emit(error),
+                CallError::Send(error) => of_send(error),
+                _ => Exit::Fault,
+            },
+            Self::NotSent { error, .. } => of_send(error),
+            Self::NotEmitted { error, .. } => of_emit(error),
+            Self::NoEvent { .. } | Self::TooFew { .. } => Exit::NoAnswer,
+            Self::Unexpected { .. } => Exit::Assertion,
+        }
+    }
+}
+
+const fn of_build(error: &BuildError) -> Exit {
+    match error {
+        BuildError::Certificates(_) => Exit::Tls,
+        BuildError::Randomness(_) | BuildError::Thread(_) | BuildError::Wiring { .. } => {
+            Exit::Fault
+        }
+        _ => Exit::Usage,
+    }
+}
+
+/// Of all transports the one that got furthest tells most; the codes are in that order.
+fn of_open(error: &OpenError) -> Exit {
+    let exits = error.tried.iter().map(|tried| of_transport(&tried.error));
+    // Without any the command for the token failed.
+    exits.max_by_key(|exit| *exit as u8).unwrap_or(Exit::Usage)
+}
+
+fn of_transport(error: &TransportError) -> Exit {
+    match error {
+        TransportError::Dial(error) => of_dial(error),
+        TransportError::Refused { code: 5, .. } | TransportError::OtherVersion { .. } => {
+            Exit::Version
+        }
+        TransportError::Randomness(_) => Exit::Fault,
+        _ => Exit::Handshake,
+    }
+}
+
+pub(crate) const fn of_dial(error: &DialError) -> Exit {
+    match error {
+        DialError::Tls { .. } | DialError::Timeout { step: Step::Tls, .. } => Exit::Tls,
+        DialError::Timeout { step: Step::Http | Step::Handshake, .. } => Exit::Handshake,
+        _ => Exit::Network,
+    }
+}
+
+const fn of_left(left: &Left) -> Exit {
+    match left {
+        Left::Refused { .. } | Left::Unanswered { .. } => Exit::Refused,
+        Left::Auth(_) => Exit::Usage,
+        Left::ServerDisconnect => Exit::Lost,
+        _ => Exit::Fault,
+    }
+}
+
+const fn of_emit(error: &EmitError) -> Exit {
+    match error {
+        EmitError::NotJoined { because, .. } => match because {
+            Left::Closed | Left::ClientDisconnect => Exit::Lost,
+            because => of_left(because),
+        },
+        EmitError::TooLarge { .. } | EmitError::Encode(_) | EmitError::ReservedName { .. } => {
+            Exit::Usage
+        }
+        _ => Exit::Fault,
+    }
+}
+
+const fn of_send(error: &SendError) -> Exit {
+    match error {
+        SendError::Lost { .. } | SendError::NotJoined(_) => Exit::Lost,
+        SendError::TooLarge { .. } => Exit::Usage,
+        _ => Exit::Fault,
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, hint) = self.say();
+        // Servers have their say in it.
+        f.write_str(&printable(&what))?;
+        if hint.is_empty() { Ok(()) } else { write!(f, "; {hint}") }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl Trouble {
+    /// What happened, and what to change.
+    fn say(&self) -> (String, &'static str) {
+        match self {
+            Self::Build(error) => (error.to_string(), hint_of_build(error)),
+            Self::Open(error) => (error.to_string(), hint_of_open(error)),
+            Self::NotAgain(error) => (format!("lost, and not connected again: {error}"), ""),
+            Self::NotJoined { namespace, because } => {
+                let data = match because {
+                    Left::Refused { data: Some(data), .. } => {
+                        let json = serde_json::to_string(data).unwrap_or_default();
+                        format!(" {json}")
+                    }
+                    _ => String::new(),
+                };
+                (format!("{namespace} is not joined: {because}{data}"), hint_of_left(because))
+            }
+            Self::NotLetIn { disconnect, forced } => (
+                format!("the connection ended before the server let us in: {disconnect}"),
+                match forced {
+                    Some(_) => {
+                        "it may speak another version: leave out --eio, or try the other one"
+                    }
+                    None => {
+                        "it may use another parser (--parser msgpack) or not know the namespace (--nsp)"
+                    }
+                },
+            ),
+            Self::Lost(disconnect) => (
+                format!("the connection was lost: {disconnect}"),
+                "--reconnect, where there is one, makes it again",
+            ),
+            Self::Closed(reason) => (reason.to_string(), ""),
+            Self::Call { event, error } => (
+                format!("{event:?}: {error}"),
+                match error {
+                    CallError::Timeout { .. } => {
+                        "wait longer with --timeout, or leave out --ack if the server never answers it"
+                    }
+                    _ => "",
+                },
+            ),
+            Self::NotSent { event, error } => (format!("{event:?} was not sent: {error}"), ""),
+            Self::NotEmitted { event, error } => (format!("{event:?} was not sent: {error}"), ""),
+            Self::NoEvent { event, after } => (
+                format!("{event:?} did not come within {after:?}"),
+                "wait longer with --timeout, or check --wait-event and the namespace (--nsp)",
+            ),
+            Self::TooFew { found, wanted, after } => (
+                format!("{found} of {wanted} events came within {after:?}"),
+                "wait longer with --for, ask for less with --count, or check --event and --nsp",
+            ),
+            Self::Unexpected { flag, found } => (format!("{flag} does not hold: {found}"), ""),
+        }
+    }
+}
+
+const fn hint_of_build(error: &BuildError) -> &'static str {
+    match error {
+        BuildError::Path { .. } => "change --path",
+        BuildError::NamespaceName { .. } | BuildError::TwoNamespaces { .. } => {
+            "change the URL's path or --nsp"
+        }
+        BuildError::Certificates(_) => "or name authorities with --cacert FILE",
+        BuildError::Proxy(_) => "change -x, or go without a proxy: -x none",
+        _ => "",
+    }
+}
+
+/// By the transport that got furthest.
+fn hint_of_open(error: &OpenError) -> &'static str {
+    let furthest = error.tried.iter().max_by_key(|tried| of_transport(&tried.error) as u8);
+    let Some(tried) = furthest else { return "" };
+    match &tried.error {
+        TransportError::Dial(error) => hint_of_dial(error),
+        TransportError::Refused { code: 5, .. } | TransportError::OtherVersion { .. } => {
+            "leave out --eio, or try the other version"
+        }
+        TransportError::Refused { code: 0, .. } => match tried.transport {
+            Transport::Polling => "try --transport websocket",
+            _ => "try --transport polling",
+        },
+        TransportError::Refused { code: 1, .. } => {
+            "several servers without sticky sessions? Try --transport websocket"
+        }
+        TransportError::Refused { code: 4, .. } => {
+            "it may want an origin, a cookie or a token: -H, --auth, --bearer-cmd"
+        }
+        TransportError::Status { status, .. } => hint_of_status(status.as_u16()),
+        TransportError::NotEngineIo { .. } => "change --path, or the URL's host and port",
+        TransportError::Handshake(_) | TransportError::Http(_) => {
+            "something between may not let WebSocket through: try --transport polling"
+        }
+        _ => "",
+    }
+}
+
+pub(crate) const fn hint_of_status(status: u16) -> &'static str {
+    match status {
+        300..=399 => "use the URL that it redirects to",
+        401 | 403 => "it may want an origin, a cookie or a token: -H, --bearer-cmd",
+        404 => "change --path; the URL's own path is the namespace",
+        429 | 503 => "try again later",
+        _ => "check the URL's host and port, and --path",
+    }
+}
+
+pub(crate) const fn hint_of_dial(error: &DialError) -> &'static str {
+    match error {
+        DialError::Resolve { .. } => "check the host in the URL, or go through a proxy with -x",
+        DialError::Tcp { .. } => "check host and port in the URL, or go through a proxy with -x",
+        DialError::Proxy { .. } => "change -x, or go without a proxy: -x none",
+        DialError::Tls { .. } => {
+            "--cacert FILE believes an authority, --pin a server's key, and -k everybody"
+        }
+        _ => "wait longer with --timeout, or go through a proxy with -x",
+    }
+}
+
+const fn hint_of_left(left: &Left) -> &'static str {
+    match left {
+        Left::Refused { .. } => {
+            "change the namespace (the URL's path, or --nsp), or what you come with (--auth, --bearer-cmd, -H)"
+        }
+        Left::Unanswered { .. } => {
+            "change the namespace (the URL's path, or --nsp), try --parser msgpack, or wait longer with --timeout"
+        }
+        Left::Auth(_) => "change --auth",
+        _ => "",
+    }
+}

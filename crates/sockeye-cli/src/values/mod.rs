@@ -1,0 +1,13 @@
+//! Arguments of events on their way between people and the wire: what was typed, what is shown, what is looked for.
+
+mod arg;
+mod given;
+mod pattern;
+mod shown;
+
+pub(crate) use self::{
+    arg::Arg,
+    given::{Unreadable, event_args, json_of},
+    pattern::Pattern,
+    shown::{Binary, Unsaved, printable},
+};

@@ -1,0 +1,206 @@
+//! Arguments as they are shown: compact JSON on one line, attachments in base64 or in files.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use sockeye::event::RawArgs;
+use thiserror::Error;
+
+/// How attachments are shown.
+#[derive(Clone, Debug)]
+pub(crate) enum Binary {
+    /// `{"$bin":"<base64>"}`.
+    Base64,
+    /// `{"$bin_file":"…","len":…,"sha256":"…"}`, the bytes in a file of this folder.
+    Files(PathBuf),
+}
+
+/// An attachment could not be written to its file.
+#[derive(Debug, Error)]
+#[error("{}: {source}; name a folder that can be written to with --save-bin DIR", path.display())]
+pub(crate) struct Unsaved {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Binary {
+    /// With `--save-bin`, or without.
+    ///
+    /// # Errors
+    ///
+    /// The folder can't be made.
+    pub(crate) fn new(folder: Option<PathBuf>) -> Result<Self, Unsaved> {
+        let Some(folder) = folder else { return Ok(Self::Base64) };
+        match fs::create_dir_all(&folder) {
+            Ok(()) => Ok(Self::Files(folder)),
+            Err(source) => Err(Unsaved { path: folder, source }),
+        }
+    }
+
+    /// The array of the arguments, as JSON on one line.
+    ///
+    /// # Errors
+    ///
+    /// An attachment can't be written to its file.
+    pub(crate) fn show(&self, args: &RawArgs) -> Result<String, Unsaved> {
+        let (text, attachments) = (args.text(), args.attachments());
+        let mut shown = String::with_capacity(text.len() + 2);
+        shown.push('[');
+        let mut rest = text;
+        while let Some(index) = rest.find(['"', '{', ' ', '\n', '\r', '\t']) {
+            shown.push_str(&rest[..index]);
+            rest = &rest[index..];
+            let taken = match rest.as_bytes()[0] {
+                b'"' => {
+                    let end = string_end(rest);
+                    shown.push_str(&rest[..end]);
+                    end
+                }
+                b'{' => match placeholder(rest) {
+                    Some((number, end)) if number < attachments.len() => {
+                        shown.push_str(&self.attachment(&attachments[number])?);
+                        end
+                    }
+                    _ => {
+                        shown.push('{');
+                        1
+                    }
+                },
+                _ => 1,
+            };
+            rest = &rest[taken..];
+        }
+        shown.push_str(rest);
+        shown.push(']');
+        Ok(shown)
+    }
+
+    /// One attachment, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// It can't be written to its file.
+    pub(crate) fn attachment(&self, bytes: &[u8]) -> Result<String, Unsaved> {
+        match self {
+            Self::Base64 => Ok(format!(r#"{{"$bin":"{}"}}"#, BASE64_STANDARD.encode(bytes))),
+            Self::Files(folder) => save(folder, bytes),
+        }
+    }
+}
+
+/// Writes a file whose name is its content's hash: nothing that a server says decides where.
+fn save(folder: &Path, bytes: &[u8]) -> Result<String, Unsaved> {
+    let hash = Sha256::digest(bytes).iter().fold(String::new(), |mut hash, byte| {
+        let _ = write!(hash, "{byte:02x}"); // a String takes everything
+        hash
+    });
+    let path = folder.join(format!("{hash}.bin"));
+    match fs::write(&path, bytes) {
+        Ok(()) => {
+            let name = serde_json::Value::from(path.to_string_lossy());
+            Ok(format!(r#"{{"$bin_file":{name},"len":{},"sha256":"{hash}"}}"#, bytes.len()))
+        }
+        Err(source) => Err(Unsaved { path, source }),
+    }
+}
+
+/// Where the string ends that the text begins with.
+fn string_end(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (index, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return index + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// The number and the end of the placeholder that the text begins with, if it does.
+fn placeholder(text: &str) -> Option<(usize, usize)> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Placeholder {
+        #[serde(rename = "_placeholder")]
+        is_one: bool,
+        num: usize,
+    }
+    /// None is longer, unless somebody fills it with white space.
+    const LONGEST: usize = 200;
+
+    let end = text.bytes().take(LONGEST).position(|byte| byte == b'}')? + 1;
+    let read: Placeholder = serde_json::from_str(&text[..end]).ok()?;
+    read.is_one.then_some((read.num, end))
+}
+
+/// What others have said, so that it can't rewrite the terminal: control characters are escaped.
+pub(crate) fn printable(text: &str) -> String {
+    let is_safe = |c: char| !c.is_control() && !is_reordering(c);
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if is_safe(c) {
+            shown.push(c);
+        } else {
+            let _ = write!(shown, "\\u{:04x}", u32::from(c)); // a String takes everything
+        }
+        shown
+    })
+}
+
+/// Characters that change the order in which others are shown.
+const fn is_reordering(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_one_line() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(json: &str, expect: &str) {
+            let raw = serde_json::from_str::<Box<serde_json::value::RawValue>>(json).unwrap();
+            let args = RawArgs::from_list(&[raw]).unwrap();
+            assert_eq!(Binary::Base64.show(&args).unwrap(), expect);
+        }
+        check("{ \"b\" : 1,\n\"a\":\t[ \"x y\\\" \\n\" ] }", "[{\"b\":1,\"a\":[\"x y\\\" \\n\"]}]");
+        check("\"{ é \"", "[\"{ é \"]");
+        // Without an attachment it is an object like any other.
+        check(r#"{"_placeholder":true,"num":3}"#, r#"[{"_placeholder":true,"num":3}]"#);
+    }
+
+    #[test]
+    fn attachments_are_shown_in_place() {
+        let (a, b) = (Bytes::from_static(b"a"), Bytes::from_static(b"\xff"));
+        let value = sockeye::event::Value::from_iter([("x", a.clone()), ("y", b)]);
+        let args = RawArgs::from_list(&[value, a.into()]).unwrap();
+        assert_eq!(
+            Binary::Base64.show(&args).unwrap(),
+            r#"[{"x":{"$bin":"YQ=="},"y":{"$bin":"/w=="}},{"$bin":"YQ=="}]"#
+        );
+        let folder = std::env::temp_dir().join(format!("sockeye-shown-{}", std::process::id()));
+        let binary = Binary::new(Some(folder.clone())).unwrap();
+        let shown = binary.attachment(b"abc").unwrap();
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let path = folder.join(format!("{hash}.bin"));
+        let expect = serde_json::json!({ "$bin_file": path, "len": 3, "sha256": hash });
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), expect);
+        assert_eq!(fs::read(path).unwrap(), b"abc");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn nothing_rewrites_the_terminal() {
+        assert_eq!(printable("é\u{1b}[2J\u{9b}\u{202e}"), "é\\u001b[2J\\u009b\\u202e");
+    }
+}

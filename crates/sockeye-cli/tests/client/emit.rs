@@ -1,0 +1,135 @@
+//! `sockeye emit`: arguments, acks, awaited events, expectations.
+
+use serde_json::json;
+use sockeye::server::Parser;
+
+use crate::{lines, sandbox::Sandbox, server::Running};
+
+#[test]
+fn an_event_is_sent() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit"));
+    let run = sandbox.run(&["emit", &running.url, "keep", r#"{"id":7}"#]);
+    assert_eq!((run.code, &*run.stdout, &*run.stderr), (Some(0), "", ""));
+    // Its order on the next connection: the first was closed in good order.
+    assert_eq!(running.kept(), [json!({ "id": 7 })]);
+}
+
+#[test]
+fn an_ack_is_shown_as_it_came() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-ack"));
+    sandbox.write("file.json", "{\"b\": 1,\n \"a\": 2}");
+    sandbox.write("file.bin", b"\x00\xff");
+    let url = &running.at("/imchat");
+    let args = ["1.50", "text", "@file.json", "@bin:file.bin", r#""@x""#, "-1", "null"];
+    let run = sandbox.run(&[&["emit", url, "--ack", "echo"], &args[..]].concat());
+    let [line] = &lines(&run, 0)[..] else { panic!("{run:?}") };
+    let (line, rtt) = line.split_once(r#","rtt_ms":"#).unwrap();
+    assert_eq!(
+        line,
+        r#"{"dir":"ack","nsp":"/imchat","event":"echo","args":[1.50,"text",{"b":1,"a":2},{"$bin":"AP8="},"@x",-1,null]"#
+    );
+    let rtt: f64 = rtt.strip_suffix('}').unwrap().parse().unwrap();
+    assert!((0.0..20_000.0).contains(&rtt), "{rtt}");
+}
+
+#[test]
+fn attachments_are_saved() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-save"));
+    let bin = r#"{"file":{"$bin":"YWJj"}}"#;
+    let run = sandbox.run(&["emit", &running.url, "echo", "--ack", bin, "--save-bin", "got"]);
+    let [line] = &lines(&run, 0)[..] else { panic!("{run:?}") };
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let expect = format!(
+        r#""args":[{{"file":{{"$bin_file":"got/{hash}.bin","len":3,"sha256":"{hash}"}}}}]"#
+    );
+    assert!(line.contains(&expect), "{line}");
+    assert_eq!(std::fs::read(sandbox.path(&format!("got/{hash}.bin"))).unwrap(), b"abc");
+}
+
+#[test]
+fn an_event_is_awaited() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-wait"));
+    let url = &running.url;
+    let run = sandbox.run(&["emit", url, "say", "hi", "--wait-event", "said"]);
+    assert_eq!(lines(&run, 0), [r#"{"dir":"in","nsp":"/","event":"said","args":["hi"]}"#]);
+    // One that asks for an ack shows its number.
+    let run = sandbox.run(&["emit", url, "ask", "--wait-event", "question"]);
+    let [line] = &lines(&run, 0)[..] else { panic!("{run:?}") };
+    assert!(line.contains(r#""event":"question","args":[],"ack_id":"#), "{line}");
+    let never = ["emit", url, "say", "--wait-event", "never", "--timeout", "300ms"];
+    let run = sandbox.run(&never);
+    assert_eq!((run.code, &*run.stdout), (Some(8), ""));
+    assert!(run.stderr.contains("--wait-event"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_expected_is_checked() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-expect"));
+    let check = |args: &[&str], code: i32| {
+        let run = sandbox.run(&[&["emit", &*running.url], args].concat());
+        assert_eq!((run.code, run.stdout.lines().count()), (Some(code), 1), "{run:?}");
+        assert_eq!(run.stderr.contains("--expect"), code == 10, "{run:?}");
+    };
+    check(&["echo", r#"{"ok":true,"id":1}"#, "--expect", r#"{"ok":true}"#], 0);
+    check(&["echo", "1", "2", "--expect", "[1,2]"], 0);
+    check(&["echo", "1", "--expect", "2"], 10);
+    check(&["say", "hi", "--wait-event", "said", "--expect", "hi"], 0);
+    check(&["say", "hi", "--wait-event", "said", "--expect", "ho"], 10);
+    check(&["refuse", "--expect", r#"{"error":{"code":"busy","message":"not today"}}"#], 0);
+}
+
+#[test]
+fn what_is_sent_can_be_shown() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-verbose"));
+    let run = sandbox.run(&["emit", &running.url, "keep", "1", "-v", "--transport", "websocket"]);
+    assert_eq!(lines(&run, 0), [r#"{"dir":"out","nsp":"/","event":"keep","args":[1]}"#]);
+    assert!(run.stderr.ends_with("● / connected by websocket, EIO=4\n"), "{}", run.stderr);
+}
+
+#[test]
+fn it_comes_as_it_is_told() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-options"));
+    let url = &running.at("/imchat?room=1");
+    let answer = |args: &[&str]| {
+        let run = sandbox.run(&[&["emit", url, "--ack"], args].concat());
+        let [line] = &lines(&run, 0)[..] else { panic!("{run:?}") };
+        line.split_once(r#""args":["#).unwrap().1.split_once("],").unwrap().0.to_owned()
+    };
+    assert_eq!(answer(&["headers", "x-a", "-H", "X-A: b: c"]), r#""b: c""#);
+    sandbox.write("count", "");
+    let token = ["headers", "authorization", "--bearer-cmd", "echo again >> count; echo abc"];
+    assert_eq!(answer(&token), r#""Bearer abc""#);
+    let query = answer(&["query", "--query", "a=b c", "--transport", "polling"]);
+    assert!(query.contains("room=1") && query.contains("a=b+c"), "{query}");
+    assert!(query.contains("transport=polling"), "{query}");
+    assert!(answer(&["query", "--transport", "websocket"]).contains("transport=websocket"));
+
+    let run = sandbox.run_with(
+        &["emit", &running.url, "echo", "--nsp", "/guarded", "--wait-event", "welcome"],
+        &[("SOCKEYE_AUTH", r#"{"token":"secret"}"#)],
+    );
+    let welcome = r#"{"dir":"in","nsp":"/guarded","event":"welcome","args":[{"token":"secret"}]}"#;
+    assert_eq!(lines(&run, 0), [welcome]);
+    sandbox.write("auth.json", r#"{"token":"secret"}"#);
+    let guarded = &running.at("/guarded");
+    let run = sandbox.run(&["emit", guarded, "echo", "--ack", "--auth", "@auth.json"]);
+    assert_eq!(lines(&run, 0).len(), 1);
+}
+
+#[test]
+fn every_version_and_parser_is_spoken() {
+    let sandbox = Sandbox::new("emit-versions");
+    for (parser, name) in [(Parser::Json, "json"), (Parser::MsgPack, "msgpack")] {
+        let running = Running::start_with(|server| server.parser(parser).engine_v3(true));
+        for eio in ["auto", "3", "4"] {
+            for transport in ["auto", "polling", "websocket"] {
+                let url = &running.url;
+                let way = ["--eio", eio, "--transport", transport, "--parser", name];
+                let bin = r#"{"$bin":"AP8="}"#;
+                let args = ["emit", url, "echo", bin, "é", "--expect", r#"[{"$bin":"AP8="},"é"]"#];
+                let run = sandbox.run(&[&args[..], &way].concat());
+                assert_eq!(lines(&run, 0).len(), 1, "{way:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `sockeye listen`: which events, how many, how long, and how it ends.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use sockeye_testkit::Peer;
+
+use crate::{
+    lines,
+    sandbox::{Run, Sandbox},
+    server::Running,
+    untimed,
+};
+
+/// Listens; once its first line is there it is joined, since the server greets everybody.
+fn listen(sandbox: &Sandbox, args: &[&str]) -> Peer {
+    Peer::launch(sandbox.command(&[&["listen"], args].concat()), "{").unwrap()
+}
+
+fn next(peer: &mut Peer) -> String {
+    untimed(&peer.next_line().unwrap())
+}
+
+#[test]
+fn events_are_shown() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen"));
+    let mut peer = listen(&sandbox, &[&running.at("/imchat"), "--count", "3"]);
+    assert!(peer.ready().contains(r#""event":"welcome""#), "{}", peer.ready());
+    running.tell("/imchat", "chat", json!("hi"));
+    running.tell("/other", "chat", json!("not for us"));
+    running.tell("/imchat", "tick", json!({ "b": 1, "a": [] }));
+    let chat = r#"{"dir":"in","nsp":"/imchat","event":"chat","args":["hi"]}"#;
+    assert_eq!(next(&mut peer), chat);
+    let tick = r#"{"dir":"in","nsp":"/imchat","event":"tick","args":[{"a":[],"b":1}]}"#;
+    assert_eq!(next(&mut peer), tick);
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+}
+
+#[test]
+fn several_namespaces_share_a_connection() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-namespaces"));
+    let args = [&*running.url, "--nsp", "/imchat", "--nsp", "other", "--count", "2"];
+    let run = sandbox.run(&[&["listen"], &args[..]].concat());
+    let mut found = lines(&run, 0);
+    found.sort();
+    let welcome =
+        |nsp: &str| format!(r#"{{"dir":"in","nsp":"{nsp}","event":"welcome","args":[{{}}]}}"#);
+    assert_eq!(found, [welcome("/imchat"), welcome("/other")]);
+}
+
+#[test]
+fn only_what_is_wanted_counts() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-events"));
+    let args = [&*running.url, "--states", "--event", "c*t", "--event", "end", "--count", "2"];
+    let mut peer = listen(&sandbox, &args);
+    assert!(peer.ready().contains(r#""state":"connected","nsp":"/","sid":""#), "{}", peer.ready());
+    for name in ["tick", "chat", "chats", "end", "chat"] {
+        running.tell("/", name, json!(name));
+    }
+    assert_eq!(next(&mut peer), r#"{"dir":"in","nsp":"/","event":"chat","args":["chat"]}"#);
+    assert_eq!(next(&mut peer), r#"{"dir":"in","nsp":"/","event":"end","args":["end"]}"#);
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+}
+
+#[test]
+fn it_ends_in_time() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-time"));
+    let listen =
+        |args: &[&str]| sandbox.run(&[&["listen", &*running.url, "--for", "300ms"], args].concat());
+    assert_eq!(lines(&listen(&[]), 0).len(), 1);
+    let run = listen(&["--count", "2"]);
+    assert_eq!(lines(&run, 8).len(), 1);
+    assert!(run.stderr.contains("1 of 2") && run.stderr.contains("--for"), "{run:?}");
+    let run = listen(&["--until", "never"]);
+    assert_eq!(lines(&run, 10).len(), 1);
+    assert!(run.stderr.contains("--until"), "{run:?}");
+    // Enough, but not what was waited for.
+    assert_eq!(lines(&listen(&["--until", "never", "--count", "1"]), 10).len(), 1);
+}
+
+#[test]
+fn it_ends_with_what_it_waits_for() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(until: &str) {
+        let (running, sandbox) = (Running::start(), Sandbox::new(&format!("listen-{until:.9}")));
+        let mut peer = listen(&sandbox, &[&running.url, "--until", until]);
+        running.tell("/", "chat", json!({ "from": "Ada", "text": "hi" }));
+        running.tell("/", "end", json!({ "from": "Bob", "text": "bye" }));
+        running.tell("/", "chat", json!("late"));
+        assert!(next(&mut peer).contains("Ada"));
+        assert!(next(&mut peer).contains("Bob"));
+        assert!(peer.remaining_lines().unwrap().is_empty());
+        assert_eq!(peer.finish().unwrap().code(), Some(0));
+    }
+    check("bye");
+    check("end");
+    check(r#"{"from":"Bob"}"#);
+}
+
+#[test]
+fn acks_are_answered_if_told_to() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-acks"));
+    let mut peer =
+        listen(&sandbox, &[&running.url, "--ack-with", r#"{"ok":true}"#, "--count", "2"]);
+    let answer = running.ask("/", "question");
+    let question = next(&mut peer);
+    let asked = r#"{"dir":"in","nsp":"/","event":"question","args":[],"ack_id":"#;
+    assert!(question.starts_with(asked), "{question}");
+    assert_eq!(answer(), json!({ "ok": true }));
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_lost_connection_ends_it() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-lost"));
+    let mut peer = listen(&sandbox, &[&running.url, "--states", "-v"]);
+    assert!(peer.ready().contains(r#""state":"connected""#), "{}", peer.ready());
+    running.close();
+    let rest = peer.remaining_lines().unwrap();
+    let closed = rest.last().map(|line| untimed(line)).unwrap();
+    assert!(closed.starts_with(r#"{"state":"closed","nsp":"/","reason":""#), "{closed}");
+    let transcript = peer.transcript().to_owned();
+    assert_eq!(peer.finish().unwrap().code(), Some(9), "{transcript}");
+    assert!(transcript.contains("● / connected by "), "{transcript}");
+}
+
+#[test]
+fn one_namespace_of_several_that_is_lost_ends_it() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-left"));
+    let args = [&*running.url, "--nsp", "/imchat", "--nsp", "/other", "--count", "9"];
+    let mut peer = listen(&sandbox, &args);
+    running.disconnect("/other");
+    peer.remaining_lines().unwrap();
+    assert_eq!(peer.finish().unwrap().code(), Some(9));
+}
+
+#[test]
+fn a_lost_connection_is_made_again_if_told_to() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-again"));
+    sandbox.write("tokens", "");
+    let args =
+        ["--states", "--reconnect", "--until", "done", "--bearer-cmd", "echo x >>tokens; echo x"];
+    let mut peer = listen(&sandbox, &[&[&*running.url], &args[..]].concat());
+    assert!(next(&mut peer).contains("welcome"));
+    running.cut();
+    assert!(next(&mut peer).contains(r#""state":"reconnecting""#));
+    assert!(next(&mut peer).contains(r#""state":"connected""#));
+    assert!(next(&mut peer).contains("welcome"));
+    running.tell("/", "done", json!(1));
+    assert!(next(&mut peer).contains("done"));
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+    // The command for the token ran before each attempt.
+    assert_eq!(std::fs::read_to_string(sandbox.path("tokens")).unwrap(), "x\nx\n");
+}
+
+#[test]
+fn nobody_reads() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-pipe"));
+    let mut command = sandbox.command(&["listen", &running.url]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut welcome = String::new();
+    stdout.read_line(&mut welcome).unwrap();
+    assert!(welcome.contains("welcome"), "{welcome}");
+    drop(stdout);
+    running.tell("/", "chat", json!("nobody reads it"));
+    let output = child.wait_with_output().unwrap();
+    let run = Run {
+        code: output.status.code(),
+        stdout: String::new(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
+}
+
+#[test]
+fn ctrl_c_ends_it() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-interrupt"));
+    let mut peer = listen(&sandbox, &[&running.url]);
+    kill_process(Pid::from_raw(peer.id().try_into().unwrap()).unwrap(), Signal::INT).unwrap();
+    peer.remaining_lines().unwrap();
+    assert_eq!(peer.finish().unwrap().code(), Some(130));
+}

@@ -1,0 +1,113 @@
+//! Each way not to get through has its exit code, and its message names what to change.
+
+use std::net::TcpListener;
+
+use crate::{
+    sandbox::{Run, Sandbox},
+    server::Running,
+};
+
+#[track_caller] // a failure points at the row, not at this function
+fn check(run: &Run, code: i32, texts: &[&str]) {
+    assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{run:?}");
+    for text in texts {
+        assert!(run.stderr.starts_with("error: ") && run.stderr.contains(text), "{run:?}");
+    }
+    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+}
+
+#[test]
+fn mistakes_of_usage() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-usage"));
+    let url = &*running.url;
+    let emit = |args: &[&str]| sandbox.run(&[&["emit"], args].concat());
+    check(&emit(&["ftp://h", "a"]), 2, &["http://"]);
+    check(&emit(&[url, "a", "@/nowhere"]), 2, &["/nowhere"]);
+    check(&emit(&[url, "a", "--auth", "no"]), 2, &["--auth"]);
+    check(&emit(&[url, "a", "--auth", "[1]"]), 2, &["--auth"]);
+    check(&emit(&[url, "a", "--nsp", "/a", "--nsp", "/b"]), 2, &["--nsp"]);
+    check(&emit(&[url, "a", "--path", "x"]), 2, &["--path"]);
+    check(&emit(&[url, "disconnect"]), 2, &["reserved"]);
+    check(&emit(&[url, "a", "--cacert", "/nowhere"]), 2, &["--cacert"]);
+    check(&emit(&[url, "a", "--pin", "x"]), 2, &["--pin", "sha256/"]);
+    check(&emit(&[url, "a", "-x", "ftp://h"]), 2, &["-x"]);
+    check(&emit(&[url, "a", "--bearer-cmd", "exit 3"]), 2, &["--bearer-cmd", "3"]);
+    // The secret is not shown.
+    let run = emit(&[url, "a", "--auth", r#"{"token":"hush}"#]);
+    check(&run, 2, &["--auth"]);
+    assert!(!run.stderr.contains("hush"), "{run:?}");
+    // Those that the parser of the command line finds say more, but have the same code.
+    for wrong in
+        [&["--transport", "x"][..], &["--eio", "5"], &["--header", "x"], &["--timeout", "1"]]
+    {
+        let run = emit(&[&[url, "a"], wrong].concat());
+        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
+        assert!(run.stderr.contains(wrong[0]) && run.stderr.contains("expected"), "{run:?}");
+    }
+}
+
+#[test]
+fn the_network_says_no() {
+    let sandbox = Sandbox::new("trouble-network");
+    let emit = |url: &str| sandbox.run(&["emit", url, "a", "--timeout", "5s"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    check(&emit(&url), 3, &["connected to", "port"]);
+    check(&emit("http://nowhere.invalid"), 3, &["looked up", "host"]);
+}
+
+#[test]
+fn tls_fails() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-tls"));
+    let url = running.url.replace("http:", "https:");
+    let run = sandbox.run(&["emit", &url, "a", "-k"]);
+    check(&run, 4, &["http://", "--cacert", "--pin"]);
+}
+
+#[test]
+fn nothing_answers_as_engine_io_does() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-handshake"));
+    let url = &*running.url;
+    check(&sandbox.run(&["emit", url, "a", "--path", "/x/"]), 5, &["404", "--path"]);
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", mute.local_addr().unwrap());
+    check(&sandbox.run(&["emit", &silent, "a", "--timeout", "300ms"]), 5, &["--timeout"]);
+    let running = Running::start_with(|server| server.polling(false));
+    let run = sandbox.run(&["emit", &running.url, "a", "--transport", "polling"]);
+    check(&run, 5, &["--transport websocket"]);
+}
+
+#[test]
+fn the_version_is_another() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-version"));
+    for transport in ["auto", "polling", "websocket"] {
+        let args = ["emit", &running.url, "a", "--eio", "3", "--transport", transport];
+        check(&sandbox.run(&args), 6, &["--eio"]);
+    }
+}
+
+#[test]
+fn the_namespace_is_refused() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-namespace"));
+    let run = sandbox.run(&["emit", &running.at("/nowhere"), "a"]);
+    check(&run, 7, &["/nowhere", "Invalid namespace", "--nsp"]);
+    let run = sandbox.run(&["emit", &running.at("/guarded"), "a", "--auth", r#"{"token":"x"}"#]);
+    check(&run, 7, &["unauthorized", r#"{"code":401}"#, "--auth"]);
+}
+
+#[test]
+fn the_answer_does_not_come() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-answer"));
+    let run = sandbox.run(&["emit", &running.url, "ignore", "--ack", "--timeout", "300ms"]);
+    check(&run, 8, &["ignore", "no ack", "--timeout"]);
+}
+
+#[test]
+fn the_connection_is_lost() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-lost"));
+    for event in ["close-me", "disconnect-me"] {
+        let run = sandbox.run(&["emit", &running.url, event, "--wait-event", "never"]);
+        check(&run, 9, &["connect"]);
+    }
+}
