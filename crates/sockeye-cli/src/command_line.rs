@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{emit, listen, serve};
+use crate::{emit, listen, pipe, serve, ws};
 
 /// Event-driven, two-way messaging: Socket.IO and WebSocket.
 #[derive(Debug, Parser)]
@@ -27,4 +27,6 @@ pub(crate) enum Command {
     Serve(Box<serve::Options>),
     Emit(Box<emit::Options>),
     Listen(Box<listen::Options>),
+    Pipe(Box<pipe::Options>),
+    Ws(Box<ws::Options>),
 }

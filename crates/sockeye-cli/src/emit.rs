@@ -1,10 +1,8 @@
 //! `sockeye emit`: sends one event, and shows what comes of it.
 
-use std::time::Instant;
-
 use clap::Args;
 use sockeye::{
-    client::{CallError, Events},
+    client::Events,
     event::{NoAnswer, RawArgs},
 };
 use tokio::time;
@@ -12,11 +10,11 @@ use tokio::time;
 use crate::{
     exit::Exit,
     failure::Failure,
-    lines::{Direction, Line, Reader, for_people, milliseconds, raw},
     output::Output,
-    reach::{Connection, Session, Talk, Trouble, states},
+    printer::Printer,
+    reach::{Connection, Session, Talk, Trouble, ask},
     task,
-    values::{Arg, Binary, Pattern, Unreadable, event_args},
+    values::{Arg, Pattern, Unreadable, event_args},
 };
 
 /// Send one event, and wait for its ack or for another event
@@ -51,9 +49,7 @@ struct Emit<'e> {
     session: Session,
     event: &'e str,
     expect: Option<Pattern>,
-    reader: Reader,
-    binary: Binary,
-    output: &'e Output,
+    printer: Printer<'e>,
 }
 
 /// Sends, waits, ends.
@@ -65,8 +61,8 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     if options.connection.has_many_namespaces() {
         return Err(Failure::Usage("an event goes to one namespace; give --nsp once"));
     }
-    let (reader, binary) = options.talk.start()?;
     let Options { connection, event, args, ack, wait_event, expect, talk } = options;
+    let printer = talk.printer(output)?;
     let args = Arg::raw_args(&event_args(&args)?)
         .map_err(|reason| Unreadable::Argument { text: event.clone(), reason })?;
     let plan = connection.plan()?;
@@ -81,17 +77,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
             }
         })
         .await?;
-        if talk.verbose {
-            let state = session.client.state().borrow().clone();
-            states(&state, &session.sockets, |line| {
-                output.talk(&for_people(line));
-                Ok(())
-            })?;
-        }
-        let emit = Emit { session, event: &event, expect, reader, binary, output };
-        if talk.verbose {
-            emit.show(Direction::Out, emit.namespace(), &event, &args, None)?;
-        }
+        let emit = Emit { session, event: &event, expect, printer };
         let done = emit.run(args, wants_ack, wait_event.as_deref()).await;
         emit.session.close().await;
         done.map(|()| Exit::Done)
@@ -108,13 +94,16 @@ impl Emit<'_> {
         wants_ack: bool,
         awaited: Option<&str>,
     ) -> Result<(), Failure> {
-        // From now on, so that nothing is missed while the event is on its way.
-        let events = self.session.client.events().ok();
-        let answer =
-            async { if wants_ack { self.call(args).await } else { self.send(args).await } };
+        let Session { client, sockets, .. } = &self.session;
+        let state = client.state().borrow().clone();
+        self.printer.states(&state, sockets)?;
+        self.printer.sent(self.place(), &args, None)?;
+        let answer = async {
+            if wants_ack { self.call(args, awaited).await } else { self.send(args).await }
+        };
         let event = async {
-            match (awaited, events) {
-                (Some(name), Some(events)) => self.wait(name, &events).await,
+            match (awaited, client.events()) {
+                (Some(name), Ok(events)) => self.wait(name, &events).await,
                 _ => Ok(()),
             }
         };
@@ -129,20 +118,14 @@ impl Emit<'_> {
         Ok(written.map_err(|error| Trouble::NotSent { event: event(), error })?)
     }
 
-    async fn call(&self, args: RawArgs) -> Result<(), Failure> {
-        let began = Instant::now();
-        let call = self.session.client.call(self.event, args);
-        let answer = match call.timeout::<RawArgs>(self.session.timeout).await {
-            Ok(answer) => answer,
-            Err(CallError::Refused(error)) => refusal(&error)?,
-            Err(error) => {
-                return Err(Trouble::Call { event: self.event.to_owned(), error }.into());
-            }
-        };
-        let rtt = Some(milliseconds(began.elapsed()));
-        let shown = self.show(Direction::Ack, self.namespace(), self.event, &answer, rtt)?;
-        // With an awaited event, that is what is expected.
-        if self.session.client.events().is_err() { self.check(shown) } else { Ok(()) }
+    async fn call(&self, args: RawArgs, awaited: Option<&str>) -> Result<(), Failure> {
+        let Session { client, timeout, .. } = &self.session;
+        let answer = ask(client.socket(), self.event, args, *timeout).await;
+        let (answer, rtt) =
+            answer.map_err(|error| Trouble::Call { event: self.event.to_owned(), error })?;
+        let shown = self.printer.ack(self.place(), &answer, rtt)?;
+        // If an event is awaited, it is that which has to be as expected.
+        if awaited.is_none() { self.check(shown) } else { Ok(()) }
     }
 
     async fn wait(&self, name: &str, events: &Events) -> Result<(), Failure> {
@@ -158,33 +141,9 @@ impl Emit<'_> {
         let after = self.session.timeout;
         let found = found.await.map_err(|_| Trouble::NoEvent { event: name.to_owned(), after })?;
         let Some(incoming) = found else { return Err(self.session.ended(true).await.into()) };
-        let shown = self.binary.show(&incoming.args)?;
-        let line = Line::Event {
-            dir: Direction::In,
-            nsp: &incoming.namespace,
-            event: &incoming.event,
-            args: &raw(shown.clone()),
-            ack_id: incoming.ack_id(),
-            rtt_ms: None,
-        };
-        self.reader.print(self.output, &line)?;
+        let shown = self.printer.incoming(&incoming)?;
         incoming.withhold();
         self.check(shown)
-    }
-
-    fn show(
-        &self,
-        dir: Direction,
-        nsp: &str,
-        event: &str,
-        args: &RawArgs,
-        rtt_ms: Option<f64>,
-    ) -> Result<String, Failure> {
-        let shown = self.binary.show(args)?;
-        let args = &raw(shown.clone());
-        self.reader
-            .print(self.output, &Line::Event { dir, nsp, event, args, ack_id: None, rtt_ms })?;
-        Ok(shown)
     }
 
     fn check(&self, found: String) -> Result<(), Failure> {
@@ -196,20 +155,7 @@ impl Emit<'_> {
         }
     }
 
-    fn namespace(&self) -> &str {
-        self.session.client.namespace()
+    fn place(&self) -> (&str, &str) {
+        (self.session.client.namespace(), self.event)
     }
-}
-
-/// An ack that says no, as it came.
-fn refusal(error: &sockeye::client::RemoteError) -> Result<RawArgs, Unreadable> {
-    let mut inner = serde_json::Map::new();
-    inner.insert("code".to_owned(), error.code.clone().into());
-    inner.insert("message".to_owned(), error.message.clone().into());
-    if let Some(data) = &error.data {
-        inner.insert("data".to_owned(), serde_json::to_value(data).unwrap_or_default());
-    }
-    let value = serde_json::json!({ "error": inner });
-    RawArgs::from_list(&[value])
-        .map_err(|error| Unreadable::Argument { text: "ack".to_owned(), reason: error.to_string() })
 }

@@ -10,6 +10,7 @@ use crate::{
     reach::{RoadError, Trouble},
     serve::{BindError, TlsError},
     values::{Unreadable, Unsaved},
+    ws,
 };
 
 /// A subcommand's failure.
@@ -25,8 +26,10 @@ pub(crate) enum Failure {
     Build(#[from] sockeye::server::BuildError),
     #[error(transparent)]
     Road(#[from] RoadError),
-    #[error(transparent)]
+    #[error("{0}")]
     Trouble(Box<Trouble>),
+    #[error("{0}")]
+    WebSocket(Box<ws::Trouble>),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
@@ -48,6 +51,12 @@ impl From<Trouble> for Failure {
     }
 }
 
+impl From<ws::Trouble> for Failure {
+    fn from(trouble: ws::Trouble) -> Self {
+        Self::WebSocket(Box::new(trouble))
+    }
+}
+
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
@@ -55,6 +64,7 @@ impl Failure {
             Self::NobodyReads => Exit::Done,
             Self::Road(error) => error.exit(),
             Self::Trouble(trouble) => trouble.exit(),
+            Self::WebSocket(trouble) => trouble.exit(),
             Self::Bind(_) => Exit::Network,
             Self::Tls(error) => error.exit(),
             // Every setting was checked when it was read.

@@ -25,6 +25,8 @@ pub(crate) enum Line<'l> {
         #[serde(skip_serializing_if = "Option::is_none")]
         rtt_ms: Option<f64>,
     },
+    /// A message of a raw WebSocket.
+    Message { dir: Direction, data: &'l RawValue },
     /// Where the connection stands.
     State {
         state: State,
@@ -124,6 +126,7 @@ fn text(now: SystemTime, line: &Line<'_>) -> String {
             }
             shown
         }
+        Line::Message { data, .. } => data.get().to_owned(),
         Line::State { state, nsp, transport, eio, reason, .. } => {
             let state = match state {
                 State::Connected => "connected",

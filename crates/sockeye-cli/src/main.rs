@@ -9,11 +9,14 @@ mod lines;
 mod listen;
 mod log;
 mod output;
+mod pipe;
+mod printer;
 mod reach;
 mod serve;
 mod task;
 mod units;
 mod values;
+mod ws;
 
 use std::process::ExitCode;
 
@@ -35,6 +38,8 @@ fn main() -> ExitCode {
         Command::Serve(options) => serve::run(options, &mut output),
         Command::Emit(options) => emit::run(*options, &output),
         Command::Listen(options) => listen::run(*options, &output),
+        Command::Pipe(options) => pipe::run(*options, &output),
+        Command::Ws(options) => ws::run(*options, &output),
     };
     exit.unwrap_or_else(|failure| {
         output.failure(&failure);

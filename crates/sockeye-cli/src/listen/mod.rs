@@ -3,7 +3,9 @@
 mod glob;
 mod options;
 
-use sockeye::client::{Builder, Incoming, Left};
+use std::time::Duration;
+
+use sockeye::client::Incoming;
 use tokio::time;
 
 pub(crate) use self::options::Options;
@@ -11,11 +13,11 @@ use self::options::Until;
 use crate::{
     exit::Exit,
     failure::Failure,
-    lines::{Direction, Line, Reader, for_people, raw},
     output::Output,
-    reach::{Departures, Session, Trouble, states},
+    printer::Printer,
+    reach::{Departures, Session, Trouble},
     task,
-    values::{Arg, Binary, Unreadable},
+    values::{Arg, Unreadable},
 };
 
 /// Listens until there were enough events, the time is over, or the connection is.
@@ -24,78 +26,58 @@ use crate::{
 ///
 /// [`Failure`].
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
-    let (reader, binary) = options.talk.start()?;
-    let Options { connection, until, ack_with, states, reconnect, talk } = options;
+    let Options { connection, until, ack_with, keep, talk } = options;
+    let printer = talk.printer(output)?.with_states(keep.states);
     let json = |reason| Unreadable::Flag { flag: "--ack-with", reason };
     let answer = ack_with.as_deref().map(Arg::from_json).transpose().map_err(json)?;
     let plan = connection.plan()?;
     task::run(async {
-        let session = Session::join(plan, |builder| keeping(builder, reconnect)).await?;
-        let has_states = (states, talk.verbose);
-        let mut listen =
-            Listen { until, answer, has_states, reader, binary, output, found: 0, seen: false };
-        let done = listen.run(&session, reconnect).await;
+        let session = Session::join(plan, |builder| keep.attach(builder)).await?;
+        let departures = Departures::new(&session, keep.reconnect);
+        let mut listen = Listen { until, answer, printer, found: 0, is_met: false };
+        let done = listen.run(&session, departures).await;
         session.close().await;
         done.map(|()| Exit::Done)
     })
 }
 
-/// Keeps events, and the connection if asked to.
-pub(crate) fn keeping(builder: Builder, reconnect: bool) -> Builder {
-    let builder = builder.events(INBOX);
-    if reconnect {
-        builder.rejoin_if(|left| matches!(left, Left::ServerDisconnect))
-    } else {
-        builder.no_reconnect()
-    }
-}
-
-/// Events that may wait to be shown; a server that sends faster for longer is too fast.
-const INBOX: usize = 1_024;
+/// As good as never.
+const FAR: Duration = Duration::from_secs(1 << 30);
 
 struct Listen<'l> {
     until: Until,
     answer: Option<Arg>,
-    /// On standard output, on standard error.
-    has_states: (bool, bool),
-    reader: Reader,
-    binary: Binary,
-    output: &'l Output,
+    printer: Printer<'l>,
     found: usize,
     /// Whether what `--until` waits for has come.
-    seen: bool,
+    is_met: bool,
 }
 
 impl Listen<'_> {
-    async fn run(&mut self, session: &Session, reconnect: bool) -> Result<(), Failure> {
+    async fn run(&mut self, session: &Session, mut departures: Departures) -> Result<(), Failure> {
         let Ok(events) = session.client.events() else { return Ok(()) };
         let mut state = session.client.state();
-        let mut departures = Departures::new(session, reconnect);
-        let limit = self.until.limit.map(|limit| limit.get());
-        // Far enough away is never.
-        let time = time::sleep(limit.unwrap_or(time::Duration::from_secs(1 << 30)));
-        tokio::pin!(time);
-        self.show_state(session)?;
+        // The first one is to be shown, too.
+        state.mark_changed();
+        let limit = self.until.limit.map_or(FAR, |limit| limit.get());
+        let mut time = std::pin::pin!(time::sleep(limit));
         loop {
             tokio::select! {
                 biased;
-                changed = state.changed() => {
-                    // The sender is the client's.
-                    if changed.is_ok() {
-                        self.show_state(session)?;
-                    }
+                Ok(()) = state.changed() => {
+                    let now = state.borrow_and_update().clone();
+                    self.printer.states(&now, &session.sockets)?;
                 }
                 incoming = events.recv() => {
                     let Some(incoming) = incoming else {
-                        self.show_state(session)?;
-                        return Err(session.ended(true).await.into());
+                        return Err(self.end(session).await?.into());
                     };
                     self.show(incoming)?;
                     if self.is_enough() {
                         return self.verdict();
                     }
                 }
-                left = departures.next() => return Err(left.into()),
+                trouble = departures.next() => return Err(trouble.into()),
                 () = &mut time => return self.verdict(),
             }
         }
@@ -106,18 +88,9 @@ impl Listen<'_> {
             incoming.withhold();
             return Ok(());
         }
-        let shown = self.binary.show(&incoming.args)?;
+        let shown = self.printer.incoming(&incoming)?;
         self.found += 1;
-        self.seen |= self.until.is_met(&incoming.event, &shown);
-        let line = Line::Event {
-            dir: Direction::In,
-            nsp: &incoming.namespace,
-            event: &incoming.event,
-            args: &raw(shown),
-            ack_id: incoming.ack_id(),
-            rtt_ms: None,
-        };
-        self.reader.print(self.output, &line)?;
+        self.is_met |= self.until.is_met(&incoming.event, &shown);
         match &self.answer {
             Some(answer) => incoming.answer((answer,)),
             None => incoming.withhold(),
@@ -125,29 +98,26 @@ impl Listen<'_> {
         Ok(())
     }
 
-    fn show_state(&self, session: &Session) -> Result<(), Failure> {
+    /// The client has closed; shows that it has, and says why.
+    async fn end(&self, session: &Session) -> Result<Trouble, Failure> {
+        let trouble = session.ended(true).await;
         let state = session.client.state().borrow().clone();
-        let (on_stdout, on_stderr) = self.has_states;
-        states(&state, &session.sockets, |line| {
-            if on_stderr {
-                self.output.talk(&for_people(line));
-            }
-            if on_stdout { self.reader.print(self.output, line) } else { Ok(()) }
-        })
+        self.printer.states(&state, &session.sockets)?;
+        Ok(trouble)
     }
 
     fn is_enough(&self) -> bool {
-        self.seen || self.until.count.is_some_and(|count| self.found >= count.get())
+        self.is_met || self.until.count.is_some_and(|count| self.found >= count.get())
     }
 
     /// Whether what was waited for has come.
     fn verdict(&self) -> Result<(), Failure> {
-        if !self.seen && self.until.pattern.is_some() {
+        if !self.is_met && self.until.pattern.is_some() {
             let found = format!("it was in none of {} events", self.found);
             return Err(Trouble::Unexpected { flag: "--until", found }.into());
         }
         match (self.until.count, self.until.limit) {
-            (Some(wanted), Some(after)) if !self.seen && self.found < wanted.get() => {
+            (Some(wanted), Some(after)) if !self.is_met && self.found < wanted.get() => {
                 let (found, wanted, after) = (self.found, wanted.get(), after.get());
                 Err(Trouble::TooFew { found, wanted, after }.into())
             }

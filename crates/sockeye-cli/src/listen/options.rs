@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::glob::Glob;
 use crate::{
-    reach::{Connection, Talk},
+    reach::{Connection, Keep, Talk},
     units::{Count, Time},
     values::Pattern,
 };
@@ -21,12 +21,8 @@ pub(crate) struct Options {
     /// Answer events that ask for an ack with this one argument; without it they are not answered
     #[arg(long, value_name = "JSON")]
     pub(super) ack_with: Option<String>,
-    /// Print the states of the connection, too
-    #[arg(long)]
-    pub(super) states: bool,
-    /// Connect again when the connection is lost
-    #[arg(long)]
-    pub(super) reconnect: bool,
+    #[command(flatten)]
+    pub(super) keep: Keep,
     #[command(flatten)]
     pub(super) talk: Talk,
 }

@@ -1,6 +1,8 @@
 //! How a command reaches a Socket.IO server: the options for it, the way in, and why it did not work.
 
+mod ask;
 mod departures;
+mod keep;
 mod options;
 mod road;
 mod secrets;
@@ -9,10 +11,12 @@ mod states;
 mod trouble;
 
 pub(crate) use self::{
+    ask::ask,
     departures::Departures,
+    keep::Keep,
     options::{Connection, Talk},
-    road::RoadError,
+    road::{Header, Road, RoadError},
     session::Session,
     states::states,
-    trouble::Trouble,
+    trouble::{Trouble, hint_of_dial, of_dial},
 };

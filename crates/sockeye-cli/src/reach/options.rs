@@ -13,8 +13,9 @@ use crate::{
     config::{Expected, words},
     failure::Failure,
     lines::Reader,
+    output::Output,
+    printer::Printer,
     units::Time,
-    values::Binary,
 };
 
 words! {
@@ -101,17 +102,18 @@ pub(crate) struct Talk {
     save_bin: Option<PathBuf>,
     /// Say more: the states of the connection on standard error, and what is sent
     #[arg(short, long, help_heading = "Output")]
-    pub(crate) verbose: bool,
+    verbose: bool,
 }
 
 impl Talk {
-    /// Who reads, and how attachments are shown.
+    /// What prints so.
     ///
     /// # Errors
     ///
     /// The folder for attachments can't be made.
-    pub(crate) fn start(&self) -> Result<(Reader, Binary), Failure> {
-        Ok((Reader::new(self.json), Binary::new(self.save_bin.clone())?))
+    pub(crate) fn printer(self, output: &Output) -> Result<Printer<'_>, Failure> {
+        let reader = Reader::new(self.json);
+        Ok(Printer::new(output, reader, self.save_bin, self.verbose)?)
     }
 }
 

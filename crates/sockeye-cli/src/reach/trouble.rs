@@ -242,7 +242,7 @@ fn hint_of_open(error: &OpenError) -> &'static str {
     }
 }
 
-pub(crate) const fn hint_of_status(status: u16) -> &'static str {
+const fn hint_of_status(status: u16) -> &'static str {
     match status {
         300..=399 => "use the URL that it redirects to",
         401 | 403 => "it may want an origin, a cookie or a token: -H, --bearer-cmd",

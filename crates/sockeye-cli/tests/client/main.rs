@@ -4,11 +4,13 @@
 
 mod emit;
 mod listen;
+mod pipe;
 #[allow(dead_code, reason = "it is made for `serve`")]
 #[path = "../serve/sandbox.rs"]
 mod sandbox;
 mod server;
 mod troubles;
+mod ws;
 
 use sandbox::Run;
 use serde_json::Value;

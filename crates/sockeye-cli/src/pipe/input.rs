@@ -1,0 +1,143 @@
+//! Lines of standard input: events to send, acks to give.
+
+use serde::{Deserialize, de::IgnoredAny};
+use sockeye::event::RawArgs;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin, stdin};
+
+use crate::values::{Arg, Unreadable};
+
+/// What a line wants. The same objects are read as are printed, so that one command can feed another.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Send an event, with or without asking for an ack.
+    Emit { nsp: Option<String>, event: String, args: RawArgs, ack_id: Option<u64> },
+    /// Answer an event that asked for an ack: the one of this number, else the oldest of this name, else the oldest.
+    Answer { nsp: Option<String>, event: Option<String>, args: RawArgs, ack_id: Option<u64> },
+}
+
+/// The object on a line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    dir: Option<Direction>,
+    nsp: Option<String>,
+    event: Option<String>,
+    #[serde(default)]
+    args: Vec<Arg>,
+    ack_id: Option<u64>,
+    // Of lines that a command has printed; they say nothing here.
+    #[serde(rename = "t")]
+    _t: Option<IgnoredAny>,
+    #[serde(rename = "rtt_ms")]
+    _rtt_ms: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Copy, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    In,
+    Out,
+    Ack,
+}
+
+impl Order {
+    /// Reads a line.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn read(line: &str) -> Result<Self, String> {
+        let written: Written = serde_json::from_str(line).map_err(|error| {
+            format!("{error}; expected something like {{\"event\":\"chat\",\"args\":[\"hi\"]}}")
+        })?;
+        let Written { dir, nsp, event, args, ack_id, .. } = written;
+        let args = Arg::raw_args(&args)?;
+        match (dir, event) {
+            (Some(Direction::Ack), event) => Ok(Self::Answer { nsp, event, args, ack_id }),
+            (_, Some(event)) => Ok(Self::Emit { nsp, event, args, ack_id }),
+            (_, None) => Err("\"event\" is missing, the name of the event".to_owned()),
+        }
+    }
+}
+
+/// Reads orders from standard input.
+#[derive(Debug)]
+pub(super) struct Orders {
+    lines: Lines<BufReader<Stdin>>,
+    /// That of the line that was read last, from 1.
+    pub(super) number: usize,
+}
+
+impl Orders {
+    pub(super) fn new() -> Self {
+        Self { lines: BufReader::new(stdin()).lines(), number: 0 }
+    }
+
+    /// The next order; `None` at the end. Empty lines are passed over.
+    ///
+    /// # Errors
+    ///
+    /// The line is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Result<Option<Order>, Unreadable> {
+        loop {
+            let line = self.lines.next_line().await;
+            self.number += 1;
+            let Some(line) = line.map_err(|error| self.wrong(error.to_string()))? else {
+                return Ok(None);
+            };
+            if !line.trim().is_empty() {
+                return Order::read(&line).map(Some).map_err(|reason| self.wrong(reason));
+            }
+        }
+    }
+
+    fn wrong(&self, reason: String) -> Unreadable {
+        Unreadable::Line { number: self.number, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_orders() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(line: &str, expect: &str) {
+            let found = match Order::read(line).unwrap() {
+                Order::Emit { nsp, event, args, ack_id } => {
+                    format!("emit {nsp:?} {event} {} {ack_id:?}", args.text())
+                }
+                Order::Answer { nsp, event, args, ack_id } => {
+                    format!("answer {nsp:?} {event:?} {} {ack_id:?}", args.text())
+                }
+            };
+            assert_eq!(found, expect, "{line}");
+        }
+        check(r#"{"event":"a"}"#, "emit None a  None");
+        check(r#"{"event":"a","args":[1.50,"b"],"ack_id":1}"#, r#"emit None a 1.50,"b" Some(1)"#);
+        check(
+            r#"{"t":"2026-11-29T12:00:00.000Z","dir":"in","nsp":"/x","event":"a","args":[{"$bin":"YQ=="}]}"#,
+            r#"emit Some("/x") a {"_placeholder":true,"num":0} None"#,
+        );
+        check(r#"{"dir":"ack","ack_id":3,"args":[true]}"#, "answer None None true Some(3)");
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        #[track_caller]
+        fn check(line: &str, expect: &str) {
+            let error = Order::read(line).unwrap_err();
+            assert!(error.contains(expect), "{line}: {error}");
+        }
+        check("{", "expected something like");
+        check("[]", "expected something like");
+        check(r#"{"args":[]}"#, "\"event\" is missing");
+        check(r#"{"event":"a","arg":[]}"#, "unknown field `arg`");
+        check(r#"{"event":"a","args":[{"$bin":"%"}]}"#, "base64");
+    }
+}

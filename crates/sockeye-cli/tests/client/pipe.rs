@@ -1,0 +1,116 @@
+//! `sockeye pipe`: lines of JSON both ways.
+
+use serde_json::json;
+use sockeye_testkit::Peer;
+
+use crate::{sandbox::Sandbox, server::Running, untimed};
+
+/// Pipes; once its first line is there it is joined, since the server greets everybody.
+fn pipe(sandbox: &Sandbox, args: &[&str]) -> Peer {
+    Peer::launch(sandbox.command(&[&["pipe"], args].concat()), "{").unwrap()
+}
+
+fn next(peer: &mut Peer) -> String {
+    untimed(&peer.next_line().unwrap())
+}
+
+#[test]
+fn events_go_both_ways() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe"));
+    let mut peer = pipe(&sandbox, &[&running.url]);
+    peer.say(r#"{"event":"say","args":[1.50,{"$bin":"AP8="}]}"#).unwrap();
+    let said = r#"{"dir":"in","nsp":"/","event":"said","args":[1.50,{"$bin":"AP8="}]}"#;
+    assert_eq!(next(&mut peer), said);
+    // What it prints can be fed to it.
+    peer.say("").unwrap();
+    peer.say(&said.replace("said", "say")).unwrap();
+    assert_eq!(next(&mut peer), said);
+    peer.say(r#"{"event":"echo","args":["a"],"ack_id":7}"#).unwrap();
+    let ack = next(&mut peer);
+    let expect = r#"{"dir":"ack","nsp":"/","event":"echo","args":["a"],"rtt_ms":"#;
+    assert!(ack.starts_with(expect), "{ack}");
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+}
+
+#[test]
+fn order_is_kept_and_nothing_lost_at_the_end() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-order"));
+    let mut peer = pipe(&sandbox, &[&running.url]);
+    for number in 0..500 {
+        let ack = if number % 3 == 0 { r#","ack_id":0"# } else { "" };
+        peer.say(&format!(r#"{{"event":"keep","args":[{number}]{ack}}}"#)).unwrap();
+    }
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+    assert_eq!(running.kept(), (0..500).map(|number| json!(number)).collect::<Vec<_>>());
+}
+
+#[test]
+fn questions_are_answered() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-questions"));
+    let mut peer = pipe(&sandbox, &[&running.url, "-v"]);
+    let first = running.ask("/", "first");
+    let line = next(&mut peer);
+    let id = line.split_once(r#""ack_id":"#).unwrap().1.strip_suffix('}').unwrap();
+    let second = running.ask("/", "second");
+    assert!(next(&mut peer).contains("second"));
+    peer.say(r#"{"dir":"ack","event":"second","args":["two"]}"#).unwrap();
+    assert_eq!(second(), json!("two"));
+    peer.say(&format!(r#"{{"dir":"ack","ack_id":{id},"args":["one"]}}"#)).unwrap();
+    assert_eq!(first(), json!("one"));
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+}
+
+#[test]
+fn several_namespaces_share_it() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-namespaces"));
+    let mut peer = pipe(&sandbox, &[&running.url, "--nsp", "/imchat", "--nsp", "/other"]);
+    assert!(next(&mut peer).contains("welcome"));
+    peer.say(r#"{"event":"say","args":[1]}"#).unwrap();
+    assert_eq!(next(&mut peer), r#"{"dir":"in","nsp":"/imchat","event":"said","args":[1]}"#);
+    peer.say(r#"{"event":"say","args":[2],"nsp":"/other"}"#).unwrap();
+    assert_eq!(next(&mut peer), r#"{"dir":"in","nsp":"/other","event":"said","args":[2]}"#);
+    peer.say(r#"{"event":"say","nsp":"/nowhere"}"#).unwrap();
+    peer.remaining_lines().unwrap();
+    let transcript = peer.transcript().to_owned();
+    assert!(transcript.contains("line 3 of standard input: /nowhere is not joined; add --nsp"));
+    assert_eq!(peer.finish().unwrap().code(), Some(2));
+}
+
+#[test]
+fn wrong_lines_end_it() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-mistakes"));
+    for (line, code, expect) in [
+        ("[]", 2, "line 1 of standard input: "),
+        (r#"{"event":"disconnect"}"#, 2, "reserved"),
+        (r#"{"dir":"ack","args":[]}"#, 2, "waits for an ack"),
+        (r#"{"event":"close-me"}"#, 9, "connect"),
+    ] {
+        let mut peer = pipe(&sandbox, &[&running.url]);
+        peer.say(line).unwrap();
+        peer.remaining_lines().unwrap();
+        let transcript = peer.transcript().to_owned();
+        assert!(transcript.contains(expect), "{line}: {transcript}");
+        assert_eq!(peer.finish().unwrap().code(), Some(code), "{line}: {transcript}");
+    }
+}
+
+#[test]
+fn a_missing_ack_drops_no_other() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-ack"));
+    let mut peer = pipe(&sandbox, &[&running.url, "--timeout", "500ms"]);
+    peer.say(r#"{"event":"ignore","ack_id":1}"#).unwrap();
+    peer.say(r#"{"event":"echo","args":[2],"ack_id":2}"#).unwrap();
+    assert!(next(&mut peer).contains(r#""event":"echo","args":[2]"#));
+    assert_eq!(peer.finish().unwrap().code(), Some(8));
+}
+
+#[test]
+fn it_may_listen_on() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-linger"));
+    let mut command = sandbox.command(&["pipe", &running.url, "--linger", "1s"]);
+    // Without standard input it only listens.
+    command.stdin(std::process::Stdio::null());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("welcome"));
+}
