@@ -51,11 +51,14 @@ struct Member {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
-    Joining,
+    Joining {
+        /// Whether the peer may still send what was for the membership before this one.
+        again: bool,
+    },
     Joined,
-    /// This side left; what the peer sent before it knew is ignored until then.
+    /// This side left; what the peer sent before it knew is ignored until then. `None` if the peer ended it.
     Left {
-        until: Instant,
+        until: Option<Instant>,
     },
 }
 
@@ -119,7 +122,7 @@ impl<A> Mux<A> {
                 let error = data.unwrap_or_default();
                 Ok(refused.then_some(Received::Refused { namespace, error }))
             }
-            (Kind::Disconnect, _) => Ok(self.left_by_peer(now, namespace)),
+            (Kind::Disconnect, _) => Ok(self.left_by_peer(namespace)),
             (Kind::ConnectError, Role::Server) | (Kind::Event | Kind::Ack, _) => {
                 Err(Violation::WrongDirection { kind })
             }
@@ -187,10 +190,10 @@ impl<A> Mux<A> {
     /// Begins to join, as a client. `false` if the namespace is joined or being joined already.
     pub(super) fn join(&mut self, namespace: &str) -> bool {
         match self.position(namespace) {
-            Some(index) if !matches!(self.members[index].state, State::Left { .. }) => false,
             Some(index) => {
+                let State::Left { until } = self.members[index].state else { return false };
                 self.members.swap_remove(index);
-                self.add(namespace);
+                self.add_as(namespace, State::Joining { again: until.is_some() });
                 true
             }
             None => {
@@ -203,7 +206,7 @@ impl<A> Mux<A> {
     /// Completes a join that the peer asked for. `false` if it does not wait for it any more.
     pub(super) fn accept(&mut self, namespace: &str) -> bool {
         let Some(index) = self.position(namespace) else { return false };
-        let joining = self.members[index].state == State::Joining;
+        let joining = matches!(self.members[index].state, State::Joining { .. });
         if joining {
             self.members[index].state = State::Joined;
         }
@@ -213,7 +216,7 @@ impl<A> Mux<A> {
     /// Turns down a join that the peer asked for. `false` if it does not wait for it any more.
     pub(super) fn refuse(&mut self, namespace: &str) -> bool {
         match self.position(namespace) {
-            Some(index) if self.members[index].state == State::Joining => {
+            Some(index) if matches!(self.members[index].state, State::Joining { .. }) => {
                 self.members.swap_remove(index);
                 true
             }
@@ -226,7 +229,7 @@ impl<A> Mux<A> {
         let Some(index) = self.position(namespace) else { return false };
         let joined = self.members[index].state == State::Joined;
         if joined {
-            self.members[index].state = State::Left { until: now + config.left_grace };
+            self.members[index].state = State::Left { until: Some(now + config.left_grace) };
         }
         joined
     }
@@ -279,7 +282,7 @@ impl<A> Mux<A> {
     /// Forgets what has run out; an error if the peer owes attachments.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Violation> {
         self.members
-            .retain(|member| !matches!(member.state, State::Left { until } if until <= now));
+            .retain(|member| !matches!(member.state, State::Left { until } if is_past(until, now)));
         match self.assembling.as_deref() {
             Some(assembling) if assembling.deadline <= now => Err(Violation::AttachmentsLate),
             _ => Ok(()),
@@ -310,7 +313,7 @@ impl<A> Mux<A> {
                 State::Left { .. } => drop(self.members.swap_remove(index)),
                 // It was let in unasked, and a client that asks all the same means no harm.
                 _ if self.is_v3() && namespace == "/" => return Ok(None),
-                State::Joining | State::Joined => {
+                State::Joining { .. } | State::Joined => {
                     return Err(Violation::JoinedTwice { namespace: namespace.into_owned() });
                 }
             },
@@ -330,17 +333,14 @@ impl<A> Mux<A> {
         Ok(Some(Received::Connect { namespace, auth }))
     }
 
-    fn left_by_peer<'m>(
-        &mut self,
-        now: Instant,
-        namespace: Cow<'m, str>,
-    ) -> Option<Received<'m, A>> {
+    fn left_by_peer<'m>(&mut self, namespace: Cow<'m, str>) -> Option<Received<'m, A>> {
         let index = self.position(&namespace)?;
-        if self.members[index].state == State::Joining && self.role == Role::Client {
+        let joining = matches!(self.members[index].state, State::Joining { .. });
+        if joining && self.role == Role::Client {
             return None; // it ends an earlier membership: the server has not answered for this one
         }
         // It stays as left, so that its acks are handed back; nothing more is due from the peer.
-        let was = std::mem::replace(&mut self.members[index].state, State::Left { until: now });
+        let was = std::mem::replace(&mut self.members[index].state, State::Left { until: None });
         (!matches!(was, State::Left { .. })).then_some(Received::Disconnect { namespace })
     }
 
@@ -379,11 +379,12 @@ impl<A> Mux<A> {
         let member = &self.members[index];
         match member.state {
             State::Joined => Ok((member.key, false)),
-            State::Left { until } if now < until => Ok((member.key, true)),
-            // A client that left and joins again still gets what the server sent before it knew.
-            State::Joining if self.role == Role::Client => Ok((member.key, true)),
+            State::Left { until } if !is_past(until, now) => Ok((member.key, true)),
+            // A client that left and joins again still gets what the server sent before it knew. But for that, some
+            // servers let handlers send before they say that a client is in.
+            State::Joining { again } if self.role == Role::Client => Ok((member.key, again)),
             State::Left { .. } if self.role == Role::Client => Ok((NOBODY, false)),
-            State::Left { .. } | State::Joining => Err(not_joined()),
+            State::Left { .. } | State::Joining { .. } => Err(not_joined()),
         }
     }
 
@@ -392,6 +393,11 @@ impl<A> Mux<A> {
         let Assembled { namespace, id, name, payload } = packet;
         let key = match self.position(&namespace).map(|index| &self.members[index]) {
             Some(member) if member.state == State::Joined => member.key,
+            Some(member)
+                if member.state == State::Joining { again: false } && self.role == Role::Client =>
+            {
+                member.key
+            }
             None if self.role == Role::Client => NOBODY,
             _ => return None, // this side left while the attachments were on their way
         };
@@ -412,15 +418,24 @@ impl<A> Mux<A> {
     }
 
     fn add(&mut self, namespace: &str) {
+        self.add_as(namespace, State::Joining { again: false });
+    }
+
+    fn add_as(&mut self, namespace: &str, state: State) {
         let key = self.next_key;
         self.next_key = self.next_key.wrapping_add(1);
         self.members.reserve_exact(1); // most sessions join one namespace
-        self.members.push(Member { namespace: namespace.into(), key, state: State::Joining });
+        self.members.push(Member { namespace: namespace.into(), key, state });
     }
 
     fn position(&self, namespace: &str) -> Option<usize> {
         self.members.iter().position(|member| &*member.namespace == namespace)
     }
+}
+
+/// Whether nothing more is due from the peer.
+fn is_past(until: Option<Instant>, now: Instant) -> bool {
+    until.is_none_or(|until| until <= now)
 }
 
 /// The auth payload of a CONNECT as the one argument that a connect handler gets; absent, it reads `{}`.

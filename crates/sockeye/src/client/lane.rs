@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use sockeye_proto::{
     session::{Backoff, Delays, Reason},
@@ -22,7 +23,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    dispatch::{Runner, guard, run_hook},
+    dispatch::{Backlog, Runner, guard, run_hook},
     event::{Reply, Running},
     net::Pressure,
 };
@@ -39,6 +40,9 @@ pub(super) struct Lane {
     recovery: Recovery,
     /// For the acks of this session.
     way: Option<Arc<Way>>,
+    /// Events that came before the server's yes; they are handled if that comes, and forgotten if not.
+    early: Vec<Early>,
+    early_bytes: usize,
     /// Whether it was in at all, by whatever session.
     was_in: bool,
     /// Whether it is tried again although it never was in.
@@ -71,6 +75,14 @@ enum Step {
     Over,
 }
 
+/// An event that the server has sent before it has let us in, as python-socketio and netty-socketio do with what their
+/// connect handlers emit.
+struct Early {
+    name: Box<str>,
+    id: Option<u64>,
+    payload: Payload<'static>,
+}
+
 impl Lane {
     pub(super) fn new(
         shared: &Arc<Shared>,
@@ -87,6 +99,8 @@ impl Lane {
             backoff: Backoff::new(delays),
             recovery: Recovery::default(),
             way: None,
+            early: Vec::new(),
+            early_bytes: 0,
             was_in: false,
             is_patient,
         }
@@ -185,8 +199,15 @@ impl Lane {
         (name, id, payload): (&str, Option<u64>, Payload<'_>),
         cx: &mut task::Context<'_>,
     ) {
-        if !matches!(self.step, Step::In | Step::Greeting { .. }) {
-            return;
+        match self.step {
+            Step::In | Step::Greeting { .. } => {}
+            Step::Authorizing(_) | Step::Asked { .. } => {
+                self.early_bytes += payload.text().len();
+                self.early_bytes += payload.attachments().iter().map(Bytes::len).sum::<usize>();
+                self.early.push(Early { name: name.into(), id, payload: payload.into_owned() });
+                return;
+            }
+            Step::Idle | Step::Resting { .. } | Step::Over => return,
         }
         self.recovery.note(&payload);
         let way = self.way.as_ref();
@@ -195,7 +216,20 @@ impl Lane {
     }
 
     /// The server has let us in.
-    pub(super) fn connected(&mut self, now: Instant, data: &str, session: &Session) {
+    pub(super) fn connected(
+        &mut self,
+        now: Instant,
+        data: &str,
+        session: &Session,
+        cx: &mut task::Context<'_>,
+    ) {
+        self.greet(now, data, session);
+        for Early { name, id, payload } in self.take_early() {
+            self.event((&name, id, payload), cx);
+        }
+    }
+
+    fn greet(&mut self, now: Instant, data: &str, session: &Session) {
         let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
         let text = |key| data.get(key).and_then(Value::as_str);
         let id = match (text("sid"), session.version()) {
@@ -269,6 +303,7 @@ impl Lane {
         }
         self.say_goodbye(Arc::clone(disconnect));
         self.member().away(None);
+        self.take_early();
         self.step = Step::Idle;
     }
 
@@ -302,10 +337,19 @@ impl Lane {
 
     /// How far the handlers lag behind. Reading does not pause for them: that would stop the heartbeat as well.
     pub(super) fn pressure(&self, now: Instant) -> Pressure {
+        let Backlog { max_events, max_bytes, .. } = self.shared().backlog;
+        if self.early.len() > max_events || self.early_bytes > max_bytes {
+            return Pressure::Overload;
+        }
         match self.runner.pressure(now) {
             Pressure::Pause { full: true, .. } => Pressure::Overload,
             _ => Pressure::Calm,
         }
+    }
+
+    fn take_early(&mut self) -> Vec<Early> {
+        self.early_bytes = 0;
+        std::mem::take(&mut self.early)
     }
 
     fn shared(&self) -> &Shared {
@@ -355,6 +399,7 @@ impl Lane {
 
     fn fail(&mut self, now: Instant, left: Left, session: &Session) {
         tracing::debug!(target: "sockeye::packet", namespace = self.namespace(), %left, "not joined");
+        self.take_early();
         let again = match &left {
             // Nobody has said no.
             Left::Auth(_) | Left::Unanswered { .. } => self.was_in || self.is_patient,

@@ -302,7 +302,7 @@ impl Upper for Receiver {
                 }
                 let lane = self.lanes.iter_mut().find(|lane| lane.namespace() == namespace);
                 match lane {
-                    Some(lane) => lane.connected(now(), &data, session),
+                    Some(lane) => lane.connected(now(), &data, session, cx),
                     None if session.version() == Version::V3 && namespace == "/" => {} // nobody asked
                     None => drop(session.conn.machine(|machine| machine.leave(now(), &namespace))),
                 }

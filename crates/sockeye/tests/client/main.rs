@@ -6,5 +6,6 @@ mod emits;
 mod events;
 mod first_connection;
 mod joining;
+mod odd_servers;
 mod reconnecting;
 mod server;

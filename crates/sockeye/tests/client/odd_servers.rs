@@ -1,0 +1,69 @@
+//! Servers that do what ours does not: they send too early.
+
+use sockeye::{
+    client::{Client, Socket},
+    event::{Args, State},
+    ws::{self, Message, WebSocket},
+};
+use tokio::{net::TcpListener, sync::mpsc};
+
+use super::server::soon;
+
+const OPEN_4: &str =
+    r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000}"#;
+
+/// A server of one WebSocket after the other, by hand; its URL.
+async fn serve<F: Future<Output = ()> + Send>(
+    talk: impl Fn(WebSocket) -> F + Send + Sync + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            talk(ws::accept(stream).await.unwrap()).await;
+        }
+    });
+    url
+}
+
+async fn say(socket: &mut WebSocket, texts: &[&str]) {
+    for text in texts {
+        socket.send(*text).await.unwrap();
+    }
+}
+
+async fn expect(socket: &mut WebSocket, text: &str) {
+    let message = soon(socket.recv()).await.unwrap();
+    assert_eq!(message, Some(Message::from(text)));
+}
+
+/// As python-socketio and netty-socketio do with what connect handlers emit.
+#[tokio::test]
+async fn events_before_the_answer_to_connect_are_handled_behind_it() {
+    type Log = mpsc::UnboundedSender<String>;
+    async fn joined(State(log): State<Log>, socket: Socket) {
+        tokio::task::yield_now().await;
+        log.send(format!("joined {}", socket.namespace())).unwrap();
+    }
+    async fn greeted(State(log): State<Log>, Args((text,)): Args<(String,)>) {
+        log.send(text).unwrap();
+    }
+    let url = serve(|mut socket: WebSocket| async move {
+        say(&mut socket, &[OPEN_4]).await;
+        expect(&mut socket, "40/chat,").await;
+        say(&mut socket, &[r#"42/chat,["greet","early"]"#, r#"40/chat,{"sid":"x"}"#]).await;
+        say(&mut socket, &[r#"42/chat,["greet","late"]"#]).await;
+        expect(&mut socket, "41/chat,").await;
+    })
+    .await;
+    let (log, mut logged) = mpsc::unbounded_channel();
+    let builder = Client::builder(format!("{url}/chat")).websocket_only().state::<Log>(log);
+    let builder = builder.on_connect(joined).on("greet", greeted);
+    let client = soon(builder.connect()).await.unwrap();
+    for expect in ["joined /chat", "early", "late"] {
+        assert_eq!(soon(logged.recv()).await.unwrap(), expect);
+    }
+    client.leave();
+    soon(client.closed()).await;
+}
