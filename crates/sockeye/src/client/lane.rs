@@ -409,8 +409,10 @@ impl Lane {
         let delay = if again { self.backoff.next(rand::random()) } else { None };
         let Some(delay) = delay else { return self.end(&left) };
         self.recovery.forget();
-        if matches!(left, Left::Unanswered { .. }) {
-            // It can't be asked twice by one session.
+        let is_v3_root = session.version() == Version::V3 && self.namespace() == "/";
+        if is_v3_root || matches!(left, Left::Unanswered { .. }) {
+            // It can't be asked twice by one session; and in version 3 servers say nothing when they let us into `/`
+            // once more.
             session.conn.machine(|machine| machine.close(Reason::TransportError));
         }
         self.member().away(Some(left));

@@ -1,16 +1,24 @@
-//! Servers that do what ours does not: they send too early.
+//! Servers that do what ours does not: send too early, say too little.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use sockeye::{
-    client::{Client, Socket},
+    client::{Client, Left, Socket},
     event::{Args, State},
     ws::{self, Message, WebSocket},
 };
 use tokio::{net::TcpListener, sync::mpsc};
 
-use super::server::soon;
+use super::server::{QUICK, soon};
 
 const OPEN_4: &str =
     r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000}"#;
+const OPEN_3: &str = r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
 
 /// A server of one WebSocket after the other, by hand; its URL.
 async fn serve<F: Future<Output = ()> + Send>(
@@ -66,4 +74,31 @@ async fn events_before_the_answer_to_connect_are_handled_behind_it() {
     }
     client.leave();
     soon(client.closed()).await;
+}
+
+/// As in npm's server 2, which answers nothing when it lets somebody into `/` again.
+#[tokio::test]
+async fn the_root_of_version_3_is_joined_again_by_a_new_session() {
+    let sessions = Arc::new(AtomicU32::new(0));
+    let counts = Arc::clone(&sessions);
+    let url = serve(move |mut socket: WebSocket| {
+        let session = counts.fetch_add(1, Ordering::Relaxed);
+        async move {
+            say(&mut socket, &[OPEN_3, "40"]).await;
+            if session == 0 {
+                say(&mut socket, &["41"]).await;
+            } else {
+                say(&mut socket, &[r#"42["greet","again"]"#]).await;
+            }
+            while let Ok(Some(_)) = socket.recv().await {}
+        }
+    })
+    .await;
+    let builder = Client::builder(&url).websocket_only().reconnect(QUICK).events(1);
+    let builder = builder.rejoin_if(|left| matches!(left, Left::ServerDisconnect));
+    let client = builder.start().unwrap();
+    let greet = soon(client.next("greet")).await.unwrap();
+    assert_eq!(greet.args.text(), r#""again""#);
+    assert_eq!(sessions.load(Ordering::Relaxed), 2);
+    soon(client.close()).await;
 }
