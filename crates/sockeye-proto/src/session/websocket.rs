@@ -22,11 +22,13 @@ use crate::wire::ws::{
 pub struct Config {
     limits: Limits,
     close_timeout: Duration,
+    linger: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::default(), close_timeout: Duration::from_secs(10) }
+        let ten = Duration::from_secs(10);
+        Self { limits: Limits::default(), close_timeout: ten, linger: ten }
     }
 }
 
@@ -47,6 +49,14 @@ impl Config {
     /// Default: 10 seconds.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self.linger = timeout;
+        self
+    }
+
+    /// How long a client waits for the server to end the stream when both have sent their close frames. Nothing more can
+    /// come then, and some servers never do it. Default: the [`close_timeout`](Self::close_timeout), set before.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
         self
     }
 }
@@ -125,7 +135,8 @@ impl WebSocket {
             control: Control {
                 role,
                 state: State::Open,
-                close_timeout: config.close_timeout,
+                close_ms: whole_ms(config.close_timeout),
+                linger_ms: whole_ms(config.linger),
                 pong: None,
                 close: None,
                 ended: false,
@@ -178,7 +189,7 @@ impl WebSocket {
         if self.is_open() {
             let reason = CloseFrame { code, reason }.fitting_reason().into();
             self.control.close = Some(Some(Box::new(Close { code, reason })));
-            self.control.state = State::Closing { until: now + self.control.close_timeout };
+            self.control.state = State::Closing { until: now + in_ms(self.control.close_ms) };
         }
     }
 
@@ -241,7 +252,9 @@ impl WebSocket {
 struct Control {
     role: Role,
     state: State,
-    close_timeout: Duration,
+    // Whole milliseconds, for they are kept while idle.
+    close_ms: u32,
+    linger_ms: u32,
     pong: Option<Box<[u8]>>,
     /// A close frame to send; the inner `None` is one without a body.
     close: Option<Option<Box<Close>>>,
@@ -294,7 +307,7 @@ impl Control {
 
     fn after_both_closed(&self, now: Instant) -> State {
         match self.role {
-            Role::Client => State::Lingering { until: now + self.close_timeout },
+            Role::Client => State::Lingering { until: now + in_ms(self.linger_ms) },
             Role::Server => State::Closed { clean: true },
         }
     }
@@ -306,6 +319,14 @@ impl Control {
         }
         self.state = State::Closed { clean: false };
     }
+}
+
+fn whole_ms(duration: Duration) -> u32 {
+    duration.as_millis().try_into().unwrap_or(u32::MAX)
+}
+
+fn in_ms(ms: u32) -> Duration {
+    Duration::from_millis(ms.into())
 }
 
 #[cfg(test)]
@@ -402,7 +423,8 @@ mod tests {
     fn a_client_lets_the_server_end_the_stream() {
         let now = Instant::now();
         for ends_in_time in [true, false] {
-            let mut client = websocket(Role::Client);
+            let config = Config::default().close_timeout(2 * TIMEOUT).linger(TIMEOUT);
+            let mut client = WebSocket::new(Role::Client, &config);
             read_all(&mut client, now, &frame(Role::Client, close_message(CloseCode::NORMAL)));
             assert_eq!(outputs(&mut client), [close(CloseCode::NORMAL, "")]);
             assert_eq!(client.next_deadline(), Some(now + TIMEOUT));

@@ -71,7 +71,11 @@ impl Builder {
                     max_acks: usize::MAX,
                     ..Config::default()
                 }),
-                websocket: websocket::Config::default().max_message_bytes(MAX_MESSAGE_BYTES),
+                // Whoever closes a client does not want to wait for a server that is slow to agree.
+                websocket: websocket::Config::default()
+                    .max_message_bytes(MAX_MESSAGE_BYTES)
+                    .close_timeout(Duration::from_secs(2))
+                    .linger(Duration::from_millis(100)),
                 outbox: Bounds { max_packets: 1_024, max_bytes: 1024 * 1024 },
                 limits: RequestLimits {
                     max_answer_bytes: MAX_MESSAGE_BYTES,

@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Instant,
 };
 
 use sockeye::{
@@ -14,7 +15,7 @@ use sockeye::{
 };
 use tokio::{net::TcpListener, sync::mpsc};
 
-use super::server::{QUICK, soon};
+use super::server::{PATIENCE, QUICK, soon};
 
 const OPEN_4: &str =
     r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000}"#;
@@ -101,4 +102,44 @@ async fn the_root_of_version_3_is_joined_again_by_a_new_session() {
     assert_eq!(greet.args.text(), r#""again""#);
     assert_eq!(sessions.load(Ordering::Relaxed), 2);
     soon(client.close()).await;
+}
+
+/// As Werkzeug does, which waits for another request on what was a WebSocket.
+#[tokio::test]
+async fn a_server_that_never_ends_the_stream_holds_nobody_up() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        // It speaks through a pipe, whose other end stays open when it is done.
+        let (near, far) = tokio::io::duplex(1_000);
+        let (mut read, mut write) = stream.into_split();
+        let (mut far_read, mut far_write) = tokio::io::split(far);
+        let talk = async {
+            let mut socket = ws::accept(near).await.unwrap();
+            say(&mut socket, &[OPEN_4]).await;
+            expect(&mut socket, "40").await;
+            say(&mut socket, &[r#"40{"sid":"x"}"#]).await;
+            while let Ok(Some(_)) = socket.recv().await {}
+        };
+        let up = tokio::io::copy(&mut read, &mut far_write);
+        let down = async {
+            let mut bytes = [0; 1_000];
+            while let Ok(count @ 1..) = far_read.read(&mut bytes).await {
+                write.write_all(&bytes[..count]).await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = async { tokio::join!(talk, up) } => {}
+            () = down => {}
+        }
+    });
+    let client = soon(Client::builder(url).websocket_only().connect()).await.unwrap();
+    let start = Instant::now();
+    soon(client.close()).await;
+    assert!(start.elapsed() < PATIENCE / 10, "{:?}", start.elapsed());
+    soon(serving).await.unwrap();
 }
