@@ -10,6 +10,7 @@ use std::{
 
 use sockeye_proto::wire::{
     encoding::Encoding,
+    engine::Version,
     polling::{self, Body},
     prepared::Prepared,
 };
@@ -335,7 +336,7 @@ impl Outbox {
         Flushed::All
     }
 
-    /// On polling: writes what waits, as much as fits, into the answer to a GET. It leaves only with
+    /// On polling: writes what waits, as much as fits, into the answer to a GET, or a client's POST. It leaves only with
     /// [`Self::answered`]; until then there is no other.
     pub(super) fn take_answer(&mut self, supports_binary: bool, max_bytes: usize) -> Option<Body> {
         self.scheduled = false;
@@ -350,7 +351,15 @@ impl Outbox {
         let most = most.count().max(1); // the first goes whole, with all its attachments
         let version = self.encoding.version;
         let packets = self.queue.iter().take(most);
-        let (body, count) = polling::encode(packets, version, supports_binary, max_bytes);
+        let (body, count) = if self.masked.is_none() || version == Version::V4 {
+            polling::encode(packets, version, supports_binary, max_bytes)
+        } else if self.queue.front().is_some_and(is_misread) {
+            polling::encode_octets(packets.take_while(|packet| is_misread(packet)), max_bytes)
+        } else {
+            // In text, which every server reads.
+            let packets = packets.take_while(|packet| !is_misread(packet));
+            polling::encode(packets, version, false, max_bytes)
+        };
         self.answering = u8::try_from(count).unwrap_or(u8::MAX); // at most `MAX_ANSWER_PACKETS`
         Some(body)
     }
@@ -502,6 +511,14 @@ fn gather<'q>(
         }
     }
     count
+}
+
+/// Whether some servers of Engine.IO 3 misread it in a text body, as [`polling::encode_octets`] tells. In a binary body
+/// they misread attachments.
+fn is_misread(packet: &Prepared) -> bool {
+    const BEYOND_FFFF: u8 = 0xF0; // begins four bytes of UTF-8
+
+    packet.attachments().is_empty() && packet.text().bytes().any(|byte| byte >= BEYOND_FFFF)
 }
 
 #[cfg(test)]
@@ -682,6 +699,31 @@ mod tests {
         let mut outbox = Outbox::new(Encoding::default());
         outbox.push(packet(5_000, &[5_000]), BOUNDS, false).unwrap(); // the first may be larger
         check(&outbox);
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn in_version_3_a_client_posts_no_text_that_servers_misread() {
+        let encoding = Encoding { version: Version::V3, ..Encoding::default() };
+        let mut outbox = Outbox::client(encoding, Keys::new().unwrap());
+        let event = |text, attachments| Prepared::packet(Kind::Event, "/", None, text, attachments);
+        let bytes = || vec![Bytes::from_static(b"a")];
+        for (text, attachments) in [
+            ("[1]", vec![]),
+            (r#"["é"]"#, bytes()),
+            (r#"["🦊"]"#, vec![]),
+            (r#"["🦊",2]"#, vec![]),
+            (r#"["🦊",3]"#, bytes()), // in a binary body, this would be
+        ] {
+            outbox.push(event(text, attachments), BOUNDS, false).unwrap();
+        }
+        let mut bodies = Vec::new();
+        while let Some(body) = outbox.take_answer(false, 1_000) {
+            bodies.push((body.content_type, outbox.answering));
+            outbox.answered();
+        }
+        let (text, octets) = ("text/plain; charset=UTF-8", "application/octet-stream");
+        assert_eq!(bodies, [(text, 2), (octets, 2), (text, 1)]);
     }
 
     #[test]

@@ -73,11 +73,43 @@ pub fn encode<'p>(
     supports_binary: bool,
     max_bytes: usize,
 ) -> (Body, usize) {
+    encode_as(packets, version, supports_binary, false, max_bytes)
+}
+
+/// As [`encode`] in Engine.IO 3, but binary in any case.
+///
+/// There the lengths count bytes. In a text they count what JavaScript calls a character, two for one beyond U+FFFF; to
+/// some servers (netty-socketio) that is one, and they misread the body.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye_proto::wire::{packet::Kind, polling::encode_octets, prepared::Prepared};
+///
+/// let event = Prepared::packet(Kind::Event, "/", None, r#"["🦊"]"#, Vec::new());
+/// let (body, count) = encode_octets([event].iter(), 1_000);
+/// assert_eq!(count, 1);
+/// assert_eq!(body.bytes, b"\x00\x01\x00\xFF42[\"\xF0\x9F\xA6\x8A\"]");
+/// ```
+#[must_use]
+pub fn encode_octets<'p>(
+    packets: impl Iterator<Item = &'p Prepared> + Clone,
+    max_bytes: usize,
+) -> (Body, usize) {
+    encode_as(packets, Version::V3, true, true, max_bytes)
+}
+
+fn encode_as<'p>(
+    packets: impl Iterator<Item = &'p Prepared> + Clone,
+    version: Version,
+    supports_binary: bool,
+    mut is_binary: bool,
+    max_bytes: usize,
+) -> (Body, usize) {
     // Of both formats the length is kept: the first binary message changes what all that is before it takes.
     let mut text_bytes = 0;
     let mut octet_bytes = 0;
     let mut body_bytes = 0;
-    let mut is_binary = false;
     let mut count = 0;
     for packet in packets.clone() {
         let will_be_binary = is_binary
