@@ -22,7 +22,7 @@ use super::{
 use crate::{
     dispatch::Backlog,
     event::{OnEvent, States},
-    net::{Address, Bounds, Cookies, Id, Proxy, RequestLimits, Route, RouteError, Tls},
+    net::{Address, Bounds, Cookies, Id, KeepAlive, Proxy, RequestLimits, Route, RouteError, Tls},
 };
 
 /// Builds a [`Client`]. Defaults are those of npm `socket.io-client`, unless a method says otherwise.
@@ -60,6 +60,7 @@ impl Builder {
                 tls: None,
                 proxy: Proxy::default(),
                 cookies: Some(Cookies::default()),
+                keep_alive: KeepAlive::default(),
                 deflate: None,
                 prepare: None,
                 transports: vec![Transport::Polling, Transport::WebSocket],

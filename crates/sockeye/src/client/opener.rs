@@ -18,8 +18,8 @@ use super::{OpenError, Transport, TransportError, error::Tried, namespace::BoxEr
 use crate::{
     event::Running,
     net::{
-        Address, Bounds, Conn, Cookies, Deadline, Id, Keys, Offered, Proxy, Remote, RequestLimits,
-        Requesting, Route, Start, Tls, version_of,
+        Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, Proxy, Remote,
+        RequestLimits, Requesting, Route, Start, Tls, version_of,
     },
 };
 
@@ -79,6 +79,7 @@ pub(super) struct Way {
     pub(super) cookies: Option<Cookies>,
     /// What is offered for WebSockets.
     pub(super) deflate: Option<deflate::Config>,
+    pub(super) keep_alive: KeepAlive,
     pub(super) prepare: Option<Prepare>,
     /// In the order in which they are tried.
     pub(super) transports: Vec<Transport>,
@@ -250,8 +251,7 @@ impl Opener {
 
     /// The server of this attempt, and the way there.
     async fn remote(&self, number: u32) -> Result<Remote, BoxError> {
-        let Way { url, headers, query, path, tls, proxy, cookies, prepare, deflate, .. } =
-            &self.way;
+        let Way { url, headers, query, path, tls, proxy, prepare, .. } = &self.way;
         let mut attempt =
             Attempt { number, url: url.clone(), headers: headers.clone(), query: query.clone() };
         if let Some(prepare) = prepare {
@@ -264,7 +264,8 @@ impl Opener {
             attempt.query.extend(form_urlencoded::parse(of_url.as_bytes()).into_owned());
         }
         let route = Route::new(&address, tls.as_ref(), proxy)?;
-        let headers = (attempt.headers, cookies.clone());
+        let Way { cookies, keep_alive, deflate, .. } = &self.way;
+        let headers = (attempt.headers, cookies.clone(), keep_alive.clone());
         Ok(Remote::new(address, route, headers, path, attempt.query, *deflate))
     }
 }

@@ -58,7 +58,7 @@ pub(crate) use driver::{Driver, Pressure, Upper};
 #[cfg(feature = "client")]
 pub(crate) use handshake::{HandshakeError, upgrade};
 #[cfg(feature = "client")]
-pub(crate) use http::{Answer, Http, HttpError};
+pub(crate) use http::{Answer, Http, HttpError, KeepAlive};
 pub(crate) use id::Id;
 pub(crate) use keys::Keys;
 pub(crate) use outbox::{Bounds, PushError};

@@ -16,8 +16,8 @@ use sockeye_proto::wire::{
 use thiserror::Error;
 
 use super::{
-    Address, Answer, Cookies, Deadline, DialError, HandshakeError, Http, HttpError, Keys, Route,
-    Step, Stream, dial, upgrade,
+    Address, Answer, Cookies, Deadline, DialError, HandshakeError, Http, HttpError, KeepAlive,
+    Keys, Route, Step, Stream, dial, upgrade,
 };
 
 /// A server and the way to it; clones share connections and cookies.
@@ -42,12 +42,13 @@ impl Remote {
     pub(crate) fn new(
         address: Address,
         route: Route,
-        (headers, cookies): (HeaderMap, Option<Cookies>),
+        (headers, cookies, keep_alive): (HeaderMap, Option<Cookies>, KeepAlive),
         path: &Uri,
         query: Vec<(String, String)>,
         deflate: Option<Config>,
     ) -> Self {
-        let http = Http::new(address.clone(), route.clone(), headers.clone(), cookies.clone());
+        let (to, by) = (address.clone(), route.clone());
+        let http = Http::new(to, by, headers.clone(), cookies.clone(), keep_alive);
         let path = path.path().to_owned();
         Self(Arc::new(Inner { address, route, headers, cookies, http, path, query, deflate }))
     }

@@ -1,8 +1,9 @@
-//! Connections that wait for a request, and for how long they may.
+//! Connections that wait for a request, for how long they may, and whether it is any use to keep them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, header};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::kept::Kept;
@@ -17,72 +18,109 @@ const WAIT: Duration = Duration::from_secs(30);
 /// What a server may take away from the time it has promised: its clock began earlier.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The connections, and whether they are worth anything.
-#[derive(Debug, Default)]
-pub(super) struct Idle {
-    /// The one used last at the end.
-    waiting: Vec<(Kept, Instant)>,
-    server: Server,
-}
+/// When the end of a connection must have come, if the server closes each behind its answer.
+pub(super) const PROOF: Duration = Duration::from_millis(100);
 
-/// Some servers, such as netty-socketio 1.7, promise to keep a connection and close it all the same: a request that is on
-/// its way just then is lost.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Server {
-    /// It has promised, and nothing more is known. Only what can be repeated puts it to the test.
-    #[default]
-    Promises,
-    /// It has taken a second request.
-    Keeps,
-    /// It has not.
-    Closes,
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// The connections, the one used last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Idle(Vec<Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    kept: Kept,
+    since: Instant,
+    until: Instant,
+    is_doubtful: bool,
 }
 
 impl Idle {
-    /// One that is still good, as far as one can know.
-    pub(super) fn take(&mut self, is_repeatable: bool) -> Option<Kept> {
-        if self.server == Server::Promises && !is_repeatable {
-            return None;
-        }
+    /// One that is still good, as far as one can know, and how long it has waited.
+    pub(super) fn take(&mut self, habit: Habit) -> Option<(Kept, Duration)> {
         let now = Instant::now();
         // The others' time is up, too, if they are older; dropping them closes them.
-        self.waiting.retain(|(_, until)| *until > now);
-        self.waiting.pop().map(|(kept, _)| kept)
+        self.0.retain(|entry| entry.until > now);
+        let entry = match habit {
+            Habit::Keeps => self.0.pop(),
+            Habit::Unknown => {
+                let is_good = |entry: &Entry| !entry.is_doubtful || now - entry.since >= PROOF;
+                self.0.iter().position(is_good).map(|index| self.0.remove(index))
+            }
+            Habit::Closes => None,
+        };
+        entry.map(|entry| (entry.kept, now - entry.since))
     }
 
     /// Keeps a connection for as long as `response`, its last, says.
-    pub(super) fn put(&mut self, kept: Kept, response: &HeaderMap) {
-        if self.server == Server::Closes {
-            return;
+    pub(super) fn put(&mut self, kept: Kept, response: &HeaderMap, habit: Habit) {
+        let is_full = self.0.len() == MAX_IDLE;
+        match habit {
+            Habit::Closes => return self.0.clear(),
+            Habit::Unknown if is_full => return, // the older the connection, the better it proves anything
+            Habit::Keeps if is_full => drop(self.0.remove(0)),
+            Habit::Unknown | Habit::Keeps => {}
         }
-        if self.waiting.len() == MAX_IDLE {
-            self.waiting.remove(0);
-        }
-        self.waiting.push((kept, Instant::now() + wait(response)));
+        let now = Instant::now();
+        let (until, is_doubtful) = (now + wait(response), is_doubtful(response));
+        self.0.push(Entry { kept, since: now, until, is_doubtful });
+    }
+}
+
+/// Whether a server keeps the connections that it says it keeps.
+///
+/// Some (netty-socketio) promise that and close each behind its answer. A request that is sent meanwhile is lost, and
+/// nobody knows whether the server got it. So where the promise is of that kind, none is sent by a connection that was
+/// used before, until one has been open long enough to prove that the server means what it says.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Habit {
+    #[default]
+    Unknown,
+    Keeps,
+    Closes,
+}
+
+/// What is known of it; clones share that, so that a client learns it once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeepAlive(Arc<Mutex<Habit>>);
+
+impl KeepAlive {
+    pub(super) fn habit(&self) -> Habit {
+        *self.0.lock()
     }
 
-    /// A connection has carried a second request.
-    pub(super) fn has_kept(&mut self) {
-        if self.server == Server::Promises {
-            self.server = Server::Keeps;
+    /// A connection that had waited was open.
+    pub(super) fn was_open(&self) {
+        *self.0.lock() = Habit::Keeps;
+    }
+
+    /// One that had waited for so long was closed.
+    pub(super) fn was_closed(&self, waited: Duration) {
+        /// From here on it may be a matter of time: the server had kept it.
+        const LONG: Duration = Duration::from_secs(1);
+
+        let mut habit = self.0.lock();
+        if waited < LONG {
+            *habit = if *habit == Habit::Keeps { Habit::Unknown } else { Habit::Closes };
         }
     }
 
-    /// A connection has broken under its second request. `true` if the server has never kept one: then it has most likely
-    /// not seen the request.
-    pub(super) fn has_closed(&mut self) -> bool {
-        let is_first = self.server != Server::Keeps;
-        if is_first {
-            self.server = Server::Closes;
-            self.waiting.clear();
-        }
-        is_first
+    /// Another server may be there, or come.
+    pub(super) fn forget(&self) {
+        *self.0.lock() = Habit::Unknown;
     }
+}
+
+/// Whether it is a promise as netty-socketio gives it. In HTTP/1.1 nobody has to promise anything, and most don't; Node.js
+/// says for how long, too.
+fn is_doubtful(response: &HeaderMap) -> bool {
+    let mut connection = response.get_all(header::CONNECTION).iter();
+    !response.contains_key(KEEP_ALIVE)
+        && connection.any(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// By `Keep-Alive: timeout=5`, which Node.js and Apache send.
 fn wait(response: &HeaderMap) -> Duration {
-    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
     let seconds = response
         .get_all(KEEP_ALIVE)
         .iter()

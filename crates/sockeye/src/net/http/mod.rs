@@ -11,6 +11,7 @@ use http_body_util::Full;
 use parking_lot::Mutex;
 use thiserror::Error;
 
+pub(crate) use self::idle::KeepAlive;
 use self::{
     idle::Idle,
     kept::{Failure, Kept},
@@ -34,6 +35,7 @@ struct Shared {
     headers: HeaderMap,
     cookies: Option<Cookies>,
     idle: Mutex<Idle>,
+    keep_alive: KeepAlive,
 }
 
 impl Http {
@@ -44,6 +46,7 @@ impl Http {
         route: Route,
         mut headers: HeaderMap,
         cookies: Option<Cookies>,
+        keep_alive: KeepAlive,
     ) -> Self {
         for decided in [
             header::ACCEPT_ENCODING,
@@ -57,7 +60,8 @@ impl Http {
         }
         headers.entry(header::HOST).or_insert_with(|| address.authority.clone());
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        Self(Arc::new(Shared { address, route, headers, cookies, idle: Mutex::default() }))
+        let idle = Mutex::default();
+        Self(Arc::new(Shared { address, route, headers, cookies, idle, keep_alive }))
     }
 
     /// Asks for `target`, a path with a query. An answer of more than `max_bytes` is an error.
@@ -109,38 +113,35 @@ async fn exchange(
     deadline: Deadline,
 ) -> Result<Answer, HttpError> {
     let path = request.uri().path().to_owned();
-    let is_repeatable = request.method() == Method::GET;
     let (kept, answer) = loop {
-        let idle = shared.idle.lock().take(is_repeatable);
-        let is_fresh = idle.is_none();
-        let mut kept = match idle {
-            Some(kept) => kept,
+        let idle = shared.idle.lock().take(shared.keep_alive.habit());
+        let (mut kept, waited) = match idle {
+            Some((kept, waited)) => (kept, Some(waited)),
             None => {
-                let stream = dial(&shared.route, deadline).await?;
-                Kept::new(stream).await.map_err(|source| broken(source, false))?
+                let stream = dial(&shared.route, deadline).await;
+                let stream = stream.inspect_err(|_| shared.keep_alive.forget())?;
+                (Kept::new(stream).await.map_err(|source| broken(source, false))?, None)
             }
         };
-        let copy = (is_repeatable && !is_fresh).then(|| request.clone());
-        match deadline.within(Step::Http, kept.exchange(request, max_bytes)).await? {
-            Ok(answer) => {
-                if !is_fresh {
-                    shared.idle.lock().has_kept();
-                }
-                break (kept, answer);
-            }
+        let outcome = deadline.within(Step::Http, kept.exchange(request, max_bytes)).await?;
+        match (&outcome, waited) {
+            (Ok(_), Some(_)) => shared.keep_alive.was_open(),
+            (Err(Failure::Unsent { .. }), Some(waited)) => shared.keep_alive.was_closed(waited),
+            (Err(Failure::Broken(_)), _) => shared.keep_alive.forget(),
+            _ => {}
+        }
+        match outcome {
+            Ok(answer) => break (kept, answer),
             // The server had closed a connection that was idle: another will do, as it can't have got the request.
-            Err(Failure::Unsent { request: unsent, .. }) if !is_fresh => request = *unsent,
+            Err(Failure::Unsent { request: unsent, .. }) if waited.is_some() => request = *unsent,
             Err(Failure::Unsent { source, .. }) => return Err(broken(source, false)),
-            Err(Failure::Broken(source)) => match copy {
-                Some(copy) if shared.idle.lock().has_closed() => request = copy,
-                _ => return Err(broken(source, true)),
-            },
+            Err(Failure::Broken(source)) => return Err(broken(source, true)),
             Err(Failure::TooLong) => return Err(HttpError::TooLong { max_bytes }),
         }
     };
     // Who refuses may do so before the end of a long request, of which some still waits to be sent.
     if answer.status.is_success() && kept.is_ready() {
-        shared.idle.lock().put(kept, &answer.headers);
+        shared.idle.lock().put(kept, &answer.headers, shared.keep_alive.habit());
     }
     if let Some(cookies) = &shared.cookies {
         cookies.store(&shared.address, &path, &answer.headers);

@@ -35,7 +35,7 @@ impl Server {
 fn client(server: SocketAddr, headers: HeaderMap) -> Http {
     let address = Address::parse(&format!("http://{server}/")).unwrap();
     let route = Route::new(&address, None, &Proxy::none()).unwrap();
-    Http::new(address, route, headers, Some(Cookies::default()))
+    Http::new(address, route, headers, Some(Cookies::default()), KeepAlive::default())
 }
 
 async fn get(http: &Http) -> Result<Answer, HttpError> {
@@ -126,7 +126,6 @@ async fn requests_say_what_they_should() {
             "HTTP/1.1 200 OK\r\nset-cookie: lb=7; path=/\r\ncontent-length: 0\r\n\r\n",
         )
         .await;
-        let mut stream = server.accept().await; // it has yet to show that it keeps connections
         let second = read(&mut stream, 5).await;
         write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
         (first, second)
@@ -231,14 +230,8 @@ async fn a_connection_that_the_server_closed_is_replaced() {
             answer(&mut stream, "one").await;
             stream
         };
-        let first = async {
-            let mut stream = first.await;
-            answer(&mut stream, "one").await;
-            stream
-        };
-        let gets = async { get(&http).await.unwrap().body == get(&http).await.unwrap().body };
-        let (is_same, mut stream) = both(gets, first).await;
-        assert!(is_same);
+        let (outcome, mut stream) = both(get(&http), first).await;
+        outcome.unwrap();
         write(&mut stream, farewell).await;
         drop(stream);
         yield_now().await; // the reactor learns of it
@@ -283,12 +276,10 @@ async fn a_request_that_may_have_arrived_is_not_repeated() {
     let serve = async {
         let mut stream = server.accept().await;
         answer(&mut stream, "one").await;
-        answer(&mut stream, "two").await;
         read(&mut stream, 2).await;
         drop(stream);
     };
     let client = async {
-        get(&http).await.unwrap();
         get(&http).await.unwrap();
         post(&http, "hi").await
     };
@@ -300,30 +291,39 @@ async fn a_request_that_may_have_arrived_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_server_that_breaks_its_promise_to_keep_connections_is_found_out_by_a_get() {
-    let (server, http) = Server::new().await;
-    let serve = async {
-        let mut first = server.accept().await;
-        answer(&mut first, "one").await;
-        // A POST does not put it to the test.
-        let mut second = server.accept().await;
-        read(&mut second, 2).await;
-        write(&mut second, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-        // The GET comes by this one, which used to be kept.
-        read(&mut second, 0).await;
-        drop((first, second));
-        // By a fresh one, it comes again; and nothing is kept from now on.
-        for body in ["two", "three"] {
-            answer(&mut server.accept().await, body).await;
+async fn a_server_is_believed_to_keep_connections_once_it_has_kept_one() {
+    for closes in [false, true] {
+        let (server, http) = Server::new().await;
+        let mut kept = Vec::new();
+        for _ in 0..3 {
+            let serve = async {
+                let mut stream = server.accept().await; // a new one, each time
+                read(&mut stream, 0).await;
+                let promise = "connection: keep-alive\r\ncontent-length: 0";
+                write(&mut stream, &format!("HTTP/1.1 200 OK\r\n{promise}\r\n\r\n")).await;
+                stream
+            };
+            let (outcome, stream) = both(get(&http), serve).await;
+            outcome.unwrap();
+            kept.push(stream);
         }
-    };
-    let client = async {
-        assert_eq!(get(&http).await.unwrap().body, "one");
-        assert_eq!(post(&http, "hi").await.unwrap().body, "ok");
-        assert_eq!(get(&http).await.unwrap().body, "two");
-        assert_eq!(get(&http).await.unwrap().body, "three");
-    };
-    both(client, serve).await;
+        if closes {
+            kept.clear();
+        }
+        tokio::time::sleep(idle::PROOF).await;
+        let serve = async {
+            let mut new = None;
+            let stream = match kept.first_mut() {
+                Some(first) => first,
+                None => new.insert(server.accept().await),
+            };
+            answer(stream, "").await;
+        };
+        let (outcome, ()) = both(get(&http), serve).await;
+        outcome.unwrap();
+        let habit = if closes { idle::Habit::Closes } else { idle::Habit::Keeps };
+        assert_eq!(http.0.keep_alive.habit(), habit);
+    }
 }
 
 #[tokio::test]
@@ -494,7 +494,7 @@ async fn by_tls() {
     let address = Address::parse(&format!("https://localhost:{port}/")).unwrap();
     let tls = Tls::only_pem(server.cert.pem().as_bytes()).unwrap();
     let route = Route::new(&address, Some(&tls), &Proxy::none()).unwrap();
-    let http = Http::new(address, route, HeaderMap::new(), None);
+    let http = Http::new(address, route, HeaderMap::new(), None, KeepAlive::default());
     let serve = async {
         let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
         for _ in 0..2 {
@@ -518,7 +518,7 @@ fn requests_can_go_to_any_task() {
     fn assert_send<T: Send + 'static>(_: T) {}
     let address = Address::parse("http://h/").unwrap();
     let route = Route::new(&address, None, &Proxy::none()).unwrap();
-    let http = Http::new(address, route, HeaderMap::new(), None);
+    let http = Http::new(address, route, HeaderMap::new(), None, KeepAlive::default());
     assert_send(http.get(Uri::from_static("/"), MAX, Deadline::new(LONG)));
     assert_send(http);
 }

@@ -32,7 +32,10 @@ use tokio::{
 use super::{super::*, *};
 use crate::{
     event::{Ack, RawArgs, State},
-    net::driver::{Driver, Start},
+    net::{
+        KeepAlive,
+        driver::{Driver, Start},
+    },
     server::{Namespace, Server, Socket},
 };
 
@@ -106,7 +109,8 @@ fn remote(url: &str) -> Remote {
     let route = Route::new(&address, None, &Proxy::none()).unwrap();
     let path = Uri::from_static("/socket.io/");
     let query = vec![("who".into(), "a b".into())];
-    Remote::new(address, route, (HeaderMap::new(), None), &path, query, None)
+    let headers = (HeaderMap::new(), None, KeepAlive::default());
+    Remote::new(address, route, headers, &path, query, None)
 }
 
 async fn client(url: &str, manner: Manner) -> Client {
