@@ -302,7 +302,7 @@ impl<A> Session<A> {
     /// possible, or another one was first.
     pub fn probe(&mut self, now: Instant) -> bool {
         let until = now + self.config.upgrade_timeout;
-        self.may_probe() && self.polling.as_mut().is_some_and(|polling| polling.probe(until))
+        self.may_probe() && self.polling.as_mut().is_some_and(|polling| polling.probe(now, until))
     }
 
     /// Whether a client may go over to the WebSocket whose probe was answered: no request is under way any more. If so,

@@ -50,6 +50,12 @@ pub enum Probe {
 /// Between two answers that say nothing, while the client moves to a WebSocket that was probed.
 const NOOP_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a client sends no GET while it waits for the answer to its probe.
+///
+/// A server releases the GET that waits, and some (netty-socketio, python-socketio) do it once. A GET sent before the
+/// answer has come would wait for the next packet, and the WebSocket with it.
+const HOLD: Duration = Duration::from_secs(1);
+
 /// What a session on polling has under way.
 #[derive(Debug)]
 pub(super) struct Polling {
@@ -65,6 +71,8 @@ enum State {
     Polling,
     Probing {
         until: Instant,
+        /// Until then a client sends no GET; `None` if that is over.
+        hold: Option<Instant>,
     },
     Probed {
         until: Instant,
@@ -98,7 +106,9 @@ impl Polling {
 
     /// Whether a client has to send a GET.
     pub(super) fn may_get(&self) -> bool {
-        !self.get && !self.is_probed()
+        !self.get
+            && !self.is_probed()
+            && !matches!(self.state, State::Probing { hold: Some(_), .. })
     }
 
     /// Whether a client may send a POST.
@@ -135,10 +145,10 @@ impl Polling {
     }
 
     /// A WebSocket offers itself; `false` if another one did already.
-    pub(super) fn probe(&mut self, until: Instant) -> bool {
+    pub(super) fn probe(&mut self, now: Instant, until: Instant) -> bool {
         let free = self.state == State::Polling;
         if free {
-            self.state = State::Probing { until };
+            self.state = State::Probing { until, hold: Some(until.min(now + HOLD)) };
         }
         free
     }
@@ -146,7 +156,7 @@ impl Polling {
     /// What a message on the WebSocket comes to. [`Probe::Upgraded`] makes an end of this.
     pub(super) fn receive_probe(&mut self, now: Instant, message: &str) -> Probe {
         match (self.state, message) {
-            (State::Probing { until }, "2probe") => {
+            (State::Probing { until, .. }, "2probe") => {
                 self.state = State::Probed { until, noop_from: now };
                 Probe::Answer
             }
@@ -162,7 +172,7 @@ impl Polling {
     /// As [`Self::receive_probe`], for a client.
     pub(super) fn receive_probe_answer(&mut self, message: &str) -> Probe {
         match (self.state, message) {
-            (State::Probing { until }, "3probe") => {
+            (State::Probing { until, .. }, "3probe") => {
                 self.state = State::Probed { until, noop_from: until }; // it gets noops, and gives none
                 Probe::Pause
             }
@@ -180,8 +190,11 @@ impl Polling {
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         match self.state {
-            State::Probing { until } | State::Probed { until, .. } if until <= now => {
+            State::Probing { until, .. } | State::Probed { until, .. } if until <= now => {
                 self.probe_failed();
+            }
+            State::Probing { until, hold: Some(hold) } if hold <= now => {
+                self.state = State::Probing { until, hold: None };
             }
             _ => {}
         }
@@ -191,7 +204,30 @@ impl Polling {
         match self.state {
             State::Polling => None,
             State::Probed { until, noop_from } if self.get => Some(until.min(noop_from)),
-            State::Probing { until } | State::Probed { until, .. } => Some(until),
+            State::Probing { until, hold } => Some(hold.unwrap_or(until)),
+            State::Probed { until, .. } => Some(until),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_sends_no_get_while_its_probe_may_be_answered() {
+        let now = Instant::now();
+        let mut polling = Polling::new();
+        assert!(polling.get());
+        assert!(polling.probe(now, now + 10 * HOLD));
+        polling.get_answered(now); // with a noop
+        assert!(!polling.may_get() && polling.may_post());
+        assert_eq!(polling.next_deadline(), Some(now + HOLD));
+        // Who does not answer at once is polled again.
+        polling.handle_timeout(now + HOLD);
+        assert!(polling.may_get());
+        assert_eq!(polling.next_deadline(), Some(now + 10 * HOLD));
+        assert_eq!(polling.receive_probe_answer("3probe"), Probe::Pause);
+        assert!(polling.may_upgrade());
     }
 }
