@@ -449,7 +449,10 @@ impl<U: Upper> Driver<U> {
             && let Some(reason) = self.reason()
         {
             self.upper.closed(reason);
+            let is_client = self.wheel.is_none();
             self.phase = match &mut self.carrier {
+                // A server that is silent won't say goodbye either, and the next session waits for the end of this one.
+                Carrier::WebSocket(_) if is_client && reason == Reason::PingTimeout => Phase::Done,
                 Carrier::WebSocket(_) => Phase::Closing { ended: false },
                 Carrier::Polling(polling) => match polling.close(now, &self.conn, reason, cx) {
                     Some(until) => Phase::Farewell { until },
