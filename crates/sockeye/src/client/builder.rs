@@ -413,9 +413,8 @@ impl Builder {
     /// Outside a tokio runtime.
     pub fn start(self) -> Result<Client, BuildError> {
         let (delays, is_patient) = (self.delays, self.is_patient);
-        let detects_version = self.way.version.is_none();
         let (shared, way) = self.build()?;
-        let receiver = Receiver::new(Arc::clone(&shared), delays, is_patient, detects_version);
+        let receiver = Receiver::new(Arc::clone(&shared), delays, is_patient);
         let opener = Opener::new(way);
         tokio::spawn(super::keeper::keep(receiver, opener, delays, is_patient));
         Ok(Client::new(shared))

@@ -130,6 +130,15 @@ pub struct Tried {
     pub error: TransportError,
 }
 
+impl OpenError {
+    /// The server turned out to speak another version than the one that it has to.
+    pub(super) fn other_version(transport: Transport, found: Version) -> Self {
+        let version = if found == Version::V3 { Version::V4 } else { Version::V3 };
+        let error = TransportError::OtherVersion { found };
+        Self { tried: vec![Tried { transport, version, error }], attempt: None }
+    }
+}
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(attempt) = &self.attempt {
@@ -207,7 +216,7 @@ pub enum TransportError {
 
 impl TransportError {
     /// What an answer means that opens no session.
-    fn of_answer(status: StatusCode, content_type: &str, body: &str) -> Self {
+    pub(super) fn of_answer(status: StatusCode, content_type: &str, body: &str) -> Self {
         #[derive(serde::Deserialize)]
         struct EngineError {
             code: u32,

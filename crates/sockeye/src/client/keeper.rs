@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sockeye_proto::session::{Backoff, Delays};
+use sockeye_proto::{
+    session::{Backoff, Delays},
+    wire::engine::Version,
+};
 use tokio::time::{self, Sleep};
 
 use super::{
@@ -57,25 +60,35 @@ async fn stay_connected(
         match opened {
             None => return reason(receiver),
             Some(Ok(opened)) => {
+                let transport = opened.transport;
                 let ended = drive(receiver, opener, opened).await;
                 if receiver.is_done() {
                     return reason(receiver);
                 }
-                if let Some(ended) = ended {
-                    if ended.is_of_wrong_version {
-                        opener.speak_v3();
-                        continue;
+                match ended {
+                    None => {}
+                    Some(ended) if ended.is_of_wrong_version => {
+                        if opener.speak_v3() {
+                            continue;
+                        }
+                        let error = Arc::new(OpenError::other_version(transport, Version::V3));
+                        if because.is_none() && !is_patient {
+                            return CloseReason::GaveUp(error);
+                        }
+                        last_error = Some(error);
                     }
-                    if ended.was_joined {
-                        was_joined = true;
-                        backoff.reset();
-                        last_error = None;
-                    } else if !was_joined && !is_patient {
-                        return CloseReason::Lost(ended.disconnect);
-                    }
-                    because = Some(ended.disconnect);
-                    if ended.reconnects {
-                        continue;
+                    Some(ended) => {
+                        if ended.was_joined {
+                            was_joined = true;
+                            backoff.reset();
+                            last_error = None;
+                        } else if !was_joined && !is_patient {
+                            return CloseReason::Lost(ended.disconnect);
+                        }
+                        because = Some(ended.disconnect);
+                        if ended.reconnects {
+                            continue;
+                        }
                     }
                 }
             }

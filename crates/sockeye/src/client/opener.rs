@@ -19,7 +19,7 @@ use crate::{
     event::Running,
     net::{
         Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, Proxy, Remote,
-        RequestLimits, Requesting, Route, Start, Tls, version_of,
+        RequestLimits, Requesting, Route, Start, Tls, refusal, version_of,
     },
 };
 
@@ -117,9 +117,13 @@ impl Opener {
         Self { way, remembered: None, version }
     }
 
-    /// The server has shown that it speaks version 3.
-    pub(super) const fn speak_v3(&mut self) {
-        self.version = Some(Version::V3);
+    /// The server has shown that it speaks version 3; `false` if we must speak another.
+    pub(super) fn speak_v3(&mut self) -> bool {
+        let may = self.way.version.is_none();
+        if may {
+            self.version = Some(Version::V3);
+        }
+        may
     }
 
     pub(super) const fn websocket(&self) -> &websocket::Config {
@@ -227,14 +231,17 @@ impl Opener {
     ) -> Result<Opened, TransportError> {
         let offered = remote.clone().websocket(asks, None, deadline).await?;
         let Offered { stream: (mut stream, early), keys, deflate } = offered;
-        let (version, early) = if self.version.is_some() {
-            (asks, early) // it is known
+        let broken = |error: std::io::Error| TransportError::Http(error.to_string());
+        let step = crate::net::Step::Handshake;
+        let (version, early) = if self.way.version == Some(Version::V3) {
+            let said = deadline.within(step, refusal(&mut stream, early)).await?.map_err(broken)?;
+            let refused =
+                |(status, body): (_, String)| TransportError::of_answer(status, "", &body);
+            (asks, said.map_err(refused)?)
+        } else if self.version.is_some() {
+            (asks, early) // it is known, or the server shows it when it lets us in
         } else {
-            let step = crate::net::Step::Handshake;
-            deadline
-                .within(step, version_of(&mut stream, early))
-                .await?
-                .map_err(|error| TransportError::Http(error.to_string()))?
+            deadline.within(step, version_of(&mut stream, early)).await?.map_err(broken)?
         };
         let conn = self.conn(version, false, keys);
         let start = Start::WebSocket { stream: (stream, early), deflate };

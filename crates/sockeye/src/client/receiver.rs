@@ -27,8 +27,6 @@ pub(super) struct Receiver {
     session: Option<Session>,
     delays: Delays,
     is_patient: bool,
-    /// Whether the version is found out, or given.
-    detects_version: bool,
     is_closing: bool,
     reconnects: bool,
     /// Why the last namespace was left, if none is left.
@@ -41,19 +39,14 @@ pub(super) struct Ended {
     pub(super) disconnect: Arc<Disconnect>,
     /// Whether a namespace was joined by it.
     pub(super) was_joined: bool,
-    /// Whether the server speaks version 3, and wants to be asked in that.
+    /// Whether the server speaks version 3, although it was asked in version 4.
     pub(super) is_of_wrong_version: bool,
     /// Whether the application wants another at once.
     pub(super) reconnects: bool,
 }
 
 impl Receiver {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        delays: Delays,
-        is_patient: bool,
-        detects_version: bool,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, delays: Delays, is_patient: bool) -> Self {
         let members = shared.members();
         let mut receiver = Self {
             lanes: Vec::with_capacity(members.len()), // exactly: most clients have one for ever
@@ -61,7 +54,6 @@ impl Receiver {
             session: None,
             delays,
             is_patient,
-            detects_version,
             is_closing: false,
             reconnects: false,
             last_left: Left::Closed,
@@ -296,7 +288,7 @@ impl Upper for Receiver {
                 let is_v3 = session.transport == Transport::WebSocket
                     && session.version() == Version::V4
                     && !data.contains("\"sid\"");
-                if is_v3 && self.detects_version {
+                if is_v3 {
                     session.is_of_wrong_version = true;
                     return self.close();
                 }

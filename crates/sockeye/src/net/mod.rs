@@ -63,7 +63,7 @@ pub(crate) use id::Id;
 pub(crate) use keys::Keys;
 pub(crate) use outbox::{Bounds, PushError};
 #[cfg(feature = "client")]
-pub(crate) use peek::version_of;
+pub(crate) use peek::{refusal, version_of};
 #[cfg(feature = "client")]
 pub(crate) use plain::Plain;
 #[cfg(feature = "client")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use sockeye_proto::wire::{
     engine::{self, Handshake, Kind, Version},
     ws::{Decoder, Input, Limits, Message, Role},
@@ -41,6 +42,33 @@ pub(crate) async fn version_of(stream: &mut Stream, early: Bytes) -> io::Result<
         if more == 0 || read.len() > MAX_BYTES {
             return Ok((Version::V4, read.freeze()));
         }
+    }
+}
+
+/// Reads what the server says first. Is it a response of HTTP, its status and body are given; else all that was read.
+///
+/// npm's servers agree to a WebSocket before they look at the version, and refuse in HTTP all the same.
+pub(crate) async fn refusal(
+    stream: &mut Stream,
+    early: Bytes,
+) -> io::Result<Result<Bytes, (StatusCode, String)>> {
+    const HTTP: &[u8] = b"HTTP/1.1 ";
+
+    let mut read = BytesMut::from(&*early);
+    let mut is_over = false;
+    while !is_over && read.len() <= MAX_BYTES {
+        let known = read.len().min(HTTP.len());
+        if read[..known] != HTTP[..known] {
+            return Ok(Ok(read.freeze()));
+        }
+        is_over = stream.read_buf(&mut read).await? == 0;
+    }
+    let text = String::from_utf8_lossy(&read);
+    let status = text.get(HTTP.len()..).and_then(|rest| rest.get(..3)?.parse().ok());
+    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    match status.zip(body) {
+        Some(refusal) => Ok(Err(refusal)),
+        None => Ok(Ok(read.freeze())),
     }
 }
 
@@ -140,5 +168,28 @@ mod tests {
         drop(theirs);
         let (version, read) = version_of(&mut stream, Bytes::new()).await.unwrap();
         assert_eq!((version, &*read), (Version::V4, &b"\x81\x05abc"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_in_http_is_told_from_a_session() {
+        for (says, expect) in [
+            (
+                "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\nno",
+                Err((StatusCode::BAD_REQUEST, "no".to_owned())),
+            ),
+            ("HTTP/1.1", Ok(Bytes::from("HTTP/1.1"))),
+            ("", Ok(Bytes::new())),
+            ("hello", Ok(Bytes::from("hello"))),
+        ] {
+            for early in [0, says.len()] {
+                let (ours, mut theirs) = duplex(64);
+                let mut stream = Stream::Other(Box::new(ours));
+                let (early, rest) = says.as_bytes().split_at(early);
+                theirs.write_all(rest).await.unwrap();
+                drop(theirs);
+                let found = refusal(&mut stream, Bytes::copy_from_slice(early)).await.unwrap();
+                assert_eq!(found, expect, "{says:?}");
+            }
+        }
     }
 }

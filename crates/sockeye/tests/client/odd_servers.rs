@@ -9,11 +9,13 @@ use std::{
 };
 
 use sockeye::{
-    client::{Client, Left, Socket},
+    client::{
+        Client, ConnectError, ConnectionState, Left, Reason, Socket, TransportError, Tried, Version,
+    },
     event::{Args, State},
     ws::{self, Message, WebSocket},
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::mpsc};
 
 use super::server::{PATIENCE, QUICK, soon};
 
@@ -107,7 +109,7 @@ async fn the_root_of_version_3_is_joined_again_by_a_new_session() {
 /// As Werkzeug does, which waits for another request on what was a WebSocket.
 #[tokio::test]
 async fn a_server_that_never_ends_the_stream_holds_nobody_up() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::AsyncReadExt as _;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -142,4 +144,64 @@ async fn a_server_that_never_ends_the_stream_holds_nobody_up() {
     soon(client.close()).await;
     assert!(start.elapsed() < PATIENCE / 10, "{:?}", start.elapsed());
     soon(serving).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_version_that_the_server_does_not_speak_is_told() {
+    let url = serve(|mut socket: WebSocket| async move {
+        say(&mut socket, &[OPEN_3, "40"]).await;
+        while let Ok(Some(_)) = socket.recv().await {}
+    })
+    .await;
+    let builder = Client::builder(&url).websocket_only().version(Version::V4);
+    let error = soon(builder.connect()).await.unwrap_err();
+    let ConnectError::Open(error) = error else { panic!("{error}") };
+    let [Tried { error: TransportError::OtherVersion { found: Version::V3 }, .. }] =
+        &error.tried[..]
+    else {
+        panic!("{error}")
+    };
+
+    // As npm's servers do: they agree to a WebSocket, and then refuse in HTTP.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (near, far) = tokio::io::duplex(1_000);
+        let (mut read, mut write) = stream.into_split();
+        let (mut far_read, mut far_write) = tokio::io::split(far);
+        let up = tokio::io::copy(&mut read, &mut far_write);
+        let down = tokio::io::copy(&mut far_read, &mut write);
+        tokio::select! {
+            _ = ws::accept(near) => {}
+            _ = up => {}
+            _ = down => {}
+        }
+        let refusal = r#"{"code":5,"message":"Unsupported protocol version"}"#;
+        let refusal = format!("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{refusal}");
+        let _ = tokio::io::copy(&mut far_read, &mut write).await;
+        write.write_all(refusal.as_bytes()).await.unwrap();
+    });
+    let builder = Client::builder(&url).websocket_only().version(Version::V3);
+    let error = soon(builder.connect()).await.unwrap_err();
+    assert!(error.to_string().contains("Unsupported protocol version (code 5)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_silent_server_is_left_without_goodbye() {
+    let url = serve(|mut socket: WebSocket| async move {
+        let open =
+            r#"0{"sid":"a","upgrades":[],"pingInterval":50,"pingTimeout":50,"maxPayload":9}"#;
+        say(&mut socket, &[open, r#"40{"sid":"x"}"#]).await;
+        std::future::pending::<()>().await; // it reads nothing, not even a close frame
+    })
+    .await;
+    let builder = Client::builder(url).websocket_only().reconnect(QUICK);
+    let client = soon(builder.connect()).await.unwrap();
+    let start = Instant::now();
+    let lost = |state: &ConnectionState| !state.is_connected();
+    let state = soon(client.state().wait_for(lost)).await.unwrap().clone();
+    assert!(start.elapsed() < PATIENCE / 20, "{:?}", start.elapsed());
+    let ConnectionState::Reconnecting { because, .. } = state else { panic!("{state:?}") };
+    assert_eq!(because.reason, Reason::PingTimeout);
 }
