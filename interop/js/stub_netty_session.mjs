@@ -56,6 +56,7 @@ export class Session {
         socket.terminate();
       }
     });
+    socket.on("error", () => {}); // such as a frame that is too long; it is closed then
     socket.on("close", () => this.#socket === socket && this.end());
     this.#flush();
     this.#joinRoot();
