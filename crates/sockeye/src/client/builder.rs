@@ -384,7 +384,7 @@ impl Builder {
     pub async fn connect(self) -> Result<Client, ConnectError> {
         let timeout = self.connect_timeout;
         let client = self.start()?;
-        match client.connected_within(timeout).await {
+        match client.connected_within(timeout, GRACE).await {
             Ok(()) => Ok(client),
             Err(error) => {
                 client.close().await;
@@ -463,6 +463,9 @@ impl Builder {
         Ok((Arc::new(shared), way))
     }
 }
+
+/// How much longer [`Builder::connect`] waits than its parts may take, so that it can say which one failed and how.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Largest message accepted from a server, unless the builder says otherwise.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;

@@ -172,9 +172,13 @@ impl Client {
         }
     }
 
-    /// Waits until all namespaces are joined.
-    pub(super) async fn connected_within(&self, timeout: Duration) -> Result<(), ConnectError> {
-        match time::timeout(timeout, self.connected()).await {
+    /// Waits until all namespaces are joined, so long, and a little longer for what has to end in that time.
+    pub(super) async fn connected_within(
+        &self,
+        timeout: Duration,
+        grace: Duration,
+    ) -> Result<(), ConnectError> {
+        match time::timeout(timeout.saturating_add(grace), self.connected()).await {
             Ok(connected) => connected,
             Err(_) => Err(ConnectError::Timeout { after: timeout, waiting: self.waiting() }),
         }

@@ -57,15 +57,19 @@ pub(super) struct Lane {
 enum Step {
     Idle,
     /// The application is asked for its auth payload.
-    Authorizing(Running<Result<Value, BoxError>>),
+    Authorizing {
+        auth: Running<Result<Value, BoxError>>,
+        until: Instant,
+    },
     /// The server is asked.
     Asked {
         until: Instant,
     },
-    /// The server has said yes; the connect handler is at work.
+    /// The server has said yes; the connect handler is at work, or waits for that of an earlier session to end.
     Greeting {
         id: Arc<str>,
         recovered: bool,
+        has_begun: bool,
     },
     In,
     /// It has failed, and is tried again then.
@@ -122,7 +126,7 @@ impl Lane {
     pub(super) const fn is_on_its_way(&self) -> bool {
         matches!(
             self.step,
-            Step::Idle | Step::Authorizing(_) | Step::Asked { .. } | Step::Greeting { .. }
+            Step::Idle | Step::Authorizing { .. } | Step::Asked { .. } | Step::Greeting { .. }
         )
     }
 
@@ -133,7 +137,9 @@ impl Lane {
     /// When [`Self::poll`] has something to do by the clock.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self.step {
-            Step::Asked { until } | Step::Resting { until } => Some(until),
+            Step::Authorizing { until, .. } | Step::Asked { until } | Step::Resting { until } => {
+                Some(until)
+            }
             _ => None,
         }
     }
@@ -165,10 +171,14 @@ impl Lane {
         {
             self.step = Step::Idle;
         }
-        if matches!(self.step, Step::Idle) && !self.greets && self.goodbye.is_none() {
-            self.authorize(now, session);
+        if !self.greets && self.goodbye.is_none() {
+            match self.step {
+                Step::Idle => self.authorize(now, session),
+                Step::Greeting { has_begun: false, .. } => self.begin_to_greet(now, session),
+                _ => {}
+            }
         }
-        if let Step::Authorizing(auth) = &mut self.step
+        if let Step::Authorizing { auth, .. } = &mut self.step
             && let Poll::Ready(auth) = guard::poll(auth.as_mut(), cx)
         {
             let auth = auth.unwrap_or_else(|panicked| Err(panicked.text().to_owned().into()));
@@ -185,11 +195,15 @@ impl Lane {
                 Err(error) => self.fail(now, Left::Auth(error.to_string()), session),
             }
         }
-        if let Step::Asked { until } = self.step
-            && now >= until
-        {
-            let after = self.shared().join_timeout;
-            self.fail(now, Left::Unanswered { after }, session);
+        let after = self.shared().join_timeout;
+        match self.step {
+            Step::Authorizing { until, .. } if now >= until => {
+                self.fail(now, Left::Auth(format!("not given within {after:?}")), session);
+            }
+            Step::Asked { until } if now >= until => {
+                self.fail(now, Left::Unanswered { after }, session);
+            }
+            _ => {}
         }
     }
 
@@ -201,7 +215,7 @@ impl Lane {
     ) {
         match self.step {
             Step::In | Step::Greeting { .. } => {}
-            Step::Authorizing(_) | Step::Asked { .. } => {
+            Step::Authorizing { .. } | Step::Asked { .. } => {
                 self.early_bytes += payload.text().len();
                 self.early_bytes += payload.attachments().iter().map(Bytes::len).sum::<usize>();
                 self.early.push(Early { name: name.into(), id, payload: payload.into_owned() });
@@ -244,7 +258,18 @@ impl Lane {
         member.greet(session);
         let way = Way { conn: Arc::clone(&session.conn), member: Arc::downgrade(&member) };
         self.way = Some(Arc::new(way));
-        self.step = Step::Greeting { id, recovered };
+        self.step = Step::Greeting { id, recovered, has_begun: false };
+        if !self.greets && self.goodbye.is_none() {
+            self.begin_to_greet(now, session);
+        }
+    }
+
+    /// Begins with the connect handler, if there is one. There is one at a time.
+    fn begin_to_greet(&mut self, now: Instant, session: &Session) {
+        if let Step::Greeting { has_begun, .. } = &mut self.step {
+            *has_begun = true;
+        }
+        let member = Arc::clone(self.member());
         let verdict = match &member.connect {
             None => Ok(()),
             Some(connect) => {
@@ -362,7 +387,10 @@ impl Lane {
             None => self.ask(now, Map::new(), session),
             Some(Auth::Value(auth)) => self.ask(now, auth.clone(), session),
             Some(Auth::Ask(ask)) => match guard::call(ask) {
-                Ok(auth) => self.step = Step::Authorizing(auth),
+                Ok(auth) => {
+                    let until = now + self.shared().join_timeout;
+                    self.step = Step::Authorizing { auth, until };
+                }
                 Err(panicked) => self.fail(now, Left::Auth(panicked.text().to_owned()), session),
             },
         }
@@ -380,7 +408,7 @@ impl Lane {
     /// The connect handler has come to an end, if there is one.
     fn decide(&mut self, now: Instant, verdict: Verdict, session: Option<&Session>) {
         // Its session may be over.
-        let Step::Greeting { id, recovered } = &self.step else { return };
+        let Step::Greeting { id, recovered, has_begun: true } = &self.step else { return };
         let (id, recovered) = (Arc::clone(id), *recovered);
         match (verdict, session) {
             (Ok(()), _) => {

@@ -152,8 +152,7 @@ impl Opener {
         let tries = u32::try_from(transports.len()).unwrap_or(1).max(1);
         for transport in transports {
             // Each has its share: a proxy that swallows one must not use up the time of the other.
-            // Together they end before `connect` does, which then knows why.
-            let deadline = Deadline::new(self.way.timeout * 9 / 10 / tries);
+            let deadline = Deadline::new(self.way.timeout / tries);
             let asks = self.version.unwrap_or_default();
             let mut opened = self.open_by(transport, asks, &remote, deadline).await;
             let may_be_v3 = self.way.version.is_none() && asks == Version::V4;

@@ -115,3 +115,55 @@ async fn a_server_that_disconnects_decides_unless_told_otherwise() {
     soon(membership.wait_for(again)).await.unwrap();
     soon(client.close()).await;
 }
+
+#[tokio::test]
+async fn an_auth_payload_that_never_comes_is_not_waited_for() {
+    let running = Running::start().await;
+    let never = || std::future::pending::<Result<(), std::io::Error>>();
+    let brief = std::time::Duration::from_millis(200);
+    let connecting = running.client("").connect_timeout(brief).auth_with(never).connect();
+    let error = soon(connecting).await.unwrap_err();
+    assert!(error.to_string().contains("no auth payload: not given within 200ms"), "{error}");
+}
+
+/// In version 3 the server lets us into `/` unasked, perhaps while the handler of the session before is at work.
+#[tokio::test]
+async fn connect_handlers_run_one_after_the_other() {
+    type Gate = Arc<tokio::sync::Semaphore>;
+    async fn joined(State((gate, running, most)): State<(Gate, Arc<AtomicU32>, Arc<AtomicU32>)>) {
+        let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+        most.fetch_max(now, Ordering::SeqCst);
+        gate.acquire().await.unwrap().forget();
+        running.fetch_sub(1, Ordering::SeqCst);
+    }
+    let running = Running::start().await;
+    for version in [sockeye::client::Version::V3, sockeye::client::Version::V4] {
+        let gate = Gate::new(tokio::sync::Semaphore::new(1));
+        let (at_work, most) = <(Arc<AtomicU32>, Arc<AtomicU32>)>::default();
+        let state = (Arc::clone(&gate), Arc::clone(&at_work), Arc::clone(&most));
+        let builder = running.client("").version(version).state(state).on_connect(joined);
+        let client = soon(builder.connect()).await.unwrap();
+        client.reconnect();
+        // The handler of the second session is at work when the third has its answer, if it gets one.
+        let at_most = std::time::Duration::from_millis(300);
+        let is_at_work = || at_work.load(Ordering::SeqCst) > 0;
+        soon(until(is_at_work)).await;
+        let before = running.joins.load(Ordering::SeqCst);
+        client.reconnect();
+        let has_joined = || running.joins.load(Ordering::SeqCst) > before;
+        let _ = tokio::time::timeout(at_most, until(has_joined)).await; // version 4 does not ask
+        for _ in 0..2_000 {
+            tokio::task::yield_now().await; // the answer's way back, of which nothing tells
+        }
+        gate.add_permits(10);
+        let again = client.call("echo", (1,)).timeout::<u8>(PATIENCE).await.unwrap();
+        assert_eq!((again, most.load(Ordering::SeqCst)), (1, 1), "{version:?}");
+        soon(client.close()).await;
+    }
+}
+
+async fn until(is_true: impl Fn() -> bool) {
+    while !is_true() {
+        tokio::task::yield_now().await;
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,9 +24,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// What a server got by `keep`, in order.
 pub(crate) type Kept = Arc<Mutex<Vec<Value>>>;
 
+type Joins = Arc<AtomicU32>;
+
 pub(crate) struct Running {
     pub(crate) url: String,
     pub(crate) kept: Kept,
+    /// How often somebody has joined.
+    pub(crate) joins: Joins,
     pub(crate) server: Server,
     address: SocketAddr,
     serving: JoinHandle<()>,
@@ -45,8 +52,10 @@ impl Running {
         kept: Kept,
         change: impl FnOnce(server::Builder) -> server::Builder,
     ) -> Self {
+        let joins = Joins::default();
         let builder = Server::builder()
             .state(Arc::clone(&kept))
+            .state(Arc::clone(&joins))
             .engine_v3(true)
             .namespace("/", namespace())
             .namespace("/imchat", namespace())
@@ -58,7 +67,7 @@ impl Running {
         let serving = tokio::spawn(async move {
             axum::serve(listener, app).await.unwrap();
         });
-        Self { url: format!("http://{address}"), kept, server, address, serving }
+        Self { url: format!("http://{address}"), kept, joins, server, address, serving }
     }
 
     /// Ends it: every session is told, the port is closed.
@@ -118,7 +127,8 @@ fn namespace() -> Namespace {
         .on("close-me", async |socket: Socket| socket.close())
 }
 
-async fn welcome(socket: Socket, Auth(auth): Auth<Value>) {
+async fn welcome(socket: Socket, State(joins): State<Joins>, Auth(auth): Auth<Value>) {
+    joins.fetch_add(1, Ordering::SeqCst);
     let _ = socket.emit("welcome", (auth,));
 }
 
