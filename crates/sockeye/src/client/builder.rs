@@ -11,10 +11,10 @@ use sockeye_proto::{
 
 use super::{
     Attempt, Buffer, BuildError, Client, ConnectError, Left, Namespace, Retries, Transport,
+    auth::BoxError,
     blocking,
     events::Inbox,
     member::Bounds as Waiting,
-    namespace::BoxError,
     opener::{Opener, Way},
     receiver::Receiver,
     shared::{Rejoin, Shared},

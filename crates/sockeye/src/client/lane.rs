@@ -15,12 +15,13 @@ use sockeye_proto::{
 
 use super::{
     Context, Disconnect, Left, Socket,
+    auth::{Auth, BoxError, kind},
     context::CONNECT,
     member::{Member, Way},
-    namespace::{Auth, BoxError, Verdict, kind},
     recovery::Recovery,
     session::Session,
     shared::Shared,
+    verdict::Verdict,
 };
 use crate::{
     dispatch::{Backlog, Runner, guard, run_hook},

@@ -18,16 +18,17 @@ use tokio::sync::watch;
 
 use super::{
     Buffer, Context, EmitError, Left, Membership, Retries, SendError,
+    auth::Auth,
     fate::{At, Fate},
     lifeline::Lifeline,
-    namespace::{Auth, Verdict},
     session,
     unsent::{Kind, Outlet, Unsent, too_large},
+    verdict::Verdict,
 };
 use crate::{
     dispatch::Handlers,
     event::{Answer, RawArgs, ReplyPath, Start, ToArgs},
-    net::{AckFailure, Conn, PushError, Wakes},
+    net::{Conn, OnAck, PushError, Wakes},
 };
 
 /// One namespace of a client. It outlives sessions: they come and go, it stays.
@@ -268,16 +269,22 @@ impl Member {
         let outlet = Outlet {
             conn,
             namespace: &self.name,
-            member: &Arc::downgrade(self),
+            on_ack: &|seq| self.on_ack(seq, bounds.retries),
             retries: bounds.retries,
             max_payload: *max_payload,
         };
         unsent.hand_on(&outlet, wakes);
     }
 
-    /// What has come of the ack that a delivery asked for.
-    pub(super) fn settle(&self, seq: u64, outcome: Result<RawArgs, AckFailure>, retries: &Retries) {
-        self.desk.lock().unsent.settle(seq, outcome, retries);
+    /// What to do when the ack of a delivery comes, or will not.
+    fn on_ack(self: &Arc<Self>, seq: u64, retries: Retries) -> OnAck {
+        let member = Arc::downgrade(self);
+        Box::new(move |outcome| {
+            if let Some(member) = member.upgrade() {
+                let answer = outcome.map(|payload| RawArgs(payload.into_owned()));
+                member.desk.lock().unsent.settle(seq, answer, &retries);
+            }
+        })
     }
 
     /// The server has let it in; until [`Self::open`] only the connect handler sends.

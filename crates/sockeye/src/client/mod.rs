@@ -1,6 +1,7 @@
 //! A Socket.IO client for every server: any transport, any version, and nothing lost in silence.
 #![doc = include_str!("../docs/client.md")]
 
+mod auth;
 pub mod blocking;
 mod builder;
 mod call;
@@ -24,6 +25,7 @@ mod socket;
 mod state;
 mod transport;
 mod unsent;
+mod verdict;
 
 pub use builder::Builder;
 pub use call::Call;
@@ -34,13 +36,14 @@ pub use error::{
 };
 pub use events::{Events, Incoming, NextError};
 pub use handle::Client;
-pub use namespace::{IntoVerdict, Namespace};
+pub use namespace::Namespace;
 pub use opener::Attempt;
 pub use send_handle::{Delivery, DeliveryError, SendHandle};
 pub use socket::Socket;
 pub use state::{CloseReason, ConnectionState, Disconnect, Membership};
 pub use transport::Transport;
 pub use unsent::{Buffer, Retries, WhenFull};
+pub use verdict::IntoVerdict;
 
 pub use crate::{
     dispatch::SendState,

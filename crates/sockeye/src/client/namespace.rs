@@ -1,29 +1,22 @@
 //! What a client does in one namespace, as its author states it: handlers, hooks, auth.
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 use futures_util::FutureExt as _;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{BuildError, Context, events::Inbox, member::Member};
+use super::{
+    BuildError, Context, IntoVerdict,
+    auth::{Auth, BoxError, kind},
+    events::Inbox,
+    member::Member,
+    verdict::Verdict,
+};
 use crate::{
     dispatch::{HandlersBuilder, Miswired},
-    event::{Handler, Needs, OnEvent, Place, Refusal, Running, Start, States},
+    event::{Handler, Needs, OnEvent, Place, Running, Start, States},
 };
-
-/// An error of the application's.
-pub(super) type BoxError = Box<dyn Error + Send + Sync>;
-
-/// What a connect handler comes to.
-pub(super) type Verdict = Result<(), Refusal>;
-
-/// What the server gets when a namespace is joined.
-pub(super) enum Auth {
-    Value(Map<String, Value>),
-    /// Asked for each time.
-    Ask(Box<dyn Fn() -> Running<Result<Value, BoxError>> + Send + Sync>),
-}
 
 /// Handlers for the events of one namespace, and what is needed to join it.
 ///
@@ -165,43 +158,5 @@ impl Namespace {
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Namespace").field("events", &self.events).finish_non_exhaustive()
-    }
-}
-
-/// What kind of JSON it is, for people.
-pub(super) const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// What a client's connect handler may return.
-#[diagnostic::on_unimplemented(
-    message = "a client's connect handler can't return `{Self}`",
-    note = "return `()`, or `Result<(), Refusal>`"
-)]
-pub trait IntoVerdict {
-    /// Whether the namespace is to stay joined.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal`]: it is left again.
-    fn into_verdict(self) -> Result<(), Refusal>;
-}
-
-impl IntoVerdict for () {
-    fn into_verdict(self) -> Verdict {
-        Ok(())
-    }
-}
-
-impl IntoVerdict for Verdict {
-    fn into_verdict(self) -> Self {
-        self
     }
 }

@@ -14,7 +14,7 @@ use sockeye_proto::{
 };
 use tokio::time;
 
-use super::{OpenError, Transport, TransportError, error::Tried, namespace::BoxError};
+use super::{OpenError, Transport, TransportError, auth::BoxError, error::Tried};
 use crate::{
     event::Running,
     net::{

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
-    sync::{Arc, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,6 @@ use sockeye_proto::wire::prepared::Prepared;
 use super::{
     SendError,
     fate::{At, Fate},
-    member::Member,
 };
 use crate::{
     event::{RawArgs, RemoteError},
@@ -127,11 +126,11 @@ pub(super) struct Unsent {
 }
 
 /// Where entries are handed on to.
-#[derive(Debug)]
 pub(super) struct Outlet<'a> {
     pub(super) conn: &'a Arc<Conn>,
     pub(super) namespace: &'a str,
-    pub(super) member: &'a Weak<Member>,
+    /// What to do when the ack of a delivery, by its place, comes or will not.
+    pub(super) on_ack: &'a dyn Fn(u64) -> OnAck,
     pub(super) retries: Retries,
     pub(super) max_payload: Option<usize>,
 }
@@ -211,14 +210,7 @@ impl Unsent {
                 false
             }
             Kind::Delivery { id, attempts } => {
-                let (id, seq, member) = (*id, entry.seq, outlet.member.clone());
-                let retries = outlet.retries;
-                let on_ack: OnAck = Box::new(move |outcome| {
-                    if let Some(member) = member.upgrade() {
-                        let answer = outcome.map(|payload| RawArgs(payload.into_owned()));
-                        member.settle(seq, answer, &retries);
-                    }
-                });
+                let (id, on_ack) = (*id, (outlet.on_ack)(entry.seq));
                 let deadline = tokio::time::Instant::now().into_std() + outlet.retries.ack_timeout;
                 let expected = conn
                     .machine(|machine| machine.expect_ack(outlet.namespace, id, deadline, on_ack));
