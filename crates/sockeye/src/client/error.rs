@@ -237,6 +237,11 @@ impl TransportError {
         Self::of_answer(answer.status, answer.content_type(), &answer.excerpt())
     }
 
+    /// Whether the server speaks another version.
+    pub(super) const fn is_of_version(&self) -> bool {
+        self.is_unsupported_version() || matches!(self, Self::OtherVersion { .. })
+    }
+
     /// Whether the server says that it does not speak this version.
     pub(super) const fn is_unsupported_version(&self) -> bool {
         matches!(self, Self::Refused { code: 5, .. })

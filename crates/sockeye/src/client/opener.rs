@@ -168,7 +168,12 @@ impl Opener {
                     return Ok(opened);
                 }
                 Err(failure) => {
+                    let is_final = self.way.version.is_some() && failure.is_of_version();
                     error.tried.push(Tried { transport, version: asks, error: failure });
+                    // By WebSocket some servers let it in all the same, and then do not understand it.
+                    if is_final {
+                        break;
+                    }
                 }
             }
         }

@@ -117,6 +117,9 @@ async fn the_version_is_found_out() {
     let old = Running::start_with(|server| server.engine_v3(false)).await;
     let error = soon(old.client("").version(Version::V3).connect()).await.unwrap_err();
     assert!(error.to_string().contains("Unsupported protocol version"), "{error}");
+    // That is the server's last word, whatever the transport.
+    let ConnectError::Open(tried) = &error else { panic!("{error}") };
+    assert_eq!(tried.tried.len(), 1, "{error}");
     let client = soon(running.client("").connect()).await.unwrap();
     soon(client.close()).await;
 }
