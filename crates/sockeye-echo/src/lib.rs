@@ -75,7 +75,6 @@ pub enum Parser {
 ///
 /// [`BuildError`] if a time is 0.
 pub fn build(options: &Options) -> Result<Server, BuildError> {
-    let auth = Namespace::new().on_connect(only_with_token);
     let origins = match &*options.origin {
         [] => Origins::same_origin(),
         listed => Origins::list(listed).with_credentials(),
@@ -84,17 +83,22 @@ pub fn build(options: &Options) -> Result<Server, BuildError> {
         Parser::Json => server::Parser::Json,
         Parser::MsgPack => server::Parser::MsgPack,
     };
-    Server::builder()
+    let builder = Server::builder()
         .engine_v3(options.v3)
         .parser(parser)
         .origins(origins)
         .ping_interval(Duration::from_millis(options.ping_interval))
         .ping_timeout(Duration::from_millis(options.ping_timeout))
-        .max_payload_bytes(1_000_000)
+        .max_payload_bytes(1_000_000);
+    with_namespaces(builder).build()
+}
+
+/// Gives a server the namespaces and their events.
+pub fn with_namespaces(builder: server::Builder) -> server::Builder {
+    builder
         .namespace("/", echo())
         .namespace("/custom", echo())
-        .namespace("/auth", auth)
-        .build()
+        .namespace("/auth", Namespace::new().on_connect(only_with_token))
 }
 
 /// The HTTP side: the server at its usual path, and its numbers.
