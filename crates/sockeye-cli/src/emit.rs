@@ -79,7 +79,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         .await?;
         let emit = Emit { session, event: &event, expect, printer };
         let done = emit.run(args, wants_ack, wait_event.as_deref()).await;
-        emit.session.close().await;
+        emit.session.close(false).await;
         done.map(|()| Exit::Done)
     })
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         let departures = Departures::new(&session, keep.reconnect);
         let mut listen = Listen { until, answer, printer, found: 0, is_met: false };
         let done = listen.run(&session, departures).await;
-        session.close().await;
+        session.close(listen.answer.is_some()).await;
         done.map(|()| Exit::Done)
     })
 }

@@ -64,11 +64,12 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
             questions: Questions::default(),
             under_way: JoinSet::new(),
             failed: None,
+            has_answered: false,
         };
         let linger = linger.map_or(Duration::ZERO, Time::get);
         let done = pipe.run(Departures::new(&session, keep.reconnect), linger).await;
         pipe.questions.withhold();
-        session.close().await;
+        session.close(pipe.has_answered).await;
         done.map(|()| Exit::Done)
     })
 }
@@ -83,6 +84,8 @@ struct Pipe<'p> {
     under_way: JoinSet<Outcome>,
     /// What went wrong first, although the work went on.
     failed: Option<Failure>,
+    /// Whether an ack of ours may not be written yet; events are waited for.
+    has_answered: bool,
 }
 
 /// What became of an event of ours.
@@ -159,6 +162,7 @@ impl Pipe<'_> {
                 let question =
                     question.ok_or_else(|| wrong("no such event waits for an ack".to_owned()))?;
                 question.answer(args);
+                self.has_answered = true;
             }
             Order::Emit { nsp, event, args, ack_id } => {
                 let socket = self.socket(nsp.as_deref()).map_err(wrong)?;

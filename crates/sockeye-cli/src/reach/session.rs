@@ -7,6 +7,9 @@ use tokio::time;
 
 use super::{Trouble, options::Plan};
 
+/// How long a server may take to end a connection in good order.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 /// A client that is in.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -37,7 +40,7 @@ impl Session {
             Ok(Err(trouble)) => trouble,
             Err(_) => session.unanswered(),
         };
-        session.close().await;
+        session.close(false).await;
         Err(trouble)
     }
 
@@ -74,9 +77,11 @@ impl Session {
         }
     }
 
-    /// Sends what was emitted, says goodbye, and waits for that no longer than for an answer.
-    pub(crate) async fn close(&self) {
+    /// Says goodbye. If it owes something, which may not be written yet, that may take as long as an answer; else there is
+    /// only the server to wait for, and some never take notice.
+    pub(crate) async fn close(&self, owes: bool) {
+        let limit = if owes { self.timeout } else { self.timeout.min(GOODBYE) };
         // Past its time the connection ends with the process.
-        let _ = time::timeout(self.timeout, self.client.close()).await;
+        let _ = time::timeout(limit, self.client.close()).await;
     }
 }

@@ -88,11 +88,21 @@ fn of_open(error: &OpenError) -> Exit {
 fn of_transport(error: &TransportError) -> Exit {
     match error {
         TransportError::Dial(error) => of_dial(error),
-        TransportError::Refused { code: 5, .. } | TransportError::OtherVersion { .. } => {
-            Exit::Version
-        }
+        error if is_of_version(error) => Exit::Version,
         TransportError::Randomness(_) => Exit::Fault,
         _ => Exit::Handshake,
+    }
+}
+
+/// Whether the server speaks another version.
+fn is_of_version(error: &TransportError) -> bool {
+    match error {
+        TransportError::Refused { code: 5, .. } | TransportError::OtherVersion { .. } => true,
+        // python-socketio has a text of its own for it, socketioxide a code that is no number.
+        TransportError::Status { body, .. } => {
+            body.contains("unsupported version") || body.contains("Unsupported protocol version")
+        }
+        _ => false,
     }
 }
 
@@ -154,9 +164,10 @@ impl Trouble {
             Self::NotAgain(error) => (format!("lost, and not connected again: {error}"), ""),
             Self::NotJoined { namespace, because } => {
                 let data = match because {
-                    Left::Refused { data: Some(data), .. } => {
+                    Left::Refused { data: Some(data), message } => {
                         let json = serde_json::to_string(data).unwrap_or_default();
-                        format!(" {json}")
+                        // Servers of version 2 have one text for both.
+                        if json == *message { String::new() } else { format!(" {json}") }
                     }
                     _ => String::new(),
                 };
@@ -216,13 +227,12 @@ const fn hint_of_build(error: &BuildError) -> &'static str {
 
 /// By the transport that got furthest.
 fn hint_of_open(error: &OpenError) -> &'static str {
-    let furthest = error.tried.iter().max_by_key(|tried| of_transport(&tried.error) as u8);
+    // Of several the first: that a page is not there tells more than that nothing comes.
+    let furthest = error.tried.iter().rev().max_by_key(|tried| of_transport(&tried.error) as u8);
     let Some(tried) = furthest else { return "" };
     match &tried.error {
         TransportError::Dial(error) => hint_of_dial(error),
-        TransportError::Refused { code: 5, .. } | TransportError::OtherVersion { .. } => {
-            "leave out --eio, or try the other version"
-        }
+        error if is_of_version(error) => "leave out --eio, or try the other version",
         TransportError::Refused { code: 0, .. } => match tried.transport {
             Transport::Polling => "try --transport websocket",
             _ => "try --transport polling",
@@ -270,7 +280,8 @@ const fn hint_of_left(left: &Left) -> &'static str {
             "change the namespace (the URL's path, or --nsp), or what you come with (--auth, --bearer-cmd, -H)"
         }
         Left::Unanswered { .. } => {
-            "change the namespace (the URL's path, or --nsp), try --parser msgpack, or wait longer with --timeout"
+            "change the namespace (the URL's path, or --nsp), try --parser msgpack, leave out --eio, or wait longer with \
+             --timeout"
         }
         Left::Auth(_) => "change --auth",
         _ => "",

@@ -22,7 +22,7 @@ use crate::{exit::Exit, failure::Failure, log, output::Output, units::Time};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(options: Box<Options>, output: &mut Output) -> Result<Exit, Failure> {
-    let print = options.print_config;
+    let (print, echo) = (options.print_config, options.echo);
     let (config, effective) = Config::new(*options)?;
     output.set_color(config.color);
     if print {
@@ -35,27 +35,34 @@ pub(crate) fn run(options: Box<Options>, output: &mut Output) -> Result<Exit, Fa
     }
     open_files::raise();
     let runtime = Runtime::new().map_err(|source| Failure::Start { source })?;
-    let exit = runtime.block_on(serve(&config, output));
+    let exit = runtime.block_on(serve(&config, echo, output));
     // Whoever has not finished by now was given the time to.
     runtime.shutdown_background();
     exit
 }
 
-async fn serve(config: &Config, output: &Output) -> Result<Exit, Failure> {
+async fn serve(config: &Config, echo: bool, output: &Output) -> Result<Exit, Failure> {
     let tls = config.tls.as_ref().map(tls::Files::load).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let chat = Chat::build(config.builder())?;
+    let (server, router) = if echo {
+        let server = sockeye_echo::with_namespaces(config.builder().engine_v3(true)).build()?;
+        let router = sockeye_echo::router(&server);
+        (server, router)
+    } else {
+        let chat = Chat::build(config.builder())?;
+        (chat.server().clone(), chat.router())
+    };
     let mut signals = Signals::new().map_err(|source| Failure::Start { source })?;
     let listener = config.listen.bind().await?;
     let address = listener.local_addr().map_err(|source| Failure::Start { source })?;
-    let connections = Connections::new(chat.router(), tls, config.header_timeout);
+    let connections = Connections::new(router, tls, config.header_timeout);
     output.data(&format!("listening on {scheme}://{address}"))?;
 
     let signal = tokio::select! {
         signal = signals.next() => signal,
         never = connections.accept(listener) => match never {},
     };
-    Ok(drain(chat.server(), connections, config.drain, signal, &mut signals).await)
+    Ok(drain(&server, connections, config.drain, signal, &mut signals).await)
 }
 
 /// Lets clients go in peace, until they are gone, the time is over, or a second signal comes.

@@ -32,6 +32,11 @@ pub(crate) struct Options {
     #[arg(long, help_heading = "Configuration")]
     pub(super) print_config: bool,
 
+    /// Serve a server for tests instead of the chat, to old clients (Engine.IO 3) too: `message` comes back as
+    /// `message-back`, `echo` is answered with its arguments, `/auth` wants {"token":"secret"}
+    #[arg(long)]
+    pub(super) echo: bool,
+
     #[command(flatten, next_help_heading = "Listening")]
     listening: Listening,
     #[command(flatten, next_help_heading = "Sessions")]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod echo;
 mod emit;
 mod listen;
 mod pipe;
@@ -9,6 +10,7 @@ mod pipe;
 #[path = "../serve/sandbox.rs"]
 mod sandbox;
 mod server;
+mod tls;
 mod troubles;
 mod ws;
 

@@ -1,0 +1,65 @@
+//! `sockeye emit` at other people's servers: what they answer, and how they say no.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[allow(dead_code, reason = "it is made for `serve`")]
+#[path = "serve/sandbox.rs"]
+mod sandbox;
+
+use sandbox::{Run, Sandbox};
+use sockeye_testkit::host_peer::Host;
+
+/// Those of others.
+const HOSTS: [Host; 7] = [
+    Host::Npm4,
+    Host::Npm3,
+    Host::Npm2,
+    Host::PythonAsyncio,
+    Host::PythonThreads,
+    Host::Oxide,
+    Host::Netty,
+];
+
+#[test]
+fn they_answer() {
+    let sandbox = Sandbox::new("peer-servers-answer");
+    for host in HOSTS {
+        let Some(peer) = host.launch(&[]) else { continue };
+        for transport in ["auto", "polling", "websocket"] {
+            let url = &format!("{}/imchat", peer.ready());
+            let args = ["emit", url, "echo", "1", "e", "--transport", transport];
+            let run = sandbox.run(&[&args[..], &["--expect", r#"[1,"e"]"#]].concat());
+            assert_eq!(run.code, Some(0), "{host:?} {transport}: {run:?}");
+            assert!(run.stdout.contains(r#""args":[1,"e"],"rtt_ms":"#), "{host:?}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn they_say_no() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(host: Host, run: &Run, code: i32, text: &str) {
+        assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{host:?}: {run:?}");
+        assert!(run.stderr.contains(text), "{host:?}: {run:?}");
+    }
+    let sandbox = Sandbox::new("peer-servers-no");
+    for host in HOSTS {
+        let Some(peer) = host.launch(&[]) else { continue };
+        let url = peer.ready();
+        if host.has_guarded() {
+            let run = sandbox.run(&["emit", &format!("{url}/guarded"), "echo"]);
+            check(host, &run, 7, "--auth");
+        }
+        let imchat = &format!("{url}/imchat");
+        let run = sandbox.run(&["emit", imchat, "ignore", "--ack", "--timeout", "2s"]);
+        check(host, &run, 8, "--timeout");
+        let other = if host.version() == 4 { "3" } else { "4" };
+        let run = sandbox.run(&["emit", imchat, "echo", "--ack", "--eio", other]);
+        // npm's version 3 serves both.
+        if host != Host::Npm3 {
+            check(host, &run, 6, "--eio");
+        }
+        let run = sandbox.run(&["emit", url, "echo", "--path", "/elsewhere/", "--timeout", "2s"]);
+        check(host, &run, 5, "--path");
+    }
+}
