@@ -118,8 +118,11 @@ impl Ground {
         client
     }
 
-    /// Waits until the client has got to where its manner takes it.
+    /// Waits until the client has got to where its manner takes it, if the server tells.
     pub(crate) async fn arrived(&self, client: &Socket) {
+        if !self.host.tells_transport() {
+            return;
+        }
         let arrived = async {
             while call::<String>(client, "transport", ()).await != self.manner.arrives_on() {}
         };

@@ -60,7 +60,7 @@ scenes! {
         volatile_events;
     }
     lost {
-        closed_by_the_server;
+        closed_by_the_server unless says_goodbye;
         reconnected_by_us;
         killed_and_started_again;
         a_first_connection_that_waits;
@@ -99,6 +99,10 @@ scenes! {
 
 fn no_auth(host: Host, _: Manner) -> Option<&'static str> {
     (!host.has_auth()).then_some("it has no auth payload")
+}
+
+fn says_goodbye(host: Host, _: Manner) -> Option<&'static str> {
+    (host == Host::Own).then_some("it disconnects all namespaces first, and that is a decision")
 }
 
 fn reads_pieces(host: Host, manner: Manner) -> Option<&'static str> {
