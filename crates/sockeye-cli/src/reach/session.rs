@@ -7,6 +7,8 @@ use tokio::time;
 
 use super::{Trouble, options::Plan};
 
+/// How much longer connecting may take than `--timeout` says, so that its parts end first.
+const GRACE: Duration = Duration::from_millis(500);
 /// How long a server may take to end a connection in good order.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -34,7 +36,8 @@ impl Session {
         let sockets = namespaces.iter().filter_map(|name| client.of(name)).collect();
         let session = Self { client, sockets, timeout: timeout.get(), forced };
         // The command for the token has a time of its own.
-        let limit = session.timeout.saturating_mul(if has_bearer { 2 } else { 1 });
+        // A moment longer than its parts may take: they know which one failed, and how.
+        let limit = session.timeout.saturating_mul(if has_bearer { 2 } else { 1 }) + GRACE;
         let trouble = match time::timeout(limit, session.joined()).await {
             Ok(Ok(())) => return Ok(session),
             Ok(Err(trouble)) => trouble,
