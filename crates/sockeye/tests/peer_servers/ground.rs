@@ -161,7 +161,8 @@ fn launch(host: Host, flags: &[&str]) -> Peer {
 /// Makes all take messages of a megabyte, unless the scene says otherwise.
 fn flags_for<'f>(host: Host, flags: &[&'f str]) -> Vec<&'f str> {
     let mut flags = flags.to_vec();
-    if host == Host::Netty && !flags.contains(&"--max-payload") {
+    // Both take less of their own accord.
+    if matches!(host, Host::Netty | Host::Oxide) && !flags.contains(&"--max-payload") {
         flags.extend(["--max-payload", "1000000"]);
     }
     flags

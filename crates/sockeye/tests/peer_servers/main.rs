@@ -64,6 +64,7 @@ rows! {
     python_asyncio = PythonAsyncio;
     python_threads = PythonThreads;
     netty = Netty;
+    oxide = Oxide;
     own = Own;
 }
 

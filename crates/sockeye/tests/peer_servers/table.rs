@@ -37,7 +37,7 @@ scenes! {
         two_on_one_connection;
         one_more_later;
         leaving_and_joining_again;
-        refused_with_data unless no_guard;
+        refused_with_data unless no_guard, no_data;
         unknown_namespace;
         disconnected_by_the_server;
         disconnected_and_joined_again;
@@ -60,7 +60,7 @@ scenes! {
         volatile_events;
     }
     lost {
-        closed_by_the_server unless says_goodbye;
+        closed_by_the_server unless says_goodbye, closes_nothing;
         reconnected_by_us;
         killed_and_started_again;
         a_first_connection_that_waits;
@@ -78,13 +78,13 @@ scenes! {
         the_version_is_found_out;
         the_version_is_given;
         polling_is_refused;
-        websocket_is_refused;
+        websocket_is_refused unless always_offers;
         headers_query_and_path;
         cookies_are_sent_back unless no_cookie;
         auth_is_asked_for_each_time unless no_auth;
     }
     secure {
-        tls;
+        tls unless no_tls;
         msgpack unless no_msgpack;
     }
     deliveries {
@@ -116,6 +116,22 @@ fn no_msgpack(host: Host, _: Manner) -> Option<&'static str> {
 
 fn no_recovery(host: Host, _: Manner) -> Option<&'static str> {
     (!host.has_recovery()).then_some("it restores no connections")
+}
+
+fn no_data(host: Host, _: Manner) -> Option<&'static str> {
+    (host == Host::Oxide).then_some("it refuses with a text alone")
+}
+
+fn closes_nothing(host: Host, _: Manner) -> Option<&'static str> {
+    (!host.closes_sessions()).then_some("it can't close one session")
+}
+
+fn always_offers(host: Host, _: Manner) -> Option<&'static str> {
+    (!host.can_forbid_upgrades()).then_some("it offers WebSocket whatever it serves")
+}
+
+fn no_tls(host: Host, _: Manner) -> Option<&'static str> {
+    (!host.has_tls()).then_some("its program here has no TLS")
 }
 
 fn no_guard(host: Host, _: Manner) -> Option<&'static str> {
