@@ -65,19 +65,15 @@ impl RunContext for Context {
 
     /// Says who would handle it, too.
     fn unhandled(&self, event: &str) -> Refusal {
-        let here = self.namespace();
         self.socket.shared.count_unhandled();
-        let members = self.socket.shared.members();
-        let elsewhere: Vec<_> =
-            members.iter().filter(|m| m.handlers.has(event)).map(|m| m.name.to_string()).collect();
-        let mut text = format!("no handler for {event:?} on {here:?}");
-        if !elsewhere.is_empty() {
-            text += &format!("; {} has one", elsewhere.join(", "));
-        }
-        if self.handlers().count_unhandled(event) {
-            tracing::warn!(target: "sockeye::packet", namespace = here, event, "{text}");
-        }
-        Refusal::new(text).code("no-handler")
+        let others = |event: &str| {
+            let members = self.socket.shared.members().into_iter();
+            members
+                .filter(|member| member.handlers.has(event))
+                .map(|m| m.name.to_string())
+                .collect()
+        };
+        self.handlers().refuse(self.namespace(), event, others)
     }
 
     fn begin_concurrent(&self) -> Option<AtWork> {

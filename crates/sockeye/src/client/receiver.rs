@@ -15,7 +15,10 @@ use super::{
     session::Session,
     shared::{Order, Shared},
 };
-use crate::net::{Conn, OnAck, Pressure, Upper};
+use crate::{
+    dispatch::beginning,
+    net::{Conn, OnAck, Pressure, Upper},
+};
 
 /// Names of events for namespaces that are not joined; a hostile server can send any number of them.
 const MAX_STRAYS: usize = 100;
@@ -256,6 +259,7 @@ impl Receiver {
     /// Says, once, that nobody listens where an event arrives.
     fn stray(&mut self, namespace: &str, event: &str) {
         self.shared.count_unhandled();
+        let (namespace, event) = (beginning(namespace), beginning(event));
         let joined = self.lanes.iter().map(Lane::namespace).collect::<Vec<_>>().join(", ");
         if self.strays.len() < MAX_STRAYS && self.strays.insert(format!("{namespace},{event}")) {
             tracing::warn!(

@@ -4,10 +4,13 @@ use std::{any::TypeId, collections::HashMap, fmt};
 
 use parking_lot::Mutex;
 
-use crate::event::{EventHandler, Needs, OnEvent, Place, Provided, States, ToArgs};
+use crate::event::{EventHandler, Needs, OnEvent, Place, Provided, Refusal, States, ToArgs};
 
 /// Distinct unhandled event names that are counted; a hostile peer can send any number of names.
 const MAX_UNHANDLED_NAMES: usize = 100;
+
+/// How much of an unhandled event's name is kept, logged and sent back.
+const MAX_NAME_BYTES: usize = 100;
 
 /// Handlers in the context `C` as their author gives them.
 pub(crate) struct HandlersBuilder<C> {
@@ -131,8 +134,29 @@ impl<C> Handlers<C> {
         self.events.contains_key(event)
     }
 
-    /// Counts an event that nobody handles; `true` the first time.
-    pub(crate) fn count_unhandled(&self, event: &str) -> bool {
+    /// Counts an event that nobody handles, and says so: to the log once, to the peer if it asks for an ack.
+    ///
+    /// A peer may call it anything: what is kept, logged and sent back is as long as a name.
+    pub(crate) fn refuse(
+        &self,
+        namespace: &str,
+        event: &str,
+        others_with: impl FnOnce(&str) -> Vec<String>,
+    ) -> Refusal {
+        let event = beginning(event);
+        let others = others_with(event);
+        let mut text = format!("no handler for {event:?} on {namespace:?}");
+        if !others.is_empty() {
+            text += &format!("; {} has one", others.join(", "));
+        }
+        if self.count_unhandled(event) {
+            tracing::warn!(target: "sockeye::packet", namespace, event, "{text}");
+        }
+        Refusal::new(text).code("no-handler")
+    }
+
+    /// `true` the first time.
+    fn count_unhandled(&self, event: &str) -> bool {
         let mut unhandled = self.unhandled.lock();
         if let Some(count) = unhandled.get_mut(event) {
             *count += 1;
@@ -144,6 +168,11 @@ impl<C> Handlers<C> {
         }
         room
     }
+}
+
+/// As much of what a peer calls something as a name is long.
+pub(crate) fn beginning(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_NAME_BYTES)]
 }
 
 impl<C> Default for Handlers<C> {

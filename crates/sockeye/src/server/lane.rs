@@ -21,9 +21,6 @@ use crate::{
     net::Pressure,
 };
 
-/// As much of the name of an event that nobody handles is told.
-const MAX_NAME_BYTES: usize = 100;
-
 /// A socket and what its handlers are doing.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -172,19 +169,8 @@ impl RunContext for Context {
 
     /// Says who would handle it, too.
     fn unhandled(&self, event: &str) -> Refusal {
-        let here = self.namespace();
-        // A client may call it anything: what is kept, logged and sent back is as long as a name.
-        let end = event.floor_char_boundary(MAX_NAME_BYTES);
-        let event = &event[..end];
-        let elsewhere = self.shared.namespaces_with(event);
-        let mut text = format!("no handler for {event:?} on {here:?}");
-        if !elsewhere.is_empty() {
-            text += &format!("; {} has one", elsewhere.join(", "));
-        }
-        if self.handlers().count_unhandled(event) {
-            tracing::warn!(target: "sockeye::packet", namespace = here, event, "{text}");
-        }
-        Refusal::new(text).code("no-handler")
+        let others = |event: &str| self.shared.namespaces_with(event);
+        self.handlers().refuse(self.namespace(), event, others)
     }
 
     fn begin_concurrent(&self) -> Option<AtWork> {
