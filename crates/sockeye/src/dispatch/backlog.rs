@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use sockeye_proto::wire::payload::Payload;
 
+use super::LONGEST;
 use crate::{event::Reply, net::Pressure};
 
 /// How many events may wait for the handler before them.
@@ -61,7 +62,7 @@ impl Queue {
     /// How far the handlers lag behind.
     pub(super) fn pressure(&self, now: Instant, backlog: Backlog) -> Pressure {
         let Some(since) = self.behind_since else { return Pressure::Calm };
-        let until = since + backlog.max_pause;
+        let until = since + backlog.max_pause.min(LONGEST); // a client has no limit
         if now >= until {
             return Pressure::Overload;
         }

@@ -78,6 +78,20 @@ async fn an_ack_can_be_withheld() {
 }
 
 #[tokio::test]
+async fn a_burst_waits_until_it_is_taken() {
+    let running = Running::start().await;
+    let client = soon(running.client("").events(1).connect()).await.unwrap();
+    // Past the bound at which reading would pause, were no ack outstanding.
+    client.call("burst", (5_000,)).timeout::<Args<()>>(PATIENCE).await.unwrap();
+    let events = client.events().unwrap();
+    assert_eq!(soon(events.recv()).await.unwrap().event, "welcome");
+    for number in 0..5_000 {
+        let tick = soon(events.recv()).await.unwrap();
+        assert_eq!(tick.args.parse::<(u32,)>().unwrap().0, number);
+    }
+}
+
+#[tokio::test]
 async fn events_are_taken_one_by_one() {
     let running = Running::start().await;
     let off = soon(running.client("").connect()).await.unwrap();
