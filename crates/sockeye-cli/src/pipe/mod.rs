@@ -6,6 +6,7 @@ mod questions;
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use clap::Args;
+use futures_util::FutureExt as _;
 use sockeye::{
     client::{CallError, Incoming, Socket},
     event::RawArgs,
@@ -141,7 +142,12 @@ impl Pipe<'_> {
                     }
                 }
                 () = &mut time, if !has_input && is_idle => {
-                    return self.failed.take().map_or(Ok(()), Err);
+                    // What came before the last ack may still be on its way to us.
+                    tokio::task::yield_now().await;
+                    match events.recv().now_or_never().flatten() {
+                        Some(incoming) => self.show(incoming)?,
+                        None => return self.failed.take().map_or(Ok(()), Err),
+                    }
                 }
             }
         }

@@ -14,13 +14,17 @@ pub(crate) struct Keep {
     pub(crate) reconnect: bool,
 }
 
-/// Events that may wait to be shown; a server that goes on sending faster is too fast.
+/// Events that may wait to be shown, beside those of the backlog.
 const INBOX: usize = 1_024;
+
+/// Events that may wait, and their bytes: bursts are longer than what a program handles that does more than print. A
+/// server that goes on sending faster is too fast.
+const BACKLOG: (usize, usize) = (1 << 20, 256 << 20);
 
 impl Keep {
     /// Keeps events, and the connection if asked to.
     pub(crate) fn attach(self, builder: Builder) -> Builder {
-        let builder = builder.events(INBOX);
+        let builder = builder.events(INBOX).backlog(BACKLOG.0, BACKLOG.1);
         if self.reconnect {
             builder.rejoin_if(|left| matches!(left, Left::ServerDisconnect))
         } else {

@@ -105,6 +105,17 @@ fn a_missing_ack_drops_no_other() {
 }
 
 #[test]
+fn a_burst_is_shown_to_its_end() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-burst"));
+    let order = sandbox.write("order", r#"{"event":"burst","args":[30000],"ack_id":1}"#);
+    let mut command = sandbox.command(&["pipe", &running.url]);
+    let output = command.stdin(std::fs::File::open(order).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let ticks = String::from_utf8(output.stdout).unwrap().matches("\"tick\"").count();
+    assert_eq!(ticks, 30_000);
+}
+
+#[test]
 fn it_may_listen_on() {
     let (running, sandbox) = (Running::start(), Sandbox::new("pipe-linger"));
     let mut command = sandbox.command(&["pipe", &running.url, "--linger", "1s"]);
