@@ -125,8 +125,12 @@ pub(crate) async fn cut_on_the_way(ground: Ground) {
     let id = client.id();
     // On polling a cut may hit nothing, between two requests.
     let mut pause = tokio::time::interval(Duration::from_millis(20));
-    while !call.is_finished() {
+    loop {
         pause.tick().await;
+        // Right before the cut, which would hit the next connection.
+        if call.is_finished() {
+            break;
+        }
         proxy.cut();
     }
     let error = soon(call).await.unwrap().unwrap_err();

@@ -27,7 +27,10 @@ pub(crate) async fn ten_thousand_while_it_moves(ground: Ground) {
     }
     expect_numbers(&client, "said", COUNT).await;
     ground.arrived(&client).await;
-    assert_eq!(client.unsent(), 0);
+    // On polling an answer to a GET may overtake that to the last POST.
+    while client.unsent() > 0 {
+        tokio::task::yield_now().await;
+    }
     soon(client.close()).await;
 }
 
