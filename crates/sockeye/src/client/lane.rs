@@ -24,7 +24,7 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    dispatch::{Backlog, Runner, guard, run_hook},
+    dispatch::{Runner, guard, run_hook},
     event::{Reply, Running},
     net::Pressure,
 };
@@ -363,8 +363,8 @@ impl Lane {
 
     /// How far the handlers lag behind. Reading does not pause for them: that would stop the heartbeat as well.
     pub(super) fn pressure(&self, now: Instant) -> Pressure {
-        let Backlog { max_events, max_bytes, .. } = self.shared().backlog;
-        if self.early.len() > max_events || self.early_bytes > max_bytes {
+        // A server that restores a connection sends what was missed before it lets us in.
+        if self.shared().backlog.is_full(self.early.len(), self.early_bytes) {
             return Pressure::Overload;
         }
         match self.runner.pressure(now) {

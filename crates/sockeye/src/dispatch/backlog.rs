@@ -24,6 +24,14 @@ pub(crate) struct Backlog {
 /// While acks are outstanding reading can't pause: so many times the bound is then the end.
 const HARD_FACTOR: usize = 16;
 
+impl Backlog {
+    /// Whether so much is too much where reading can't pause.
+    pub(crate) const fn is_full(&self, events: usize, bytes: usize) -> bool {
+        events >= self.max_events.saturating_mul(HARD_FACTOR)
+            || bytes >= self.max_bytes.saturating_mul(HARD_FACTOR)
+    }
+}
+
 /// Events that wait for the handler at work.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -67,8 +75,7 @@ impl Queue {
             return Pressure::Overload;
         }
         // What one read brings may be more than that: it is only too much if it goes on.
-        let full = self.waiting.len() >= backlog.max_events.saturating_mul(HARD_FACTOR)
-            || self.bytes >= backlog.max_bytes.saturating_mul(HARD_FACTOR);
+        let full = backlog.is_full(self.waiting.len(), self.bytes);
         Pressure::Pause { until, full }
     }
 

@@ -10,7 +10,7 @@ use sockeye::{
 use sockeye_testkit::proxy::Proxy;
 use tokio::time::Duration;
 
-use super::ground::{Ground, PATIENCE, Record, soon};
+use super::ground::{Ground, Manner, PATIENCE, Record, soon};
 
 pub(crate) async fn acked_in_the_end(ground: Ground) {
     let retries = Retries { ack_timeout: Duration::from_millis(200), ..Retries::default() };
@@ -58,11 +58,25 @@ pub(crate) async fn through_the_death_of_the_server(ground: Ground) {
 }
 
 pub(crate) async fn recovered_by_the_server(ground: Ground) {
+    const COUNT: u32 = 2_000;
+
     let proxy = Proxy::start(&ground.url(&["--recovery"]));
     let client = soon(ground.client_of(&proxy.url(), "/imchat").connect()).await.unwrap();
     ground.arrived(&client).await;
-    // What it had sent meanwhile it has only if it noticed the loss before the client was back: that is its own race, and
-    // no test of ours.
+    // On polling the server may not notice that the client is gone, and then has nothing to restore.
+    if ground.manner != Manner::Polling {
+        let burst = client.call("burst", (COUNT,));
+        let burst = tokio::spawn(burst.timeout::<Args<()>>(Duration::from_secs(5)));
+        for number in 0..COUNT {
+            // The last argument is what the server counts them by.
+            let tick = soon(client.next("tick")).await.unwrap();
+            assert_eq!(tick.args.parse::<(u32,)>().unwrap(), (number,));
+            if number == 0 {
+                proxy.cut();
+            }
+        }
+        burst.abort(); // whether it was answered in time, nobody can say
+    }
     // A cut may hit nothing, between two requests.
     let mut pause = tokio::time::interval(Duration::from_millis(50));
     let mut membership = client.membership();
