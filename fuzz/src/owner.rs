@@ -351,7 +351,9 @@ impl Owner {
 
     fn handle_timeout_once(&mut self) {
         let was_closed = self.closed;
-        self.requests.handle_timeout(self.now);
+        if was_closed.is_none() {
+            self.requests.handle_timeout(self.now);
+        }
         if let Err(violation) = self.session.handle_timeout(self.now) {
             assert_eq!(self.session.closed(), Some(violation.reason()));
             assert_eq!(was_closed, None, "twice");

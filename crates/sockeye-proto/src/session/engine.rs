@@ -362,6 +362,12 @@ impl<A> Session<A> {
     ///
     /// The peer owes something that it did not send in time; the session is closed.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Violation> {
+        if self.is_closed() {
+            return Ok(());
+        }
+        if let Some(polling) = &mut self.polling {
+            polling.handle_timeout(now);
+        }
         match self.state {
             State::Opening { until } if until <= now => self.close(Reason::TransportError),
             State::Fresh { until } if until <= now => self.close(Reason::ForcedServerClose),
@@ -379,9 +385,6 @@ impl<A> Session<A> {
         }
         if self.paused && self.heartbeat.is_waiting() {
             self.heartbeat.heard(now, self.timing);
-        }
-        if let Some(polling) = &mut self.polling {
-            polling.handle_timeout(now);
         }
         match self.heartbeat.handle_timeout(now, self.timing) {
             Beat::Nothing => {}
