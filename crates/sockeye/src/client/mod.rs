@@ -6,6 +6,7 @@ pub mod blocking;
 mod builder;
 mod call;
 mod context;
+mod dialer;
 mod error;
 mod events;
 mod fate;
@@ -30,6 +31,7 @@ mod verdict;
 pub use builder::Builder;
 pub use call::Call;
 pub use context::Context;
+pub use dialer::{DialedStream, Dialer, DialerBuilder};
 pub use error::{
     BuildError, CallError, ConnectError, EmitError, Left, OpenError, SendError, TransportError,
     Tried,

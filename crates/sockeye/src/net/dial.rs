@@ -46,6 +46,11 @@ impl Route {
         let proxy = proxy.on_the_way_to(address)?;
         Ok(Self { host: address.host.clone(), port: address.port, tls, proxy })
     }
+
+    /// The URL of the proxy, without user and password.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        self.proxy.as_ref().map(ToString::to_string)
+    }
 }
 
 /// Why there is no way to a server. The caller's fault, or the system's.
@@ -254,7 +259,7 @@ pub enum DialError {
     Tls {
         /// Name and port.
         address: String,
-        /// What rustls said, and what to do.
+        /// What happened, and what to do. Was it rustls that said no, its error is the source of this one.
         source: io::Error,
     },
     /// The deadline passed.

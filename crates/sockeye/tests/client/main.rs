@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod blocking;
+mod dialing;
 mod emits;
 mod events;
 mod first_connection;

@@ -6,27 +6,26 @@ use rustls::{AlertDescription, CertificateError, Error};
 
 use super::verifier::WrongKey;
 
-/// Adds advice to an error of rustls's, if there is any.
+/// Says what to do about an error of a handshake. What rustls said becomes the source of what is returned.
 pub(super) fn advise(error: io::Error) -> io::Error {
     let kind = error.kind();
     if kind == io::ErrorKind::UnexpectedEof {
         let advice = "the server hung up during the handshake: does this port speak TLS?";
-        return io::Error::new(kind, Advised { error: error.into(), advice });
+        return io::Error::new(kind, format!("{error}; {advice}"));
     }
-    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
-        return error;
+    let tls = match error.downcast::<Error>() {
+        Ok(tls) => tls,
+        Err(error) => return error,
     };
-    if let Some(WrongKey { found }) = wrong_key(tls) {
-        let text = format!(
+    let text = match (wrong_key(&tls), advice(&tls)) {
+        (Some(WrongKey { found }), _) => format!(
             "the server's key is {found}, which is no pin of ours; if it got a new key, pin that one, else somebody \
              is between"
-        );
-        return io::Error::new(kind, text);
-    }
-    match advice(tls) {
-        Some(advice) => io::Error::new(kind, Advised { error: error.into(), advice }),
-        None => error,
-    }
+        ),
+        (None, Some(advice)) => format!("{tls}; {advice}"),
+        (None, None) => tls.to_string(),
+    };
+    io::Error::new(kind, Advised { text, tls })
 }
 
 fn wrong_key(error: &Error) -> Option<&WrongKey> {
@@ -75,21 +74,21 @@ fn advice(error: &Error) -> Option<&'static str> {
     })
 }
 
-/// An error, and what to do about it.
+/// An error of rustls's, and what to do about it.
 #[derive(Debug)]
 struct Advised {
-    error: Box<dyn StdError + Send + Sync>,
-    advice: &'static str,
+    text: String,
+    tls: Error,
 }
 
 impl fmt::Display for Advised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.error, self.advice)
+        f.write_str(&self.text)
     }
 }
 
 impl StdError for Advised {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.error)
+        Some(&self.tls)
     }
 }
