@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{emit, listen, pipe, serve, ws};
+use crate::{doctor, emit, listen, pipe, serve, ws};
 
 /// Event-driven, two-way messaging: Socket.IO and WebSocket.
 #[derive(Debug, Parser)]
@@ -29,4 +29,5 @@ pub(crate) enum Command {
     Listen(Box<listen::Options>),
     Pipe(Box<pipe::Options>),
     Ws(Box<ws::Options>),
+    Doctor(Box<doctor::Options>),
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     config::ConfigError,
     exit::Exit,
-    reach::{RoadError, Trouble},
+    reach::{BearerError, RoadError, Trouble},
     serve::{BindError, TlsError},
     values::{Unreadable, Unsaved},
     ws,
@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Build(#[from] sockeye::server::BuildError),
     #[error(transparent)]
     Road(#[from] RoadError),
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
     #[error("{0}")]
     Trouble(Box<Trouble>),
     #[error("{0}")]
@@ -60,7 +62,7 @@ impl From<ws::Trouble> for Failure {
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Unreadable(_) | Self::Usage(_) => Exit::Usage,
+            Self::Config(_) | Self::Unreadable(_) | Self::Bearer(_) | Self::Usage(_) => Exit::Usage,
             Self::NobodyReads => Exit::Done,
             Self::Road(error) => error.exit(),
             Self::Trouble(trouble) => trouble.exit(),

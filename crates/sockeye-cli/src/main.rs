@@ -2,6 +2,7 @@
 
 mod command_line;
 mod config;
+mod doctor;
 mod emit;
 mod exit;
 mod failure;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Listen(options) => listen::run(*options, &output),
         Command::Pipe(options) => pipe::run(*options, &output),
         Command::Ws(options) => ws::run(*options, &output),
+        Command::Doctor(options) => doctor::run(*options, &output),
     };
     exit.unwrap_or_else(|failure| {
         output.failure(&failure);

@@ -38,13 +38,21 @@ impl Output {
 
     /// Whether stderr gets colours.
     pub(crate) fn colored(&self) -> bool {
+        self.colors(io::stderr().is_terminal())
+    }
+
+    /// Whether stdout gets colours.
+    pub(crate) fn colored_data(&self) -> bool {
+        self.colors(io::stdout().is_terminal())
+    }
+
+    fn colors(&self, is_terminal: bool) -> bool {
         match self.color {
             Color::Always => true,
             Color::Never => false,
             // https://no-color.org: set and not empty.
             Color::Auto => {
-                std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-                    && io::stderr().is_terminal()
+                std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && is_terminal
             }
         }
     }

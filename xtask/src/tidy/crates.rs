@@ -40,7 +40,7 @@ const EDGES: &[Edge] = &[
     },
     Edge {
         krate: "sockeye-cli",
-        uses: &["sockeye", "sockeye-bench", "sockeye-chat", "sockeye-echo"],
+        uses: &["sockeye", "sockeye-bench", "sockeye-chat", "sockeye-echo", "sockeye-proto"],
         tests_use: &["sockeye-testkit"],
         never: &[],
     },

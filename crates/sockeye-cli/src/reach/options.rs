@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use http::HeaderValue;
+use serde_json::{Map, Value};
 use sockeye::client::{Builder, Client, Namespace, Parser, Transport, Version};
 
 use super::{
     road::{Header, Road},
-    secrets::{Auth, Bearer},
+    secrets::{Auth, Bearer, BearerError},
 };
 use crate::{
     config::{Expected, words},
@@ -16,6 +18,7 @@ use crate::{
     output::Output,
     printer::Printer,
     units::Time,
+    values::Unreadable,
 };
 
 words! {
@@ -50,28 +53,28 @@ words! {
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// The server: http://, https://, ws:// or wss://, then host[:port][/namespace][?query]. The path is the namespace
-    url: String,
+    pub(crate) url: String,
     /// Namespace to join, instead of the one in the URL; may be repeated where several can be joined
     #[arg(long = "nsp", value_name = "NAMESPACE", help_heading = "Connection")]
-    namespaces: Vec<String>,
+    pub(crate) namespaces: Vec<String>,
     /// Where the server's Engine.IO listens
     #[arg(long, value_name = "PATH", default_value = "/socket.io/", help_heading = "Connection")]
-    path: String,
+    pub(crate) path: String,
     /// Transport to use: auto, polling or websocket
     #[arg(long, value_name = "NAME", default_value_t = Transports::Auto, help_heading = "Connection")]
-    transport: Transports,
+    pub(crate) transport: Transports,
     /// Version of Engine.IO to speak: auto, 3 or 4
     #[arg(long, value_name = "VERSION", default_value_t = Eio::Auto, help_heading = "Connection")]
-    eio: Eio,
+    pub(crate) eio: Eio,
     /// Parser that the server uses: json or msgpack
     #[arg(long, value_name = "NAME", default_value_t = Encoding::Json, help_heading = "Connection")]
-    parser: Encoding,
+    pub(crate) parser: Encoding,
     /// Header to send along with all requests; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", help_heading = "Connection")]
-    headers: Vec<Header>,
+    pub(crate) headers: Vec<Header>,
     /// Field to add to the query of all requests; may be repeated
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Connection")]
-    query: Vec<Field>,
+    pub(crate) query: Vec<Field>,
     /// Auth payload: a JSON object, or @FILE with one, or @- for standard input
     #[arg(
         long,
@@ -80,15 +83,15 @@ pub(crate) struct Connection {
         hide_env_values = true,
         help_heading = "Connection"
     )]
-    auth: Option<String>,
+    pub(crate) auth: Option<String>,
     /// Shell command whose output is sent as `Authorization: Bearer …`; it runs again before each attempt to connect
     #[arg(long, value_name = "COMMAND", help_heading = "Connection")]
-    bearer_cmd: Option<String>,
+    pub(crate) bearer_cmd: Option<String>,
     /// How long connecting may take, and each wait for an answer
     #[arg(long, value_name = "TIME", default_value_t = Time::seconds(10), help_heading = "Connection")]
     pub(crate) timeout: Time,
     #[command(flatten)]
-    road: Road,
+    pub(crate) road: Road,
 }
 
 /// What a command says, and how.
@@ -133,14 +136,41 @@ impl Connection {
         self.namespaces.len() > 1
     }
 
+    /// The URL with the first namespace as its path, and the names of all namespaces.
+    pub(crate) fn place(&self) -> (String, Vec<String>) {
+        place(&self.url, self.namespaces.clone())
+    }
+
+    /// The auth payload, its file read.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read, or holds something else than it should.
+    pub(crate) fn auth_payload(&self) -> Result<Option<Map<String, Value>>, Unreadable> {
+        let auth = self.auth.as_deref().map(Auth::read).transpose()?;
+        Ok(auth.map(|Auth(payload)| payload))
+    }
+
+    /// The header that the command for a token makes, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`BearerError`].
+    pub(crate) async fn bearer(&self) -> Result<Option<HeaderValue>, BearerError> {
+        match &self.bearer_cmd {
+            None => Ok(None),
+            Some(command) => Bearer::new(command.clone(), self.timeout).header().await.map(Some),
+        }
+    }
+
     /// Reads what has to be read.
     ///
     /// # Errors
     ///
     /// A file can't be read, or holds something else than it should.
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
-        let auth = self.auth.as_deref().map(Auth::read).transpose()?;
-        let (url, namespaces) = place(&self.url, self.namespaces);
+        let auth = self.auth_payload()?;
+        let (url, namespaces) = self.place();
         let mut builder = Client::builder(url)
             .path(self.path)
             .connect_timeout(self.timeout.get())
@@ -169,12 +199,12 @@ impl Connection {
         }
         for namespace in namespaces.iter().skip(1) {
             let mut other = Namespace::new();
-            if let Some(Auth(auth)) = &auth {
+            if let Some(auth) = &auth {
                 other = other.auth(auth);
             }
             builder = builder.namespace(namespace, other);
         }
-        if let Some(Auth(auth)) = &auth {
+        if let Some(auth) = &auth {
             builder = builder.auth(auth);
         }
         let has_bearer = self.bearer_cmd.is_some();
@@ -212,9 +242,9 @@ fn place(url: &str, mut namespaces: Vec<String>) -> (String, Vec<String>) {
 
 /// A field of a query.
 #[derive(Clone, Debug)]
-struct Field {
-    name: String,
-    value: String,
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) value: String,
 }
 
 impl std::str::FromStr for Field {

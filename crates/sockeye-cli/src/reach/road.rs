@@ -14,23 +14,23 @@ use crate::{config::Expected, exit::Exit};
 pub(crate) struct Road {
     /// Believe every certificate, so that anybody on the way can read and change everything; --pin is as easy and safe
     #[arg(short = 'k', long, help_heading = "TLS and proxy")]
-    insecure: bool,
+    pub(crate) insecure: bool,
     /// Believe only the certificates in this file (PEM), and those that they signed; may be repeated
     #[arg(long, value_name = "FILE", help_heading = "TLS and proxy")]
-    cacert: Vec<PathBuf>,
+    pub(crate) cacert: Vec<PathBuf>,
     /// Certificate of this client, with those between it and its authority (PEM)
     #[arg(long, value_name = "FILE", help_heading = "TLS and proxy")]
-    cert: Option<PathBuf>,
+    pub(crate) cert: Option<PathBuf>,
     /// Private key of the certificate (PEM, not encrypted); without it, it is looked for in the file of --cert
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS and proxy")]
-    key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     /// Believe the server that holds the key with this hash, whatever its certificate: sha256/BASE64; may be repeated
     #[arg(long, value_name = "HASH", help_heading = "TLS and proxy")]
-    pin: Vec<String>,
+    pub(crate) pin: Vec<String>,
     /// Proxy to go through, [http|https|socks5|socks5h]://[user:password@]host[:port], or none; without it the
     /// environment's (HTTPS_PROXY and the like)
     #[arg(short = 'x', long, value_name = "URL", help_heading = "TLS and proxy")]
-    proxy: Option<String>,
+    pub(crate) proxy: Option<String>,
 }
 
 impl Road {

@@ -52,6 +52,15 @@ impl Bearer {
     }
 
     async fn sign(&self, attempt: Attempt) -> Result<Attempt, BearerError> {
+        Ok(attempt.header(header::AUTHORIZATION, self.header().await?))
+    }
+
+    /// Runs the command.
+    ///
+    /// # Errors
+    ///
+    /// [`BearerError`].
+    pub(super) async fn header(&self) -> Result<HeaderValue, BearerError> {
         let mut command = shell(&self.command);
         command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
         let output = time::timeout(self.timeout.get(), command.output())
@@ -65,7 +74,7 @@ impl Bearer {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
             .map_err(|_| BearerError::NotAToken)?;
         value.set_sensitive(true);
-        Ok(attempt.header(header::AUTHORIZATION, value))
+        Ok(value)
     }
 }
 
@@ -85,7 +94,7 @@ fn shell(line: &str) -> Command {
 
 /// Why there is no token.
 #[derive(Debug, Error)]
-enum BearerError {
+pub(crate) enum BearerError {
     #[error("--bearer-cmd can't be started: {0}")]
     Start(#[source] io::Error),
     #[error("--bearer-cmd ended with {status}")]

@@ -1,0 +1,258 @@
+//! The command line that was given, to be changed and pasted. Secrets stand in it by reference.
+
+use std::env;
+
+use super::secrets::{is_secret_field, is_secret_header};
+use crate::reach::{Connection, Eio, Encoding, Header, Transports};
+
+/// A command line that leads to a server.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandLine {
+    url: String,
+    /// Flags with their values, quoted.
+    flags: Vec<(&'static str, Option<String>)>,
+}
+
+impl CommandLine {
+    /// What was given. `token` is what the command for a token printed: is it in the command itself, that is a secret.
+    pub(crate) fn of(connection: &Connection, token: Option<&str>) -> Self {
+        let mut line = Self { url: url(&connection.url), flags: Vec::new() };
+        for name in &connection.namespaces {
+            line.flags.push(("--nsp", Some(quoted(name))));
+        }
+        if connection.path != "/socket.io/" {
+            line.flags.push(("--path", Some(quoted(&connection.path))));
+        }
+        if connection.transport != Transports::Auto {
+            line.flags.push(("--transport", Some(connection.transport.to_string())));
+        }
+        if connection.eio != Eio::Auto {
+            line.flags.push(("--eio", Some(connection.eio.to_string())));
+        }
+        if connection.parser != Encoding::Json {
+            line.flags.push(("--parser", Some(connection.parser.to_string())));
+        }
+        for Header { name, value } in &connection.headers {
+            let value = match value.to_str() {
+                Ok(value) if !is_secret_header(name) => quoted(&format!("{name}: {value}")),
+                _ => format!("\"{name}: ${}\"", variable(name.as_str())),
+            };
+            line.flags.push(("-H", Some(value)));
+        }
+        for field in &connection.query {
+            let value = if is_secret_field(&field.name) {
+                format!("\"{}=${}\"", escaped(&field.name), variable(&field.name))
+            } else {
+                quoted(&format!("{}={}", field.name, field.value))
+            };
+            line.flags.push(("--query", Some(value)));
+        }
+        match &connection.auth {
+            // It is still in the environment.
+            Some(auth) if env::var("SOCKEYE_AUTH").is_ok_and(|given| given == *auth) => {}
+            Some(auth) if auth.starts_with('@') => line.flags.push(("--auth", Some(quoted(auth)))),
+            Some(_) => line.flags.push(("--auth", Some("@auth.json".to_owned()))),
+            None => {}
+        }
+        if let Some(command) = &connection.bearer_cmd {
+            let holds = token.is_some_and(|token| command.contains(token));
+            let value = if holds { "\"$BEARER_CMD\"".to_owned() } else { quoted(command) };
+            line.flags.push(("--bearer-cmd", Some(value)));
+        }
+        line.road(connection)
+    }
+
+    fn road(mut self, connection: &Connection) -> Self {
+        let road = &connection.road;
+        if road.insecure {
+            self.flags.push(("-k", None));
+        }
+        let files = [("--cert", &road.cert), ("--key", &road.key)];
+        let authorities = road.cacert.iter().map(|file| ("--cacert", file));
+        let files = files.into_iter().filter_map(|(flag, file)| Some((flag, file.as_ref()?)));
+        for (flag, file) in authorities.chain(files) {
+            self.flags.push((flag, Some(quoted(&file.to_string_lossy()))));
+        }
+        for pin in &road.pin {
+            self.flags.push(("--pin", Some(quoted(pin))));
+        }
+        if let Some(proxy) = &road.proxy {
+            let has_password = proxy.contains('@');
+            let value = if has_password { "\"$PROXY\"".to_owned() } else { quoted(proxy) };
+            self.flags.push(("-x", Some(value)));
+        }
+        self
+    }
+
+    /// With this flag, and no other value of it.
+    pub(crate) fn with(self, flag: &'static str, value: &str) -> Self {
+        let mut line = self.without(flag);
+        line.flags.push((flag, Some(quoted(value))));
+        line
+    }
+
+    /// With this flag, which has no value.
+    pub(crate) fn with_bare(self, flag: &'static str) -> Self {
+        let mut line = self.without(flag);
+        line.flags.push((flag, None));
+        line
+    }
+
+    /// Without this flag.
+    pub(crate) fn without(mut self, flag: &str) -> Self {
+        self.flags.retain(|(given, _)| *given != flag);
+        self
+    }
+
+    /// To another server; the query stays.
+    pub(crate) fn to(mut self, base: &str) -> Self {
+        let query = self.url.find('?').map(|at| self.url[at..].trim_end_matches('"').to_owned());
+        let base = base.split(['?', '#']).next().unwrap_or(base);
+        self.url = match query {
+            Some(query) if self.url.starts_with('"') => format!("\"{}{query}\"", escaped(base)),
+            Some(query) => quoted(&format!("{base}{}", query.trim_matches('\''))),
+            None => quoted(base),
+        };
+        self
+    }
+
+    /// Connects, and shows what comes for a while.
+    pub(crate) fn listen(&self) -> String {
+        format!("{} --for 10s", self.written("listen"))
+    }
+
+    /// Asks the doctor again.
+    pub(crate) fn doctor(&self) -> String {
+        self.written("doctor")
+    }
+
+    fn written(&self, subcommand: &str) -> String {
+        let mut text = format!("sockeye {subcommand} {}", self.url);
+        for (flag, value) in &self.flags {
+            text.push(' ');
+            text.push_str(flag);
+            if let Some(value) = value {
+                text.push(' ');
+                text.push_str(value);
+            }
+        }
+        text
+    }
+}
+
+/// The URL, in double quotes if a secret of its query has become the name of a variable.
+fn url(given: &str) -> String {
+    let Some((base, query)) = given.split_once('?') else { return quoted(given) };
+    let has_secret = |field: &str| is_secret_field(field.split('=').next().unwrap_or(field));
+    if !query.split('&').any(has_secret) {
+        return quoted(given);
+    }
+    let fields: Vec<_> = query
+        .split('&')
+        .map(|field| {
+            let name = field.split('=').next().unwrap_or(field);
+            if has_secret(field) {
+                format!("{}=${{{}}}", escaped(name), variable(name))
+            } else {
+                escaped(field)
+            }
+        })
+        .collect();
+    format!("\"{}?{}\"", escaped(base), fields.join("&"))
+}
+
+/// The name of a variable of the shell that a secret is to be put into.
+fn variable(name: &str) -> String {
+    let upper =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    let name: String = upper.collect();
+    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
+}
+
+/// A word for the shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What stands in double quotes, as it is.
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if "\\\"$`".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Given {
+        #[command(flatten)]
+        connection: Connection,
+    }
+
+    #[track_caller] // a failure points at the row, not at this function
+    fn line(args: &[&str]) -> CommandLine {
+        let given = Given::try_parse_from([&["sockeye"], args].concat()).unwrap();
+        CommandLine::of(&given.connection, Some("tick-tock"))
+    }
+
+    #[test]
+    fn what_was_given_is_kept_and_secrets_are_not_written() {
+        #[track_caller]
+        fn check(args: &[&str], expect: &str) {
+            assert_eq!(line(args).doctor(), format!("sockeye doctor {expect}"));
+        }
+        check(&["http://h/imchat"], "http://h/imchat");
+        check(&["http://h/a b?x=1&y=$z"], "'http://h/a b?x=1&y=$z'");
+        check(&["http://h?token=hush&y=`z`"], r#""http://h?token=${TOKEN}&y=\`z\`""#);
+        check(&["http://h", "--eio", "4", "--path", "/x/"], "http://h --path /x/ --eio 4");
+        check(
+            &["http://h", "-H", "origin: https://a", "-H", "X-Api: hush"],
+            r#"http://h -H 'origin: https://a' -H "x-api: $X_API""#,
+        );
+        check(
+            &["http://h", "--query", "a=it's", "--query", "jwt=hush"],
+            r#"http://h --query 'a=it'\''s' --query "jwt=$JWT""#,
+        );
+        check(&["http://h", "--auth", r#"{"token":"hush"}"#], "http://h --auth @auth.json");
+        check(&["http://h", "--auth", "@my.json"], "http://h --auth @my.json");
+        check(&["http://h", "--bearer-cmd", "cat t"], "http://h --bearer-cmd 'cat t'");
+        check(
+            &["http://h", "--bearer-cmd", "echo tick-tock"],
+            r#"http://h --bearer-cmd "$BEARER_CMD""#,
+        );
+        check(
+            &["https://h", "-k", "--cert", "c.pem", "-x", "http://me:hush@p"],
+            r#"https://h -k --cert c.pem -x "$PROXY""#,
+        );
+    }
+
+    #[test]
+    fn it_can_be_corrected() {
+        let given = line(&["http://h/imchat?a=1", "--eio", "4"]);
+        assert_eq!(
+            given.clone().with("--eio", "3").listen(),
+            "sockeye listen 'http://h/imchat?a=1' --eio 3 --for 10s"
+        );
+        assert_eq!(
+            given.clone().without("--eio").to("https://other/imchat").doctor(),
+            "sockeye doctor 'https://other/imchat?a=1'"
+        );
+        let secret = line(&["http://h/imchat?token=hush"]).to("https://o/x");
+        assert_eq!(
+            secret.with_bare("-k").doctor(),
+            r#"sockeye doctor "https://o/x?token=${TOKEN}" -k"#
+        );
+    }
+}

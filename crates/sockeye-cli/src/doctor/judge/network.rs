@@ -1,0 +1,135 @@
+//! Verdicts on the way to the server's port: URL, name, addresses.
+
+use sockeye::client::{DialError, Step, UrlError};
+
+use super::Diagnosis;
+use crate::doctor::{
+    command::CommandLine,
+    found::Found,
+    network::{RefusedBy, Tried},
+    target::Target,
+    verdict::Verdict,
+};
+
+/// The URL is none that could be tried.
+pub(super) fn bad_url(error: &UrlError, command: &CommandLine) -> Diagnosis {
+    let (fix, url) = match error {
+        UrlError::Scheme => (
+            "begin the URL with http:// or https:// (ws:// and wss:// mean the same), as in \
+             https://example.com/namespace",
+            "https://example.com/",
+        ),
+        UrlError::NoHost => {
+            ("name the server behind the //, as in https://example.com/", "https://example.com/")
+        }
+        UrlError::Port => (
+            "give a port from 1 to 65535 behind the host, as in http://example.com:3000/",
+            "http://example.com:3000/",
+        ),
+        UrlError::Credentials => (
+            "leave user and password out of the URL and send them as a header: -H \"authorization: $AUTHORIZATION\"",
+            "https://example.com/",
+        ),
+        _ => (
+            "write the URL as scheme://host[:port][/namespace][?query], special characters with % as %20 for a blank",
+            "https://example.com/",
+        ),
+    };
+    let cause = format!("The URL can't be used: {error}.");
+    Diagnosis::new(Verdict::BadUrl, cause, fix).try_with(command.clone().to(url).doctor())
+}
+
+/// What is wrong below TLS.
+pub(super) fn judge(target: &Target, found: &Found) -> Option<Diagnosis> {
+    if let Some(Err(error)) = &found.dns {
+        return Some(no_name(target, error));
+    }
+    if !found.tcp.is_empty() && found.tcp.iter().all(|tried| tried.outcome.is_err()) {
+        return Some(no_address(target, &found.tcp));
+    }
+    found.dial.as_ref().and_then(|error| of_dial(target, error))
+}
+
+fn no_name(target: &Target, error: &str) -> Diagnosis {
+    let host = &target.host;
+    let cause = format!("The name {host} can't be looked up: {error}.");
+    let fix = format!(
+        "check the spelling of the host, or ask the name server (getent hosts {host}); a name that only a proxy knows \
+         is reached with -x socks5h://PROXY"
+    );
+    Diagnosis::new(Verdict::DnsFailed, cause, fix).try_with(target.command.doctor())
+}
+
+fn no_address(target: &Target, tried: &[Tried]) -> Diagnosis {
+    let by = |kind: RefusedBy| {
+        let refused =
+            |tried: &&Tried| tried.outcome.as_ref().is_err_and(|refused| refused.kind == kind);
+        tried.iter().find(refused)
+    };
+    let list: Vec<_> = tried.iter().map(|tried| tried.address.to_string()).collect();
+    let list = list.join(" and ");
+    let port = target.port;
+    // Where a machine says no, we came furthest.
+    let (verdict, cause, fix) = if by(RefusedBy::Machine).is_some() {
+        (
+            Verdict::ConnectionRefused,
+            format!("Nothing listens at {list}: the connection is refused."),
+            format!(
+                "start the server, or correct the port in the URL; on the server `ss -ltn` shows what listens (one on \
+                 127.0.0.1:{port} is not reached from elsewhere: let it listen on 0.0.0.0)"
+            ),
+        )
+    } else if by(RefusedBy::Nobody).is_some() {
+        (
+            Verdict::ConnectTimeout,
+            format!(
+                "Nobody answers at {list} within {:?}: a firewall drops it, or the machine is off.",
+                target.timeout
+            ),
+            format!(
+                "open port {port} in the server's firewall or security group, or go through a proxy with -x"
+            ),
+        )
+    } else {
+        let reason = tried.iter().find_map(|tried| tried.outcome.as_ref().err());
+        let reason = reason.map_or("no route", |refused| refused.text.as_str());
+        (
+            Verdict::NetworkUnreachable,
+            format!("There is no way from here to {list}: {reason}."),
+            "connect this machine to that network (VPN, IPv6), or go through a proxy with -x"
+                .to_owned(),
+        )
+    };
+    Diagnosis::new(verdict, cause, fix).try_with(target.command.doctor())
+}
+
+/// Through a proxy there is no more than one error.
+fn of_dial(target: &Target, error: &DialError) -> Option<Diagnosis> {
+    let verdict = match error {
+        DialError::Resolve { .. } => Verdict::DnsFailed,
+        DialError::Tcp { source, .. } => match crate::doctor::network::Refused::of(source).kind {
+            RefusedBy::Machine => Verdict::ConnectionRefused,
+            RefusedBy::Nobody => Verdict::ConnectTimeout,
+            RefusedBy::Network => Verdict::NetworkUnreachable,
+        },
+        DialError::Proxy { .. } => Verdict::ConnectionRefused,
+        DialError::Timeout { step: Step::Resolve, .. } => Verdict::DnsFailed,
+        DialError::Timeout { step: Step::Tcp | Step::Proxy, .. } => Verdict::ConnectTimeout,
+        _ => return None,
+    };
+    let fix = match target.dialer.proxy() {
+        Some(proxy) => format!(
+            "check that the proxy {proxy} may connect to {}, or go without it: -x none",
+            target.origin
+        ),
+        None => "check host and port of the URL, or go through a proxy with -x".to_owned(),
+    };
+    let command = match target.dialer.proxy() {
+        Some(_) => target.command.clone().with("-x", "none").doctor(),
+        None => target.command.doctor(),
+    };
+    Some(
+        Diagnosis::new(verdict, format!("The way to the server ends early: {error}."), fix)
+            .try_with(command),
+    )
+}

@@ -1,0 +1,61 @@
+//! `sockeye doctor`: finds out why a client does not get to its server, and what to do.
+//!
+//! Checks observe ([`examine`]), a judge decides ([`judge`]), a report prints ([`report`]). Input and output never mix
+//! with judgement.
+
+#![allow(dead_code, reason = "the probes of Engine.IO follow")]
+
+mod check;
+mod command;
+mod examine;
+mod found;
+mod judge;
+mod network;
+mod report;
+mod secrets;
+mod target;
+mod verdict;
+
+use clap::Args;
+
+use self::{examine::examine, judge::judge, report::Report, secrets::Secrets, target::Target};
+use crate::{exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection, task};
+
+/// Find out why a connection does not work, and what to do about it
+///
+/// Looks at each step on the way to the server, from the URL to the heartbeat, and says what is wrong in one sentence,
+/// with one fix that can be pasted. The exit code is that of the verdict.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    connection: Option<Connection>,
+    /// Namespace to try as well, to find the one that the server has; may be repeated
+    #[arg(long = "try-nsp", value_name = "NAMESPACE")]
+    others: Vec<String>,
+    /// Print JSON, one object a line, even to a terminal
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
+/// Examines, judges, reports.
+///
+/// # Errors
+///
+/// [`Failure`]: it can't begin, or nobody reads what it has to say. What is wrong with the server is no failure.
+pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
+    let Options { connection, others, json } = options;
+    let Some(connection) = connection else {
+        return Err(Failure::Usage("name the server: sockeye doctor URL"));
+    };
+    // People read the report in files, too; programs ask for JSON.
+    let reader = if json { Reader::Program } else { Reader::Person };
+    let secrets = Secrets::default();
+    let report = Report { output, reader, secrets: &secrets };
+    task::run(async {
+        let target = Target::of(connection, others, &secrets).await?;
+        let found = examine(&target, &report).await?;
+        let diagnosis = judge(&target, &found);
+        report.diagnosis(&diagnosis)?;
+        Ok(diagnosis.verdict.exit())
+    })
+}

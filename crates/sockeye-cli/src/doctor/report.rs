@@ -1,0 +1,111 @@
+//! Prints what was found: lines of JSON, or one screen for people.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{check::Check, judge::Diagnosis, secrets::Secrets, verdict::Verdict};
+use crate::{failure::Failure, lines::Reader, output::Output, values::printable};
+
+/// The longest name of a check.
+const WIDTH: usize = 16;
+
+/// Where the findings go.
+#[derive(Debug)]
+pub(crate) struct Report<'o> {
+    pub(crate) output: &'o Output,
+    pub(crate) reader: Reader,
+    pub(crate) secrets: &'o Secrets,
+}
+
+impl Report<'_> {
+    /// Prints a check as it is made.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], here and below: standard output can't be written, or nobody reads it any more.
+    pub(crate) fn check(&self, mut check: Check) -> Result<(), Failure> {
+        if self.reader == Reader::Program {
+            check.evidence.values_mut().for_each(|value| self.secrets.redact_value(value));
+            return self.output.line(&check.json());
+        }
+        let (sign, color) = match check.ok {
+            Some(true) => ("✔", GREEN),
+            Some(false) => ("✘", RED),
+            None => ("·", DIM),
+        };
+        let note = printable(&self.secrets.redact(&check.note));
+        let time = match check.ok {
+            Some(_) => format!("{:>7.1} ms", check.took.as_secs_f64() * 1_000.0),
+            None => " ".repeat(10),
+        };
+        let (sign, name) = (self.paint(color, sign), format!("{:WIDTH$}", check.name));
+        let name = if check.ok.is_none() { self.paint(DIM, &name) } else { name };
+        self.output.line(&format!("  {sign} {name} {}  {note}", self.paint(DIM, &time)))
+    }
+
+    /// Prints what it all means.
+    pub(crate) fn diagnosis(&self, diagnosis: &Diagnosis) -> Result<(), Failure> {
+        let Diagnosis { verdict, cause, fix, command, warnings } = diagnosis;
+        let (cause, fix) = (self.secrets.redact(cause), self.secrets.redact(fix));
+        if self.reader == Reader::Program {
+            #[derive(Serialize)]
+            struct Line<'l> {
+                verdict: &'static str,
+                exit: u8,
+                cause: &'l str,
+                fix: &'l str,
+                command: Option<&'l str>,
+                warnings: Vec<&'static str>,
+            }
+            let line = Line {
+                verdict: verdict.id(),
+                exit: verdict.exit() as u8,
+                cause: &cause,
+                fix: &fix,
+                command: command.as_deref(),
+                warnings: warnings.iter().map(|warning| warning.id()).collect(),
+            };
+            return self.output.line(&serde_json::to_string(&line).unwrap_or_default());
+        }
+        let color = match (verdict, verdict.exit()) {
+            (Verdict::Ok, _) => GREEN,
+            (_, crate::exit::Exit::Done) => YELLOW,
+            _ => RED,
+        };
+        let title = format!("{verdict}: {}", verdict.means());
+        self.output.line(&format!("\n  {}", self.paint(color, &title)))?;
+        self.part("", &cause)?;
+        for warning in warnings {
+            let text = format!("{warning}: {}", warning.means());
+            self.part(&self.paint(YELLOW, "Warning"), &text)?;
+        }
+        self.part(&self.paint(BOLD, "Fix"), &fix)?;
+        self.part(&self.paint(BOLD, "Try"), command.as_deref().unwrap_or_default())
+    }
+
+    /// A part of the diagnosis under its title; nothing if it is empty. What can be pasted keeps its lines.
+    fn part(&self, title: &str, text: &str) -> Result<(), Failure> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let begin = if title.is_empty() { "\n  ".to_owned() } else { format!("\n  {title}  ") };
+        let lines: Vec<_> = text.lines().map(printable).collect();
+        let indented = lines.join(if title.is_empty() { "\n  " } else { "\n       " });
+        self.output.line(&format!("{begin}{indented}"))
+    }
+
+    fn paint(&self, color: &str, text: &str) -> String {
+        if self.output.colored_data() { format!("{color}{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const GREEN: &str = "\x1b[1;32m";
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+
+/// What a server said, in few words: `null` if it said nothing.
+pub(crate) fn said(text: Option<&str>) -> Value {
+    text.map_or(Value::Null, Value::from)
+}

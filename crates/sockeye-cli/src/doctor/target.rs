@@ -1,0 +1,177 @@
+//! What is to be examined: the options of the run, their files read, and the way to the server.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Uri, header};
+use serde_json::{Map, Value};
+use sockeye::client::{BuildError, Dialer, Proxy, Tls, UrlError};
+
+use super::{
+    command::CommandLine,
+    secrets::{Secrets, is_secret_field},
+};
+use crate::{
+    failure::Failure,
+    reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble},
+};
+
+/// A server as it is to be reached.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// `http://host:port` or `https://host:port`, without a port that is the usual one.
+    pub(crate) origin: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) is_secure: bool,
+    pub(crate) dialer: Dialer,
+    pub(crate) road: Road,
+    /// The value of the header `Host`.
+    pub(crate) authority: HeaderValue,
+    /// Where Engine.IO is to listen.
+    pub(crate) path: String,
+    /// The path of the URL, as it was given.
+    pub(crate) url_path: String,
+    /// Whether the namespace is named by the URL's path.
+    pub(crate) names_by_url: bool,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) namespaces: Vec<String>,
+    /// Namespaces to try, too.
+    pub(crate) others: Vec<String>,
+    pub(crate) auth: Option<Map<String, Value>>,
+    pub(crate) transports: Transports,
+    pub(crate) eio: Eio,
+    pub(crate) parser: Encoding,
+    /// How long a step may take.
+    pub(crate) timeout: Duration,
+    /// What was given, to be corrected.
+    pub(crate) command: CommandLine,
+}
+
+/// There is a way to the server, or the URL is none.
+pub(crate) type Checked = Result<Target, (UrlError, CommandLine)>;
+
+impl Target {
+    /// Reads what has to be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]: a file, a certificate, a proxy or a command for a token is of no use. What is wrong with the URL is
+    /// a finding.
+    pub(crate) async fn of(
+        connection: Connection,
+        others: Vec<String>,
+        secrets: &Secrets,
+    ) -> Result<Checked, Failure> {
+        let auth = connection.auth_payload()?;
+        let bearer = connection.bearer().await?;
+        let token = bearer.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let command = CommandLine::of(&connection, token);
+        let mut headers = HeaderMap::new();
+        for Header { name, value } in &connection.headers {
+            headers.append(name, value.clone());
+        }
+        if let Some(value) = bearer {
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        secrets.add_headers(&headers);
+        if let Some(auth) = &auth {
+            secrets.add_payload(auth);
+        }
+        let (tls, proxy) = (connection.road.tls()?, connection.road.proxy()?);
+        let (url, namespaces) = connection.place();
+        let timeout = connection.timeout.get();
+        let dialer = match dialer(&connection.url, tls, proxy, timeout) {
+            Ok(dialer) => dialer,
+            Err(BuildError::Url(error)) => return Ok(Err((error, command))),
+            Err(error) => return Err(Trouble::Build(error).into()),
+        };
+        // It was read before, by the same rules.
+        let uri: Uri = match url.parse() {
+            Ok(uri) => uri,
+            Err(error) => return Ok(Err((UrlError::Syntax(error), command))),
+        };
+        let mut query: Vec<_> = fields(uri.query().unwrap_or_default());
+        query
+            .extend(connection.query.iter().map(|field| (field.name.clone(), field.value.clone())));
+        for (name, value) in &query {
+            if is_secret_field(name) {
+                secrets.add(value);
+            }
+        }
+        let path = connection.path.clone();
+        if !path.starts_with('/') || path.parse::<Uri>().is_err() {
+            return Err(Trouble::Build(BuildError::Path { path }).into());
+        }
+        let given: Option<Uri> = connection.url.parse().ok();
+        Ok(Ok(Self {
+            origin: origin(dialer.is_secure(), dialer.host(), dialer.port()),
+            host: dialer.host().to_owned(),
+            port: dialer.port(),
+            is_secure: dialer.is_secure(),
+            authority: authority(&uri),
+            path,
+            url_path: given.map_or_else(String::new, |uri| uri.path().to_owned()),
+            names_by_url: connection.namespaces.is_empty(),
+            query,
+            headers,
+            namespaces,
+            others: others.into_iter().map(with_slash).collect(),
+            auth,
+            transports: connection.transport,
+            eio: connection.eio,
+            parser: connection.parser,
+            timeout,
+            command,
+            dialer,
+            road: connection.road,
+        }))
+    }
+
+    /// The URL that leads to this namespace.
+    pub(crate) fn url(&self, namespace: &str) -> String {
+        let namespace = if namespace == "/" { "" } else { namespace };
+        format!("{}{namespace}", self.origin)
+    }
+}
+
+fn dialer(
+    url: &str,
+    tls: Option<Tls>,
+    proxy: Option<Proxy>,
+    timeout: Duration,
+) -> Result<Dialer, BuildError> {
+    let mut builder = Dialer::builder(url).timeout(timeout);
+    if let Some(tls) = tls {
+        builder = builder.tls(tls);
+    }
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy);
+    }
+    builder.build()
+}
+
+/// The beginning of a URL.
+pub(crate) fn origin(is_secure: bool, host: &str, port: u16) -> String {
+    let scheme = if is_secure { "https" } else { "http" };
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    match (is_secure, port) {
+        (true, 443) | (false, 80) => format!("{scheme}://{host}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
+}
+
+fn authority(uri: &Uri) -> HeaderValue {
+    let authority =
+        uri.authority().map_or("", |authority| authority.as_str().trim_end_matches(':'));
+    HeaderValue::from_str(authority).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The fields of a query, as they stand there.
+fn fields(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+fn with_slash(name: String) -> String {
+    if name.starts_with('/') { name } else { format!("/{name}") }
+}
