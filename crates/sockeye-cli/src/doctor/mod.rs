@@ -16,7 +16,7 @@ mod secrets;
 mod target;
 mod verdict;
 
-use clap::Args;
+use clap::{ArgMatches, Args, FromArgMatches};
 
 use self::{examine::examine, judge::judge, report::Report, secrets::Secrets, target::Target};
 use crate::{exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection, task};
@@ -28,7 +28,7 @@ use crate::{exit::Exit, failure::Failure, lines::Reader, output::Output, reach::
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    connection: Option<Connection>,
+    server: Server,
     /// Namespace to try as well, to find the one that the server has; may be repeated
     #[arg(long = "try-nsp", value_name = "NAMESPACE")]
     others: Vec<String>,
@@ -37,14 +37,41 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// The server to examine; none if there is an option that stands alone.
+#[derive(Debug)]
+struct Server(Option<Connection>);
+
+// Derived, an optional group with another one in it is never there.
+impl FromArgMatches for Server {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let is_given = matches.contains_id("url");
+        is_given.then(|| Connection::from_arg_matches(matches)).transpose().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Server {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Connection::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Connection::augment_args_for_update(command)
+    }
+}
+
 /// Examines, judges, reports.
 ///
 /// # Errors
 ///
 /// [`Failure`]: it can't begin, or nobody reads what it has to say. What is wrong with the server is no failure.
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
-    let Options { connection, others, json } = options;
-    let Some(connection) = connection else {
+    let Options { server, others, json } = options;
+    let Some(connection) = server.0 else {
         return Err(Failure::Usage("name the server: sockeye doctor URL"));
     };
     // People read the report in files, too; programs ask for JSON.
