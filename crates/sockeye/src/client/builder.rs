@@ -22,7 +22,10 @@ use super::{
 use crate::{
     dispatch::Backlog,
     event::{OnEvent, States},
-    net::{Address, Bounds, Cookies, Id, KeepAlive, Proxy, RequestLimits, Route, RouteError, Tls},
+    net::{
+        Address, Bounds, Cookies, Id, KeepAlive, Proxy, RequestLimits, Route, RouteError, Seen,
+        Tap, Tls,
+    },
 };
 
 /// Builds a [`Client`]. Defaults are those of npm `socket.io-client`, unless a method says otherwise.
@@ -59,6 +62,7 @@ impl Builder {
                 path: Uri::from_static("/socket.io/"),
                 tls: None,
                 proxy: Proxy::default(),
+                tap: None,
                 cookies: Some(Cookies::default()),
                 keep_alive: KeepAlive::default(),
                 deflate: None,
@@ -280,6 +284,28 @@ impl Builder {
     /// Through which proxy to go. Default: [`Proxy::environment`].
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.way.proxy = proxy;
+        self
+    }
+
+    /// Tells `see` what passes on all connections of this client, layer by layer: how they come about, HTTP, WebSocket, and
+    /// the packets of Engine.IO, in the order in which that happens.
+    ///
+    /// It is called in the middle of the work, so it should be quick. What it sees holds secrets; see [`Seen`]. A client
+    /// that is watched reads each message twice; one that is not pays nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye::client::{Client, Seen};
+    ///
+    /// let builder = Client::builder("https://example.com/chat").watch(|seen| match seen {
+    ///     Seen::Connected { address, took } => eprintln!("connected to {address} in {took:?}"),
+    ///     Seen::Packet { direction, kind, body } => eprintln!("{direction:?} {kind:?} {body}"),
+    ///     _ => {}
+    /// });
+    /// ```
+    pub fn watch(mut self, see: impl Fn(&Seen<'_>) + Send + Sync + 'static) -> Self {
+        self.way.tap = Some(Tap::new(see));
         self
     }
 

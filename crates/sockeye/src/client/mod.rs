@@ -50,7 +50,9 @@ pub use verdict::IntoVerdict;
 pub use crate::{
     dispatch::SendState,
     event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
-    net::{DialError, Proxy, ProxyError, Step, Tls, TlsBuilder, TlsError, UrlError},
+    net::{
+        DialError, Direction, Proxy, ProxyError, Seen, Step, Tls, TlsBuilder, TlsError, UrlError,
+    },
 };
 pub use sockeye_proto::{
     session::{Delays, Reason},

@@ -19,7 +19,7 @@ use crate::{
     event::Running,
     net::{
         Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, Proxy, Remote,
-        RequestLimits, Requesting, Route, Start, Tls, refusal, version_of,
+        RequestLimits, Requesting, Route, Start, Tap, Tls, refusal, version_of,
     },
 };
 
@@ -76,6 +76,7 @@ pub(super) struct Way {
     pub(super) path: Uri,
     pub(super) tls: Option<Tls>,
     pub(super) proxy: Proxy,
+    pub(super) tap: Option<Tap>,
     pub(super) cookies: Option<Cookies>,
     /// What is offered for WebSockets.
     pub(super) deflate: Option<deflate::Config>,
@@ -161,6 +162,9 @@ impl Opener {
             }
             match opened {
                 Ok(opened) => {
+                    if let Some(tap) = &self.way.tap {
+                        tap.speaks(opened.conn.encoding.version);
+                    }
                     self.remembered = Some(transport);
                     if self.way.version.is_none() {
                         self.version = Some(opened.conn.encoding.version);
@@ -262,7 +266,7 @@ impl Opener {
 
     /// The server of this attempt, and the way there.
     async fn remote(&self, number: u32) -> Result<Remote, BoxError> {
-        let Way { url, headers, query, path, tls, proxy, prepare, .. } = &self.way;
+        let Way { url, headers, query, path, tls, proxy, tap, prepare, .. } = &self.way;
         let mut attempt =
             Attempt { number, url: url.clone(), headers: headers.clone(), query: query.clone() };
         if let Some(prepare) = prepare {
@@ -274,7 +278,7 @@ impl Opener {
             let of_url = address.target.query().unwrap_or_default();
             attempt.query.extend(form_urlencoded::parse(of_url.as_bytes()).into_owned());
         }
-        let route = Route::new(&address, tls.as_ref(), proxy)?;
+        let route = Route::new(&address, tls.as_ref(), proxy)?.watched(tap.clone());
         let Way { cookies, keep_alive, deflate, .. } = &self.way;
         let headers = (attempt.headers, cookies.clone(), keep_alive.clone());
         Ok(Remote::new(address, route, headers, path, attempt.query, *deflate))

@@ -7,14 +7,17 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use rustls::ProtocolVersion;
 use thiserror::Error;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{self, TcpStream},
     time,
 };
+use tokio_rustls::client::TlsStream;
 
 use super::{
-    Address, Proxy, ProxyError, ProxyFailure, Stream, Tls, TlsError,
+    Address, Proxy, ProxyError, ProxyFailure, Seen, Stream, Tap, Tls, TlsError,
     proxy::{Via, host_and_port},
 };
 
@@ -29,6 +32,7 @@ pub(crate) struct Route {
     port: u16,
     tls: Option<Tls>,
     proxy: Option<Via>,
+    tap: Option<Tap>,
 }
 
 impl Route {
@@ -44,7 +48,17 @@ impl Route {
             None => Some(Tls::platform()?),
         };
         let proxy = proxy.on_the_way_to(address)?;
-        Ok(Self { host: address.host.clone(), port: address.port, tls, proxy })
+        Ok(Self { host: address.host.clone(), port: address.port, tls, proxy, tap: None })
+    }
+
+    /// Tells what passes on the way, and from there on.
+    pub(crate) fn watched(self, tap: Option<Tap>) -> Self {
+        Self { tap, ..self }
+    }
+
+    /// Who is told what passes.
+    pub(crate) const fn tap(&self) -> Option<&Tap> {
+        self.tap.as_ref()
     }
 
     /// The URL of the proxy, without user and password.
@@ -67,7 +81,7 @@ pub(crate) enum RouteError {
 /// Connects to a server. Dropping the future leaves nothing behind.
 pub(crate) async fn dial(route: &Route, deadline: Deadline) -> Result<Stream, DialError> {
     let stream = match &route.proxy {
-        None => tcp(&route.host, route.port, deadline).await?,
+        None => tcp(&route.host, route.port, deadline, route.tap()).await?,
         Some(via) => through(via, route, deadline).await.map_err(|source| DialError::Proxy {
             proxy: via.to_string(),
             address: host_and_port(&route.host, route.port),
@@ -76,39 +90,61 @@ pub(crate) async fn dial(route: &Route, deadline: Deadline) -> Result<Stream, Di
     };
     match &route.tls {
         None => Ok(stream),
-        Some(tls) => secure(stream, tls, &route.host, route.port, deadline).await,
+        Some(tls) => secure(stream, tls, (&route.host, route.port), deadline, route.tap()).await,
     }
 }
 
-async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<Stream, DialError> {
-    let addresses = resolve(host, port, deadline).await?;
+async fn tcp(
+    host: &str,
+    port: u16,
+    deadline: Deadline,
+    tap: Option<&Tap>,
+) -> Result<Stream, DialError> {
+    let addresses = resolve(host, port, deadline, tap).await?;
+    let began = Instant::now();
     let stream = deadline
         .within(Step::Tcp, connect_any(addresses))
         .await?
         .map_err(|source| DialError::Tcp { address: host_and_port(host, port), source })?;
+    if let Some(tap) = tap
+        && let Ok(address) = stream.peer_addr()
+    {
+        tap.see(&Seen::Connected { address, took: began.elapsed() });
+    }
     Ok(Stream::tcp(stream))
 }
 
-async fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, DialError> {
+async fn resolve(
+    host: &str,
+    port: u16,
+    deadline: Deadline,
+    tap: Option<&Tap>,
+) -> Result<Vec<SocketAddr>, DialError> {
+    let began = Instant::now();
     let addresses = deadline
         .within(Step::Resolve, net::lookup_host((host, port)))
         .await?
         .map_err(|source| DialError::Resolve { host: host.to_owned(), source })?;
-    Ok(addresses.collect())
+    let addresses: Vec<_> = addresses.collect();
+    if let Some(tap) = tap {
+        tap.see(&Seen::Resolved { host, addresses: &addresses, took: began.elapsed() });
+    }
+    Ok(addresses)
 }
 
 async fn secure(
     stream: Stream,
     tls: &Tls,
-    host: &str,
-    port: u16,
+    (host, port): (&str, u16),
     deadline: Deadline,
+    tap: Option<&Tap>,
 ) -> Result<Stream, DialError> {
+    let began = Instant::now();
     let handshake = async {
         Ok(match stream {
             // Without a layer between, TLS writes many records at once.
-            Stream::Tcp(stream) => Stream::Other(Box::new(tls.connect(host, stream).await?)),
-            stream => Stream::Other(Box::new(tls.connect(host, stream).await?)),
+            Stream::Tcp(stream) => secured(tls.connect(host, stream).await?, host, began, tap),
+            stream => secured(tls.connect(host, stream).await?, host, began, tap),
         })
     };
     deadline
@@ -117,23 +153,53 @@ async fn secure(
         .map_err(|source| DialError::Tls { address: host_and_port(host, port), source })
 }
 
+fn secured<S>(stream: TlsStream<S>, host: &str, began: Instant, tap: Option<&Tap>) -> Stream
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    if let Some(tap) = tap {
+        let (_, connection) = stream.get_ref();
+        let version = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "1.3",
+            Some(ProtocolVersion::TLSv1_2) => "1.2",
+            _ => "?", // rustls speaks no others
+        };
+        let certificate = connection.peer_certificates().and_then(<[_]>::first);
+        tap.see(&Seen::Secured {
+            host,
+            version,
+            protocol: connection.alpn_protocol(),
+            certificate: certificate.map(AsRef::as_ref),
+            took: began.elapsed(),
+        });
+    }
+    Stream::Other(Box::new(stream))
+}
+
 async fn through(via: &Via, route: &Route, deadline: Deadline) -> Result<Stream, ProxyFailure> {
     let on_the_way = |error| ProxyFailure::Dial(Box::new(error));
-    let mut stream = tcp(via.host(), via.port(), deadline).await.map_err(on_the_way)?;
+    let tap = route.tap();
+    let mut stream = tcp(via.host(), via.port(), deadline, tap).await.map_err(on_the_way)?;
     if let Some(tls) = via.tls().map_err(ProxyFailure::Certificates)? {
-        let secured = secure(stream, &tls, via.host(), via.port(), deadline).await;
+        let secured = secure(stream, &tls, (via.host(), via.port()), deadline, tap).await;
         stream = secured.map_err(on_the_way)?;
     }
     let mut host = route.host.clone();
     if via.needs_addresses() {
-        let addresses = resolve(&host, route.port, deadline).await.map_err(on_the_way)?;
+        let addresses = resolve(&host, route.port, deadline, tap).await.map_err(on_the_way)?;
         // The proxy connects to one; the system has the best first (RFC 6724).
         if let Some(address) = addresses.first() {
             host = address.ip().to_string();
         }
     }
+    let began = Instant::now();
     let connecting = via.connect(stream, &host, route.port);
-    deadline.within(Step::Proxy, connecting).await.map_err(on_the_way)?
+    let stream = deadline.within(Step::Proxy, connecting).await.map_err(on_the_way)??;
+    if let Some(tap) = tap {
+        let (proxy, took) = (&via.to_string(), began.elapsed());
+        tap.see(&Seen::Proxied { proxy, host: &host, port: route.port, took });
+    }
+    Ok(stream)
 }
 
 /// The first connection that comes about; the addresses are tried in their order, each with a head start.

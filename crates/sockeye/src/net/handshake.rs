@@ -6,7 +6,7 @@ use http_body_util::Empty;
 use sockeye_proto::wire::ws::handshake::{Accepted, Offer, ResponseError};
 use thiserror::Error;
 
-use super::{Causes, Plain, Stream, exchange};
+use super::{Causes, Plain, Stream, Tap, exchange};
 
 /// A stream that carries WebSocket frames from here on.
 #[derive(Debug)]
@@ -29,18 +29,29 @@ pub(crate) async fn upgrade(
     authority: HeaderValue,
     headers: HeaderMap,
     offer: &Offer,
+    tap: Option<&Tap>,
 ) -> Result<Upgraded, HandshakeError> {
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = target;
     *request.headers_mut() = headers;
     request.headers_mut().entry(header::HOST).or_insert(authority);
     offer.write_headers(request.headers_mut());
+    if let Some(tap) = tap {
+        tap.asked(&request);
+    }
 
     let (mut sender, connection) = exchange::open(stream).await?;
     let exchange = async {
         let mut response = sender.send_request(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(HandshakeError::Status(Box::new(exchange::excerpt(response).await)));
+            let response = exchange::excerpt(response).await;
+            if let Some(tap) = tap {
+                tap.answered(&response, response.body().as_bytes());
+            }
+            return Err(HandshakeError::Status(Box::new(response)));
+        }
+        if let Some(tap) = tap {
+            tap.answered(&response, &[]);
         }
         let accepted = offer.check(&response)?;
         let (stream, early) = Stream::recover(hyper::upgrade::on(&mut response).await?);
@@ -80,6 +91,7 @@ mod tests {
             HeaderValue::from_static("h:80"),
             headers,
             &offer,
+            None,
         );
         let server = async {
             let request = read_head(&mut theirs).await;
@@ -181,6 +193,7 @@ mod tests {
             authority,
             HeaderMap::new(),
             &offer,
+            None,
         );
         let server = async {
             theirs.write_all(b"HTTP/1.1 101 Yes\r\n").await.unwrap();
@@ -202,6 +215,7 @@ mod tests {
                 HeaderValue::from_static("h"),
                 HeaderMap::new(),
                 &offer,
+                None,
             );
             tokio::select! {
                 refused = upgrade => panic!("{refused:?}"),

@@ -34,11 +34,17 @@ mod remote;
 mod requesting;
 mod requests;
 pub(crate) mod scratch;
+#[cfg(feature = "client")]
+mod seen;
 mod stream;
+#[cfg(feature = "client")]
+mod tap;
 #[cfg(feature = "client")]
 mod tls;
 #[cfg(feature = "client")]
 mod url;
+#[cfg(feature = "client")]
+mod watched;
 mod wheel;
 
 #[cfg(feature = "client")]
@@ -73,11 +79,17 @@ pub(crate) use remote::{Offered, Remote, WebSocketError};
 #[cfg(feature = "client")]
 pub(crate) use requesting::{RequestLimits, Requesting};
 pub(crate) use requests::{Delivery, PostError};
+#[cfg(feature = "client")]
+pub use seen::{Direction, Seen};
 pub(crate) use stream::Stream;
+#[cfg(feature = "client")]
+pub(crate) use tap::Tap;
 #[cfg(feature = "client")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 #[cfg(feature = "client")]
 pub(crate) use url::Address;
 #[cfg(feature = "client")]
 pub use url::UrlError;
+#[cfg(feature = "client")]
+pub(crate) use watched::Carries;
 pub(crate) use wheel::Wheel;

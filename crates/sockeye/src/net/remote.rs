@@ -16,8 +16,8 @@ use sockeye_proto::wire::{
 use thiserror::Error;
 
 use super::{
-    Address, Answer, Cookies, Deadline, DialError, HandshakeError, Http, HttpError, KeepAlive,
-    Keys, Route, Step, Stream, dial, upgrade,
+    Address, Answer, Carries, Cookies, Deadline, DialError, HandshakeError, Http, HttpError,
+    KeepAlive, Keys, Route, Step, Stream, dial, upgrade,
 };
 
 /// A server and the way to it; clones share connections and cookies.
@@ -99,14 +99,19 @@ impl Remote {
             cookies.write(address, target.path(), &mut headers);
         }
         let path = target.path().to_owned();
+        let tap = route.tap();
         let stream = dial(route, deadline).await?;
-        let upgrade = upgrade(stream, target, address.authority.clone(), headers, &offer);
+        let upgrade = upgrade(stream, target, address.authority.clone(), headers, &offer, tap);
         let upgraded = deadline.within(Step::Http, upgrade).await??;
         if let Some(cookies) = cookies {
             cookies.store(address, &path, &upgraded.headers);
         }
         let deflate = upgraded.accepted.deflate;
-        Ok(Offered { stream: (upgraded.stream, upgraded.early), keys, deflate })
+        let (mut stream, early) = (upgraded.stream, upgraded.early);
+        if let Some(tap) = tap {
+            stream = tap.watch(stream, &early, deflate, Carries::Packets);
+        }
+        Ok(Offered { stream: (stream, early), keys, deflate })
     }
 
     fn target(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {

@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use super::{Options, WebSocket, socket::Agreed};
 use crate::net::{
-    Address, Causes, Deadline, DialError, HandshakeError, Keys, Plain, Proxy, ProxyError, Route,
-    RouteError, Step, Tls, TlsError, UrlError, dial, upgrade,
+    Address, Carries, Causes, Deadline, DialError, HandshakeError, Keys, Plain, Proxy, ProxyError,
+    Route, RouteError, Seen, Step, Tap, Tls, TlsError, UrlError, dial, upgrade,
 };
 
 /// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
@@ -66,13 +66,14 @@ pub struct Connect {
     tls: Option<Tls>,
     proxy: Proxy,
     options: Options,
+    tap: Option<Tap>,
 }
 
 impl Connect {
     /// The server's URL: `ws://host:port/path?query`, or `wss://`.
     pub fn new(url: impl Into<String>) -> Self {
         let (headers, options) = (HeaderMap::new(), Options::default());
-        Self { url: url.into(), headers, tls: None, proxy: Proxy::default(), options }
+        Self { url: url.into(), headers, tls: None, proxy: Proxy::default(), options, tap: None }
     }
 
     /// Sets a header of the request. The handshake's own can't be changed, except `Host`.
@@ -117,6 +118,26 @@ impl Connect {
         self
     }
 
+    /// Tells `see` what passes, as it passes: how it connects, the handshake, and each message.
+    ///
+    /// It is called in the middle of the work, so it should be quick.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye::ws::{Connect, Seen};
+    ///
+    /// let connect = Connect::new("wss://example.com/socket").watch(|seen| {
+    ///     if let Seen::Message { direction, message } = seen {
+    ///         eprintln!("{direction:?} {message:?}");
+    ///     }
+    /// });
+    /// ```
+    pub fn watch(mut self, see: impl Fn(&Seen<'_>) + Send + Sync + 'static) -> Self {
+        self.tap = Some(Tap::new(see));
+        self
+    }
+
     /// Replaces all options, subprotocols included.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
@@ -141,15 +162,20 @@ impl Connect {
         if let Some(config) = self.options.deflate {
             offer = offer.deflate(config);
         }
-        let route = Route::new(&address, self.tls.as_ref(), &self.proxy)?;
+        let route = Route::new(&address, self.tls.as_ref(), &self.proxy)?.watched(self.tap);
+        let tap = route.tap();
         let stream = dial(&route, deadline).await?;
-        let upgrade = upgrade(stream, address.target, address.authority, self.headers, &offer);
+        let upgrade = upgrade(stream, address.target, address.authority, self.headers, &offer, tap);
         let upgraded = deadline.within(Step::Http, upgrade).await??;
+        let (mut stream, early) = (upgraded.stream, upgraded.early);
+        if let Some(tap) = tap {
+            stream = tap.watch(stream, &early, upgraded.accepted.deflate, Carries::Anything);
+        }
         let agreed = Agreed {
             protocol: upgraded.accepted.protocol.map(String::into_boxed_str),
             deflate: upgraded.accepted.deflate,
         };
-        Ok(WebSocket::new(upgraded.stream, upgraded.early, Some(keys), &self.options, agreed))
+        Ok(WebSocket::new(stream, early, Some(keys), &self.options, agreed))
     }
 }
 

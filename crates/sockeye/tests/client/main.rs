@@ -10,3 +10,4 @@ mod joining;
 mod odd_servers;
 mod reconnecting;
 mod server;
+mod watching;

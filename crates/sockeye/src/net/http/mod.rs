@@ -113,6 +113,7 @@ async fn exchange(
     deadline: Deadline,
 ) -> Result<Answer, HttpError> {
     let path = request.uri().path().to_owned();
+    let is_post = request.method() == Method::POST;
     let (kept, answer) = loop {
         let idle = shared.idle.lock().take(shared.keep_alive.habit());
         let (mut kept, waited) = match idle {
@@ -123,6 +124,9 @@ async fn exchange(
                 (Kept::new(stream).await.map_err(|source| broken(source, false))?, None)
             }
         };
+        if let Some(tap) = shared.route.tap() {
+            tap.request(&request);
+        }
         let outcome = deadline.within(Step::Http, kept.exchange(request, max_bytes)).await?;
         match (&outcome, waited) {
             (Ok(_), Some(_)) => shared.keep_alive.was_open(),
@@ -139,6 +143,9 @@ async fn exchange(
             Err(Failure::TooLong) => return Err(HttpError::TooLong { max_bytes }),
         }
     };
+    if let Some(tap) = shared.route.tap() {
+        tap.answer(if is_post { &Method::POST } else { &Method::GET }, &answer);
+    }
     // Who refuses may do so before the end of a long request, of which some still waits to be sent.
     if answer.status.is_success() && kept.is_ready() {
         shared.idle.lock().put(kept, &answer.headers, shared.keep_alive.habit());
