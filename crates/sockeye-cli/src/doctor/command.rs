@@ -91,13 +91,6 @@ impl CommandLine {
         line
     }
 
-    /// With this flag, which has no value.
-    pub(crate) fn with_bare(self, flag: &'static str) -> Self {
-        let mut line = self.without(flag);
-        line.flags.push((flag, None));
-        line
-    }
-
     /// Without this flag.
     pub(crate) fn without(mut self, flag: &str) -> Self {
         self.flags.retain(|(given, _)| *given != flag);
@@ -250,9 +243,6 @@ mod tests {
             "sockeye doctor 'https://other/imchat?a=1'"
         );
         let secret = line(&["http://h/imchat?token=hush"]).to("https://o/x");
-        assert_eq!(
-            secret.with_bare("-k").doctor(),
-            r#"sockeye doctor "https://o/x?token=${TOKEN}" -k"#
-        );
+        assert_eq!(secret.doctor(), r#"sockeye doctor "https://o/x?token=${TOKEN}""#);
     }
 }

@@ -1,15 +1,34 @@
 //! The checks in their order, from the URL to the heartbeat; each begins where the one before it ended.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     check::Check,
     found::Found,
     network::{dns, tcp},
+    probe::Answer,
     report::Report,
+    secrets::Secrets,
     target::{Checked, Target},
 };
 use crate::failure::Failure;
+
+/// How long all checks together may take, but for the last one.
+const WHOLE: Duration = Duration::from_secs(28);
+/// How long a step may take where one has been silent.
+const AFTER_SILENCE: Duration = Duration::from_secs(3);
+/// The least that a step gets.
+const LEAST: Duration = Duration::from_millis(500);
+
+/// A server under examination.
+pub(super) struct Examination<'t, 'r> {
+    pub(super) target: &'t Target,
+    pub(super) secrets: &'t Secrets,
+    pub(super) report: &'r Report<'r>,
+    pub(super) found: Found,
+    pub(super) was_silent: bool,
+    began: Instant,
+}
 
 /// Looks at the server, and prints each check as it is made.
 ///
@@ -17,21 +36,112 @@ use crate::failure::Failure;
 ///
 /// [`Failure`]: nobody reads it.
 pub(crate) async fn examine(checked: &Checked, report: &Report<'_>) -> Result<Found, Failure> {
-    let mut found = Found::default();
     let began = Instant::now();
     let target = match checked {
         Ok(target) => target,
         Err((error, _)) => {
             let check = Check::since("url", began, false).with("error", error.to_string());
             report.check(check.note(error.to_string()))?;
-            return Ok(found);
+            return Ok(Found::default());
         }
     };
     report.check(url(target, began))?;
-    if reach(target, report, &mut found).await? {
-        secure(target, report, &mut found).await?;
+    let (found, secrets) = (Found::default(), report.secrets);
+    let mut examination = Examination { target, secrets, report, found, was_silent: false, began };
+    examination.run().await?;
+    Ok(examination.found)
+}
+
+impl Examination<'_, '_> {
+    async fn run(&mut self) -> Result<(), Failure> {
+        if !self.reach().await? || !self.secure().await? {
+            return Ok(());
+        }
+        let sessions = self.transports().await?;
+        let is_open = sessions.polling.is_some() || sessions.websocket.is_some();
+        if !is_open {
+            self.looks_like_tls().await?;
+            if self.may_be_elsewhere() {
+                self.paths().await?;
+            }
+        }
+        let Some(mut session) = self.upgrade(sessions).await? else {
+            return self.skip(&["connect", "heartbeat"], "there is no session");
+        };
+        if !self.target.may_speak(session.opened.version) {
+            session.close().await;
+            return self.skip(&["connect", "heartbeat"], "it is not the version asked for");
+        }
+        self.connect(&mut session).await?;
+        self.parser().await?;
+        self.heartbeat(&mut session).await?;
+        session.close().await;
+        Ok(())
     }
-    Ok(found)
+
+    /// Whether there is a way to the server's port.
+    async fn reach(&mut self) -> Result<bool, Failure> {
+        if let Some(proxy) = self.target.dialer.proxy() {
+            let why = format!("goes through the proxy {proxy}");
+            self.skip(&["dns", "tcp"], &why)?;
+            return Ok(true);
+        }
+        let (check, addresses) = dns(self.target).await;
+        self.report.check(check)?;
+        self.found.dns = Some(addresses.as_ref().map(|_| ()).map_err(Clone::clone));
+        let Ok(addresses) = addresses else { return Ok(false) };
+        let (check, tried) = tcp(&addresses, self.limit()).await;
+        self.report.check(check)?;
+        self.found.tcp = tried;
+        Ok(self.found.tcp.iter().any(|tried| tried.outcome.is_ok()))
+    }
+
+    /// Whether there is a stream: TLS where the URL asks for it, and whatever a proxy says.
+    async fn secure(&mut self) -> Result<bool, Failure> {
+        if !self.target.is_secure && self.target.dialer.proxy().is_none() {
+            self.skip(&["tls"], "the URL asks for none")?;
+            return Ok(true);
+        }
+        let began = Instant::now();
+        let dialed = self.target.dialer.dial().await;
+        let mut check = Check::since("tls", began, dialed.is_ok());
+        if let Err(error) = dialed {
+            check = check.note(error.to_string()).with("error", error.to_string());
+            self.found.dial = Some(error);
+        } else if !self.target.is_secure {
+            check = Check { ok: None, ..check }.note("the URL asks for none; the proxy connects");
+        }
+        self.report.check(check)?;
+        Ok(self.found.dial.is_none())
+    }
+
+    /// Whether what answers could have Engine.IO at another path.
+    fn may_be_elsewhere(&self) -> bool {
+        let answers = || self.found.polling.answers().chain(self.found.websocket.answers());
+        let is_page = |answer: &Answer| match answer {
+            Answer::Http(front) => {
+                matches!(front.status, 200..=299 | 400 | 404 | 405 | 410 | 426 | 500 | 501)
+            }
+            Answer::Raw(..) => true,
+            _ => false,
+        };
+        !self.found.speaks_tls && !answers().any(Answer::is_engine) && answers().any(is_page)
+    }
+
+    /// How long the next step may take.
+    pub(super) fn limit(&self) -> Duration {
+        let each = if self.was_silent {
+            self.target.timeout.min(AFTER_SILENCE)
+        } else {
+            self.target.timeout
+        };
+        each.min(WHOLE.saturating_sub(self.began.elapsed()).max(LEAST))
+    }
+
+    /// Says which checks make no sense, and why.
+    pub(super) fn skip(&self, names: &[&'static str], why: &str) -> Result<(), Failure> {
+        names.iter().try_for_each(|name| self.report.check(Check::skipped(name, why)))
+    }
 }
 
 fn url(target: &Target, began: Instant) -> Check {
@@ -43,39 +153,4 @@ fn url(target: &Target, began: Instant) -> Check {
         .with("tls", target.is_secure)
         .with("namespaces", target.namespaces.clone())
         .with("path", &*target.path)
-}
-
-/// Whether there is a way to the server's port.
-async fn reach(target: &Target, report: &Report<'_>, found: &mut Found) -> Result<bool, Failure> {
-    if let Some(proxy) = target.dialer.proxy() {
-        let why = format!("goes through the proxy {proxy}");
-        report.check(Check::skipped("dns", &why))?;
-        report.check(Check::skipped("tcp", &why))?;
-        return Ok(true);
-    }
-    let (check, addresses) = dns(target).await;
-    report.check(check)?;
-    found.dns = Some(addresses.as_ref().map(|_| ()).map_err(Clone::clone));
-    let Ok(addresses) = addresses else { return Ok(false) };
-    let (check, tried) = tcp(&addresses, target.timeout).await;
-    report.check(check)?;
-    found.tcp = tried;
-    Ok(found.tcp.iter().any(|tried| tried.outcome.is_ok()))
-}
-
-/// Whether TLS can be agreed on, where there is to be any.
-async fn secure(target: &Target, report: &Report<'_>, found: &mut Found) -> Result<bool, Failure> {
-    if !target.is_secure && target.dialer.proxy().is_none() {
-        report.check(Check::skipped("tls", "the URL asks for none"))?;
-        return Ok(true);
-    }
-    let began = Instant::now();
-    let dialed = target.dialer.dial().await;
-    let mut check = Check::since("tls", began, dialed.is_ok());
-    if let Err(error) = dialed {
-        check = check.note(error.to_string()).with("error", error.to_string());
-        found.dial = Some(error);
-    }
-    report.check(check)?;
-    Ok(found.dial.is_none())
 }

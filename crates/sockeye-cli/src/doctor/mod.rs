@@ -3,16 +3,19 @@
 //! Checks observe ([`examine`]), a judge decides ([`judge`]), a report prints ([`report`]). Input and output never mix
 //! with judgement.
 
-#![allow(dead_code, reason = "the probes of Engine.IO follow")]
-
 mod check;
 mod command;
+mod engine;
 mod examine;
 mod found;
+mod join;
 mod judge;
 mod network;
+mod paths;
+mod probe;
 mod report;
 mod secrets;
+mod session;
 mod target;
 mod verdict;
 

@@ -1,7 +1,6 @@
 //! Prints what was found: lines of JSON, or one screen for people.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{check::Check, judge::Diagnosis, secrets::Secrets, verdict::Verdict};
 use crate::{failure::Failure, lines::Reader, output::Output, values::printable};
@@ -104,8 +103,3 @@ const DIM: &str = "\x1b[2m";
 const GREEN: &str = "\x1b[1;32m";
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
-
-/// What a server said, in few words: `null` if it said nothing.
-pub(crate) fn said(text: Option<&str>) -> Value {
-    text.map_or(Value::Null, Value::from)
-}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use serde_json::{Map, Value};
 use sockeye::client::{BuildError, Dialer, Proxy, Tls, UrlError};
+use sockeye_proto::wire::engine::Version;
 
 use super::{
     command::CommandLine,
@@ -126,6 +127,28 @@ impl Target {
             dialer,
             road: connection.road,
         }))
+    }
+
+    /// Whether TLS can be spoken at the server's port, by whatever certificate.
+    pub(crate) async fn speaks_tls(&self, limit: Duration) -> bool {
+        let Ok(tls) = Tls::builder().danger_accept_invalid_certs(true).build() else {
+            return false;
+        };
+        let proxy = self.road.proxy().ok().flatten();
+        let url = origin(true, &self.host, self.port);
+        match dialer(&url, Some(tls), proxy, limit) {
+            Ok(dialer) => dialer.dial().await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether a session of this version is of use.
+    pub(crate) const fn may_speak(&self, version: Version) -> bool {
+        match self.eio {
+            Eio::Auto => true,
+            Eio::V3 => matches!(version, Version::V3),
+            Eio::V4 => matches!(version, Version::V4),
+        }
     }
 
     /// The URL that leads to this namespace.

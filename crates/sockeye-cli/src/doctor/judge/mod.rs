@@ -1,12 +1,17 @@
 //! From what was found to one verdict: pure, so that every order of precedence can be tested.
 
+mod engine;
+mod front;
+mod join;
 mod network;
+mod token;
 
 use super::{
     found::Found,
     target::{Checked, Target},
     verdict::Verdict,
 };
+use crate::exit::Exit;
 
 /// What is wrong, and what to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,7 +45,24 @@ pub(crate) fn judge(checked: &Checked, found: &Found) -> Diagnosis {
         Ok(target) => target,
         Err((error, command)) => return network::bad_url(error, command),
     };
-    network::judge(target, found).unwrap_or_else(|| sound(target))
+    let blocking = network::judge(target, found)
+        .or_else(|| front::judge(target, found))
+        .or_else(|| engine::blocking(target, found))
+        .or_else(|| join::judge(target, found));
+    let remarks = engine::remarks(target, found);
+    let mut diagnosis = match blocking {
+        Some(diagnosis) => diagnosis,
+        // What stands in the way of nothing is the verdict only if nothing does.
+        None => remarks.first().cloned().unwrap_or_else(|| sound(target)),
+    };
+    diagnosis.warnings.extend(engine::old_version(target, found));
+    let other = |remark: &&Diagnosis| remark.verdict != diagnosis.verdict;
+    let warnings: Vec<_> = remarks.iter().filter(other).map(|remark| remark.verdict).collect();
+    // Below the transports there are none to remark on.
+    if diagnosis.verdict.exit() != Exit::Network {
+        diagnosis.warnings.extend(warnings);
+    }
+    diagnosis
 }
 
 /// Nothing is wrong.

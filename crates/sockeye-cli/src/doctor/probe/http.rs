@@ -1,0 +1,227 @@
+//! One request on a connection of its own, and what came back. So that a balancer shows itself, none is kept.
+
+use std::{cell::RefCell, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use form_urlencoded::Serializer;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use sockeye::client::DialError;
+use sockeye_proto::wire::{engine::Version, ws::handshake::Offer};
+use tokio::{task::JoinSet, time};
+
+use super::{
+    answer::{Answer, Front, Raw, Stranger},
+    link::Link,
+    stream::{Beginning, Watched},
+};
+use crate::doctor::{secrets::Secrets, target::Target};
+
+/// Most of a body that is read.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Asks the server; keeps the cookies of one session, as clients do.
+#[derive(Debug)]
+pub(crate) struct Prober<'t> {
+    pub(crate) target: &'t Target,
+    pub(crate) secrets: &'t Secrets,
+    /// Where Engine.IO is looked for.
+    pub(crate) path: String,
+    /// How long a request may take.
+    pub(crate) limit: Duration,
+    cookies: RefCell<Vec<(String, String)>>,
+}
+
+/// An HTTP response.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// No stream.
+    Dial(DialError),
+    /// It takes too long.
+    Silent,
+    /// The stream ended, or what came is no HTTP/1.
+    NoHttp(Stranger),
+}
+
+impl<'t> Prober<'t> {
+    /// Asks for nothing yet. Each session needs one of its own, for its cookies.
+    pub(crate) fn new(target: &'t Target, secrets: &'t Secrets, limit: Duration) -> Self {
+        let path = target.path.clone();
+        Self { target, secrets, path, limit, cookies: RefCell::default() }
+    }
+
+    /// The same at another path.
+    pub(crate) fn at(
+        target: &'t Target,
+        secrets: &'t Secrets,
+        limit: Duration,
+        path: &str,
+    ) -> Self {
+        Self { path: path.to_owned(), ..Self::new(target, secrets, limit) }
+    }
+
+    /// A request of polling; without a body it is a GET.
+    pub(crate) async fn polling(
+        &self,
+        version: Version,
+        sid: Option<&str>,
+        body: Option<(&'static str, Vec<u8>)>,
+    ) -> Result<Reply, Unanswered> {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let (content_type, bytes) = body.unwrap_or_default();
+        let mut request = self.request(method, self.engine(version, "polling", sid), bytes);
+        if !content_type.is_empty() {
+            request
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        let asked = time::timeout(self.limit, self.exchange(request)).await;
+        asked.unwrap_or(Err(Unanswered::Silent))
+    }
+
+    /// A WebSocket of Engine.IO; with a `sid` one that offers itself to that session.
+    pub(crate) async fn websocket(
+        &self,
+        version: Version,
+        sid: Option<&str>,
+    ) -> Result<Link, Answer> {
+        self.upgrade(self.engine(version, "websocket", sid)).await
+    }
+
+    /// A WebSocket at a path of one's own, without the query of Engine.IO.
+    pub(crate) async fn raw_websocket(&self, path: &str) -> Result<Link, Answer> {
+        let mut target = Serializer::new(String::new());
+        let query = target.extend_pairs(&self.target.query).finish();
+        let question = if query.is_empty() { "" } else { "?" };
+        self.upgrade(uri(&format!("{path}{question}{query}"))).await
+    }
+
+    async fn upgrade(&self, target: Uri) -> Result<Link, Answer> {
+        let upgraded = time::timeout(self.limit, self.upgrade_in_any_time(target)).await;
+        upgraded.unwrap_or(Err(Answer::Silent))
+    }
+
+    async fn upgrade_in_any_time(&self, target: Uri) -> Result<Link, Answer> {
+        let mut nonce = [0; 16];
+        // Without randomness the nonce is one that everybody knows, which harms only caches that nobody should have.
+        let _ = getrandom::fill(&mut nonce);
+        let offer = Offer::new(nonce);
+        let mut request = self.request(Method::GET, target, Vec::new());
+        offer.write_headers(request.headers_mut());
+        let (mut tasks, mut sender, beginning) = self.open().await.map_err(Answer::from)?;
+        let Ok(mut response) = sender.send_request(request).await else {
+            return Err(Unanswered::NoHttp(Stranger::of(&beginning.bytes())).into());
+        };
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Answer::of_websocket(self.reply(response).await));
+        }
+        let front = Front::of(response.status(), response.headers());
+        let accepted = offer.check(&response);
+        self.keep_cookies(response.headers());
+        let upgraded = hyper::upgrade::on(&mut response).await;
+        let parts = upgraded.ok().and_then(|stream| stream.downcast::<TokioIo<Watched>>().ok());
+        // It has let go of the stream.
+        tasks.abort_all();
+        let Some(parts) = parts else { return Err(Answer::Raw(front, Raw::Cut)) };
+        match accepted {
+            Ok(_) => Ok(Link::new(parts.io.into_inner(), parts.read_buf, front)),
+            Err(error) => Err(Answer::Raw(front, Raw::WrongHandshake(error.to_string()))),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Unanswered> {
+        let (_tasks, mut sender, beginning) = self.open().await?;
+        match sender.send_request(request).await {
+            Ok(response) => Ok(self.reply(response).await),
+            Err(_) => Err(Unanswered::NoHttp(Stranger::of(&beginning.bytes()))),
+        }
+    }
+
+    /// A connection, served by a task that ends with its owner.
+    async fn open(
+        &self,
+    ) -> Result<(JoinSet<()>, http1::SendRequest<Full<Bytes>>, Beginning), Unanswered> {
+        let stream = self.target.dialer.dial().await.map_err(Unanswered::Dial)?;
+        let (stream, beginning) = Watched::new(stream);
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|_| Unanswered::NoHttp(Stranger::Cut))?;
+        let mut tasks = JoinSet::new();
+        // Its errors come out of the exchange.
+        tasks.spawn(async move {
+            let _ = connection.with_upgrades().await;
+        });
+        Ok((tasks, sender, beginning))
+    }
+
+    async fn reply(&self, response: Response<Incoming>) -> Reply {
+        let (parts, mut body) = response.into_parts();
+        self.keep_cookies(&parts.headers);
+        let mut bytes = BytesMut::new();
+        // What came before it broke is still worth reading.
+        while bytes.len() < MAX_BODY_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| &data[..]));
+        }
+        bytes.truncate(MAX_BODY_BYTES);
+        Reply { status: parts.status, headers: parts.headers, body: bytes.freeze() }
+    }
+
+    fn request(&self, method: Method, target: Uri, body: Vec<u8>) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = target;
+        let headers = request.headers_mut();
+        *headers = self.target.headers.clone();
+        headers.entry(header::HOST).or_insert_with(|| self.target.authority.clone());
+        let cookies = self.cookies.borrow();
+        if !cookies.is_empty() {
+            let given = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
+            let kept = cookies.iter().map(|(name, value)| format!("{name}={value}"));
+            let all: Vec<_> = given.map(str::to_owned).into_iter().chain(kept).collect();
+            if let Ok(value) = HeaderValue::from_str(&all.join("; ")) {
+                headers.insert(header::COOKIE, value);
+            }
+        }
+        request
+    }
+
+    fn engine(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {
+        let begin = self.path.len() + 1;
+        let mut target = Serializer::for_suffix(format!("{}?", self.path), begin);
+        target.append_pair("EIO", version.to_eio()).append_pair("transport", transport);
+        if let Some(sid) = sid {
+            target.append_pair("sid", sid);
+        }
+        target.extend_pairs(&self.target.query);
+        uri(&target.finish())
+    }
+
+    fn keep_cookies(&self, headers: &HeaderMap) {
+        let mut cookies = self.cookies.borrow_mut();
+        for value in headers.get_all(header::SET_COOKIE) {
+            let pair = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            let Some((name, value)) = pair.split_once('=') else { continue };
+            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            self.secrets.add(&value);
+            cookies.retain(|(known, _)| *known != name);
+            cookies.push((name, value));
+        }
+    }
+}
+
+/// The paths are those of URIs, and queries are encoded: what is no target after all is the root.
+fn uri(text: &str) -> Uri {
+    text.parse().unwrap_or_default()
+}

@@ -1,0 +1,14 @@
+//! Requests of the doctor's own: the client hides what differs between servers, and that is what is looked for.
+
+mod answer;
+mod http;
+mod link;
+mod polling;
+mod stream;
+
+pub(crate) use self::{
+    answer::{Answer, Front, Opened, Raw, Stranger, excerpt},
+    http::Prober,
+    link::{End, Link, Said},
+    polling::Polls,
+};
