@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{doctor, emit, listen, pipe, serve, ws};
+use crate::{decode, doctor, emit, listen, pipe, serve, ws};
 
 /// Event-driven, two-way messaging: Socket.IO and WebSocket.
 #[derive(Debug, Parser)]
@@ -30,4 +30,5 @@ pub(crate) enum Command {
     Pipe(Box<pipe::Options>),
     Ws(Box<ws::Options>),
     Doctor(Box<doctor::Options>),
+    Decode(Box<decode::Options>),
 }

@@ -62,10 +62,11 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         return Err(Failure::Usage("an event goes to one namespace; give --nsp once"));
     }
     let Options { connection, event, args, ack, wait_event, expect, talk } = options;
+    let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?;
     let args = Arg::raw_args(&event_args(&args)?)
         .map_err(|reason| Unreadable::Argument { text: event.clone(), reason })?;
-    let plan = connection.plan()?;
+    let plan = connection.plan()?.traced(tracer);
     let wants_ack = ack || expect.is_some() && wait_event.is_none();
     task::run(async {
         let session = Session::join(plan, |builder| {

@@ -1,6 +1,6 @@
 //! Why a subcommand could not do its work, and the exit code that says so.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
@@ -36,6 +36,10 @@ pub(crate) enum Failure {
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
     Unsaved(#[from] Unsaved),
+    #[error("{}: {source}; name a file that can be written with --trace FILE", path.display())]
+    Trace { path: PathBuf, source: io::Error },
+    #[error("{}: {source}; name a file that can be read", path.display())]
+    Decode { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Usage(&'static str),
     /// No failure, but the end of the work all the same.
@@ -62,7 +66,12 @@ impl From<ws::Trouble> for Failure {
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Unreadable(_) | Self::Bearer(_) | Self::Usage(_) => Exit::Usage,
+            Self::Config(_)
+            | Self::Unreadable(_)
+            | Self::Bearer(_)
+            | Self::Trace { .. }
+            | Self::Decode { .. }
+            | Self::Usage(_) => Exit::Usage,
             Self::NobodyReads => Exit::Done,
             Self::Road(error) => error.exit(),
             Self::Trouble(trouble) => trouble.exit(),

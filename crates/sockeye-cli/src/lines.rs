@@ -152,7 +152,7 @@ pub(crate) fn for_people(line: &Line<'_>) -> String {
 }
 
 /// UTC, to the millisecond.
-fn rfc_3339(time: SystemTime) -> String {
+pub(crate) fn rfc_3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (seconds, milliseconds) = (since.as_secs(), since.subsec_millis());
     let (days, second) = (seconds / 86_400, seconds % 86_400);

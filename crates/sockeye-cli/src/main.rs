@@ -2,6 +2,7 @@
 
 mod command_line;
 mod config;
+mod decode;
 mod doctor;
 mod emit;
 mod exit;
@@ -15,6 +16,7 @@ mod printer;
 mod reach;
 mod serve;
 mod task;
+mod trace;
 mod units;
 mod values;
 mod ws;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Pipe(options) => pipe::run(*options, &output),
         Command::Ws(options) => ws::run(*options, &output),
         Command::Doctor(options) => doctor::run(*options, &output),
+        Command::Decode(options) => decode::run(&options, &output),
     };
     exit.unwrap_or_else(|failure| {
         output.failure(&failure);

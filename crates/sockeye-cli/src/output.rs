@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::{config::words, exit::Exit, failure::Failure};
+use crate::{config::words, exit::Exit, failure::Failure, trace::Secrets};
 
 words! {
     /// When to use colours.
@@ -19,7 +19,7 @@ words! {
 }
 
 /// Where everything this program says goes through. (Log lines too go to stderr, by `tracing`.)
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Output {
     color: Color,
 }
@@ -78,18 +78,20 @@ impl Output {
         }
     }
 
-    /// Writes talk to stderr.
+    /// Writes talk to stderr, without the secrets that are known.
     pub(crate) fn talk(&self, text: &str) {
+        let text = Secrets::of_process().hide(text);
         // Nobody is left to tell that stderr is closed.
         let _ = writeln!(io::stderr(), "{text}");
     }
 
-    /// Says why it ends.
+    /// Says why it ends. What servers say of it may repeat a secret.
     pub(crate) fn failure(&self, failure: &Failure) {
         if matches!(failure, Failure::NobodyReads) {
             return;
         }
         let (bold_red, plain) = if self.colored() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+        let failure = Secrets::of_process().hide(&failure.to_string());
         // Nobody is left to tell that stderr is closed.
         let _ = writeln!(io::stderr(), "{bold_red}error:{plain} {failure}");
     }

@@ -27,10 +27,11 @@ use crate::{
 /// [`Failure`].
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Options { connection, until, ack_with, keep, talk } = options;
+    let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?.with_states(keep.states);
     let json = |reason| Unreadable::Flag { flag: "--ack-with", reason };
     let answer = ack_with.as_deref().map(Arg::from_json).transpose().map_err(json)?;
-    let plan = connection.plan()?;
+    let plan = connection.plan()?.traced(tracer);
     task::run(async {
         let session = Session::join(plan, |builder| keep.attach(builder)).await?;
         let departures = Departures::new(&session, keep.reconnect);

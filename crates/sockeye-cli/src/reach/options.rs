@@ -17,6 +17,7 @@ use crate::{
     lines::Reader,
     output::Output,
     printer::Printer,
+    trace::{Secrets, Tracer, Tracing},
     units::Time,
     values::Unreadable,
 };
@@ -46,6 +47,26 @@ words! {
     pub(crate) enum Encoding {
         Json = "json",
         MsgPack = "msgpack",
+    }
+}
+
+impl Eio {
+    /// The one that is forced.
+    pub(crate) const fn version(self) -> Option<Version> {
+        match self {
+            Self::Auto => None,
+            Self::V3 => Some(Version::V3),
+            Self::V4 => Some(Version::V4),
+        }
+    }
+}
+
+impl Encoding {
+    pub(crate) const fn parser(self) -> Parser {
+        match self {
+            Self::Json => Parser::Json,
+            Self::MsgPack => Parser::MsgPack,
+        }
     }
 }
 
@@ -103,9 +124,8 @@ pub(crate) struct Talk {
     /// Save attachments to files in this folder instead of printing them in base64
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     save_bin: Option<PathBuf>,
-    /// Say more: the states of the connection on standard error, and what is sent
-    #[arg(short, long, help_heading = "Output")]
-    verbose: bool,
+    #[command(flatten)]
+    pub(crate) tracing: Tracing,
 }
 
 impl Talk {
@@ -116,7 +136,7 @@ impl Talk {
     /// The folder for attachments can't be made.
     pub(crate) fn printer(self, output: &Output) -> Result<Printer<'_>, Failure> {
         let reader = Reader::new(self.json);
-        Ok(Printer::new(output, reader, self.save_bin, self.verbose)?)
+        Ok(Printer::new(output, reader, self.save_bin, self.tracing.is_verbose())?)
     }
 }
 
@@ -126,8 +146,19 @@ pub(crate) struct Plan {
     /// In the order given; the first is the builder's own.
     pub(crate) namespaces: Vec<String>,
     pub(crate) forced: Option<Version>,
+    parser: Parser,
     pub(crate) timeout: Time,
     pub(crate) has_bearer: bool,
+}
+
+impl Plan {
+    /// Shows what passes.
+    pub(crate) fn traced(mut self, tracer: Option<Tracer>) -> Self {
+        if let Some(tracer) = tracer {
+            self.builder = tracer.attach(self.builder, self.parser);
+        }
+        self
+    }
 }
 
 impl Connection {
@@ -171,23 +202,27 @@ impl Connection {
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
         let auth = self.auth_payload()?;
         let (url, namespaces) = self.place();
-        let mut builder = Client::builder(url)
-            .path(self.path)
-            .connect_timeout(self.timeout.get())
-            .parser(match self.parser {
-                Encoding::Json => Parser::Json,
-                Encoding::MsgPack => Parser::MsgPack,
-            });
+        let parser = self.parser.parser();
+        // Servers may repeat them in what they say.
+        let secrets = Secrets::of_process();
+        secrets.target(&self.url);
+        for Field { name, value } in &self.query {
+            secrets.target(&format!("?{name}={value}"));
+        }
+        for Header { name, value } in &self.headers {
+            secrets.header(name, value);
+        }
+        if let Some(auth) = &auth {
+            secrets.auth(&serde_json::Value::from(auth.clone()).to_string());
+        }
+        let mut builder =
+            Client::builder(url).path(self.path).connect_timeout(self.timeout.get()).parser(parser);
         builder = match self.transport {
             Transports::Auto => builder,
             Transports::Polling => builder.transports([Transport::Polling]).upgrade(false),
             Transports::WebSocket => builder.websocket_only(),
         };
-        let forced = match self.eio {
-            Eio::Auto => None,
-            Eio::V3 => Some(Version::V3),
-            Eio::V4 => Some(Version::V4),
-        };
+        let forced = self.eio.version();
         if let Some(version) = forced {
             builder = builder.version(version);
         }
@@ -217,7 +252,7 @@ impl Connection {
         if let Some(proxy) = self.road.proxy()? {
             builder = builder.proxy(proxy);
         }
-        Ok(Plan { builder, namespaces, forced, timeout: self.timeout, has_bearer })
+        Ok(Plan { builder, namespaces, forced, parser, timeout: self.timeout, has_bearer })
     }
 }
 

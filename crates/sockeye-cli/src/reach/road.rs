@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use sockeye::client::{Proxy, ProxyError, Tls, TlsError};
 use thiserror::Error;
 
-use crate::{config::Expected, exit::Exit};
+use crate::{config::Expected, exit::Exit, trace::Secrets};
 
 /// Whom to believe, who to be, and through which proxy to go.
 #[derive(Debug, Args)]
@@ -68,7 +68,10 @@ impl Road {
         match self.proxy.as_deref() {
             None => Ok(None),
             Some("" | "none") => Ok(Some(Proxy::none())),
-            Some(url) => Proxy::new(url).map(Some).map_err(RoadError::Proxy),
+            Some(url) => {
+                Secrets::of_process().user(url);
+                Proxy::new(url).map(Some).map_err(RoadError::Proxy)
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::{process::Command, time};
 
 use crate::{
+    trace::Secrets,
     units::Time,
     values::{Unreadable, json_of},
 };
@@ -74,6 +75,7 @@ impl Bearer {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
             .map_err(|_| BearerError::NotAToken)?;
         value.set_sensitive(true);
+        Secrets::of_process().header(&header::AUTHORIZATION, &value);
         Ok(value)
     }
 }

@@ -31,7 +31,7 @@ impl Session {
         plan: Plan,
         prepare: impl FnOnce(Builder) -> Builder,
     ) -> Result<Self, Trouble> {
-        let Plan { builder, namespaces, forced, timeout, has_bearer } = plan;
+        let Plan { builder, namespaces, forced, timeout, has_bearer, .. } = plan;
         let client = prepare(builder).start().map_err(Trouble::Build)?;
         let sockets = namespaces.iter().filter_map(|name| client.of(name)).collect();
         let session = Self { client, sockets, timeout: timeout.get(), forced };

@@ -66,6 +66,8 @@ pub(crate) enum Unreadable {
     Auth { reason: String },
     #[error("{flag} is no JSON: {reason}")]
     Flag { flag: &'static str, reason: String },
+    #[error("{place}: {reason}")]
+    Recorded { place: String, reason: String },
     #[error("line {number} of standard input: {reason}")]
     Line { number: usize, reason: String },
 }

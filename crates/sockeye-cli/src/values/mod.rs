@@ -9,5 +9,5 @@ pub(crate) use self::{
     arg::Arg,
     given::{Unreadable, event_args, json_of},
     pattern::Pattern,
-    shown::{Binary, Unsaved, printable},
+    shown::{Binary, Unsaved, printable, string_end},
 };

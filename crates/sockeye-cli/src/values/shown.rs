@@ -111,7 +111,7 @@ fn save(folder: &Path, bytes: &[u8]) -> Result<String, Unsaved> {
 }
 
 /// Where the string ends that the text begins with.
-fn string_end(text: &str) -> usize {
+pub(crate) fn string_end(text: &str) -> usize {
     let mut is_escaped = false;
     for (index, byte) in text.bytes().enumerate().skip(1) {
         match byte {

@@ -34,8 +34,8 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         output,
     };
     let (linger, verbose) =
-        (options.linger.map_or(Duration::ZERO, |time| time.get()), options.verbose);
-    let connect = options.connect()?;
+        (options.linger.map_or(Duration::ZERO, |time| time.get()), options.tracing.is_verbose());
+    let connect = options.connect(output)?;
     task::run(async {
         let socket = connect.connect().await.map_err(Trouble::Connect)?;
         if verbose {

@@ -7,7 +7,9 @@ use sockeye::ws::Connect;
 
 use crate::{
     failure::Failure,
+    output::Output,
     reach::{Header, Road},
+    trace::{Secrets, Tracing},
     units::Time,
 };
 
@@ -39,9 +41,8 @@ pub(crate) struct Options {
     /// Save binary messages to files in this folder instead of printing them in base64
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(super) save_bin: Option<PathBuf>,
-    /// Say on standard error how it connects and how it ends
-    #[arg(short, long, help_heading = "Output")]
-    pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) tracing: Tracing,
 }
 
 impl Options {
@@ -50,13 +51,17 @@ impl Options {
     /// # Errors
     ///
     /// A file can't be read, or holds something else than it should.
-    pub(super) fn connect(self) -> Result<Connect, Failure> {
+    pub(super) fn connect(self, output: &Output) -> Result<Connect, Failure> {
+        // The server may repeat them in what it says.
+        let secrets = Secrets::of_process();
+        secrets.target(&self.url);
         let options = sockeye::ws::Options::default()
             .handshake_timeout(self.timeout.get())
             .close_timeout(self.timeout.get())
             .protocols(self.subprotocol);
         let mut connect = Connect::new(self.url).options(options);
         for Header { name, value } in self.headers {
+            secrets.header(&name, &value);
             connect = connect.header(name, value);
         }
         if let Some(tls) = self.road.tls()? {
@@ -64,6 +69,9 @@ impl Options {
         }
         if let Some(proxy) = self.road.proxy()? {
             connect = connect.proxy(proxy);
+        }
+        if let Some(tracer) = self.tracing.start(output)? {
+            connect = tracer.attach_raw(connect);
         }
         Ok(connect)
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod decode;
 mod echo;
 mod emit;
 mod listen;
@@ -11,6 +12,7 @@ mod pipe;
 mod sandbox;
 mod server;
 mod tls;
+mod trace;
 mod troubles;
 mod ws;
 

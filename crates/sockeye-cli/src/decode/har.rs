@@ -1,0 +1,335 @@
+//! A HAR file as browsers export it: requests of polling, and what their WebSockets said.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde_json::Map;
+use sockeye::client::{Direction, Version};
+use sockeye_proto::wire::engine;
+
+use super::{
+    Known, found,
+    show::{Place, Show},
+    texts::read_body,
+};
+use crate::{
+    failure::Failure,
+    lines::rfc_3339,
+    trace::{Layer, Line, Packets, Secrets},
+};
+
+#[derive(Deserialize)]
+struct Har {
+    log: Log,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    entries: Vec<Entry>,
+}
+
+/// One request; a WebSocket is one, too.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    started_date_time: Option<String>,
+    request: Request,
+    response: Response,
+    #[serde(default, rename = "_webSocketMessages")]
+    messages: Option<Vec<Message>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: Vec<Header>,
+    post_data: Option<Content>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    /// Below 100 where the request failed.
+    status: i64,
+    #[serde(default)]
+    status_text: String,
+    #[serde(default)]
+    headers: Vec<Header>,
+    content: Option<Content>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    text: Option<String>,
+    encoding: Option<String>,
+}
+
+impl Content {
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let text = self.text.as_ref()?;
+        match self.encoding.as_deref() {
+            Some("base64") => BASE64_STANDARD.decode(text).ok(),
+            _ => Some(text.as_bytes().to_vec()),
+        }
+    }
+}
+
+/// A message, as Chrome writes it: binary ones in base64, the time in seconds since 1970.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: String,
+    time: Option<f64>,
+    opcode: Option<u8>,
+    data: String,
+}
+
+/// Shows what of it is Engine.IO, or a WebSocket.
+pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<(), Failure> {
+    const BOM: &[u8] = b"\xef\xbb\xbf";
+
+    let text = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    let har: Har = serde_json::from_slice(text).map_err(|error| {
+        let reason =
+            format!("{error}; expected a HAR file, as a browser's network panel exports it");
+        found(format!("line {}", error.line()), reason)
+    })?;
+    let mut parts = Vec::new();
+    for (index, entry) in har.log.entries.iter().enumerate() {
+        parts.extend(entry.parts(index));
+    }
+    if parts.is_empty() {
+        let reason =
+            "no request of Engine.IO and no WebSocket; was the page recorded while it connected?";
+        return Err(found(format!("{} entries", har.log.entries.len()), reason.to_owned()));
+    }
+    // Those without a time stay behind what they came behind.
+    let mut last = 0.0;
+    for part in &mut parts {
+        last = *part.time.get_or_insert(last);
+    }
+    parts.sort_by(|a, b| a.time.unwrap_or(0.0).total_cmp(&b.time.unwrap_or(0.0)));
+    // One reader for all: a session goes from polling to a WebSocket.
+    let mut packets = Packets::new(known.parser, Secrets::of_process());
+    for part in &parts {
+        part.show(known, &mut packets, show)?;
+    }
+    Ok(())
+}
+
+/// Something of an entry that has a time of its own.
+struct Part<'h> {
+    time: Option<f64>,
+    number: usize,
+    entry: &'h Entry,
+    what: What<'h>,
+}
+
+enum What<'h> {
+    Exchange,
+    Message(&'h Message),
+}
+
+impl Entry {
+    fn parts(&self, index: usize) -> Vec<Part<'_>> {
+        let url = &self.request.url;
+        let is_websocket = url.starts_with("ws:") || url.starts_with("wss:");
+        let is_ours = url.contains("EIO=") && url.contains("transport=");
+        if !(is_ours || is_websocket || self.messages.is_some()) {
+            return Vec::new();
+        }
+        let part = |time, what| Part { time, number: index + 1, entry: self, what };
+        let began = self.started_date_time.as_deref().and_then(seconds);
+        let mut parts = vec![part(began, What::Exchange)];
+        for message in self.messages.iter().flatten() {
+            parts.push(part(message.time.filter(|time| time.is_finite()), What::Message(message)));
+        }
+        parts
+    }
+
+    fn version(&self, known: Known) -> Option<Version> {
+        known.version.or_else(|| self.request.url.contains("EIO=3").then_some(Version::V3))
+    }
+}
+
+impl Part<'_> {
+    fn show(
+        &self,
+        known: Known,
+        packets: &mut Packets,
+        show: &mut Show<'_>,
+    ) -> Result<(), Failure> {
+        let time = self.time.filter(|time| *time > 0.0).and_then(|time| {
+            let since = Duration::try_from_secs_f64(time).ok()?;
+            UNIX_EPOCH.checked_add(since).map(rfc_3339)
+        });
+        let place = Place::Entry { number: self.number, time };
+        match self.what {
+            What::Exchange => self.exchange(packets, &place, show),
+            What::Message(message) => self.message(message, known, packets, &place, show),
+        }
+    }
+
+    fn exchange(
+        &self,
+        packets: &mut Packets,
+        place: &Place,
+        show: &mut Show<'_>,
+    ) -> Result<(), Failure> {
+        let Entry { request, response, .. } = self.entry;
+        let (out, into) = (Some(Direction::Out), Some(Direction::In));
+        let target = Secrets::of_process().target(&request.url);
+        let line = Line::new(Layer::Http, out, format!("{} {target}", request.method));
+        let line = line.with("method", request.method.as_str()).with("target", target);
+        show.line(place, &with_headers(line, &request.headers))?;
+        if let Some(body) = request.post_data.as_ref().and_then(Content::bytes) {
+            read_body(packets, out, &body, place, show)?;
+        }
+        if response.status < 100 {
+            show.line(place, &Line::new(Layer::Http, into, "no answer").with("status", 0))?;
+            return Ok(());
+        }
+        let text = format!("{} {}", response.status, response.status_text);
+        let line = Line::new(Layer::Http, into, text.trim_end());
+        let line = with_headers(line.with("status", response.status), &response.headers);
+        let body = response.content.as_ref().and_then(Content::bytes).unwrap_or_default();
+        let brings_packets = request.method == "GET" && response.status == 200;
+        if body.is_empty() || response.status == 101 {
+            return show.line(place, &line);
+        }
+        if brings_packets {
+            show.line(place, &line)?;
+            return read_body(packets, into, &body, place, show);
+        }
+        let body = Secrets::of_process().json(&String::from_utf8_lossy(&body));
+        show.line(place, &line.carrying("body", body))
+    }
+
+    fn message(
+        &self,
+        message: &Message,
+        known: Known,
+        packets: &mut Packets,
+        place: &Place,
+        show: &mut Show<'_>,
+    ) -> Result<(), Failure> {
+        let direction = match message.kind.as_str() {
+            "send" => Direction::Out,
+            "receive" => Direction::In,
+            other => {
+                show.trouble(
+                    place,
+                    format!("a message of type {other:?}; expected send or receive"),
+                );
+                return Ok(());
+            }
+        };
+        let line = |kind: &str, bytes: usize| {
+            let text = format!("{kind} {bytes} B");
+            let line = Line::new(Layer::WebSocket, Some(direction), text);
+            line.with("kind", kind).with("bytes", bytes)
+        };
+        if message.opcode != Some(2) {
+            show.line(place, &line("text", message.data.len()))?;
+            return show.told(place, packets.text(Some(direction), &message.data));
+        }
+        let Ok(bytes) = BASE64_STANDARD.decode(&message.data) else {
+            show.trouble(place, "a binary message that is no base64");
+            return Ok(());
+        };
+        show.line(place, &line("binary", bytes.len()))?;
+        let data = match self.entry.version(known) {
+            Some(Version::V3) => engine::decode_binary(&bytes),
+            _ => Ok(&bytes[..]),
+        };
+        match data {
+            Ok(data) => show.told(place, Ok(packets.binary(Some(direction), data))),
+            Err(error) => {
+                show.trouble(place, error.to_string());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn with_headers(mut line: Line, headers: &[Header]) -> Line {
+    let secrets = Secrets::of_process();
+    let mut all = Map::new();
+    for Header { name, value } in headers {
+        // Chrome writes those of HTTP/2 with a colon before them, which says nothing here.
+        let Ok(known) = name.parse::<HeaderName>() else { continue };
+        let shown = match HeaderValue::from_str(value) {
+            Ok(value) => secrets.header(&known, &value),
+            Err(_) => secrets.hide(value),
+        };
+        line.head.push(format!("{known}: {shown}"));
+        all.insert(known.to_string(), shown.into());
+    }
+    line.with("headers", all)
+}
+
+/// Seconds since 1970 of a time in RFC 3339.
+fn seconds(text: &str) -> Option<f64> {
+    let (date, rest) = text.split_once('T')?;
+    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let zone = rest.find(['Z', '+', '-'])?;
+    let (time, zone) = rest.split_at(zone);
+    let mut time = time.split(':').map(|part| part.parse::<f64>().ok());
+    let seconds = time.next()?? * 3_600.0 + time.next()?? * 60.0 + time.next()??;
+    let offset = match zone.split_at(1) {
+        ("Z", _) => 0,
+        (sign, zone) => {
+            let (hours, minutes) = zone.split_once(':')?;
+            let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+            if sign == "-" { -minutes } else { minutes }
+        }
+    };
+    let in_range = (1970..=9999).contains(&year) && (1..=12).contains(&month);
+    let days = in_range.then(|| days(year, month, day))?;
+    Some((days * 86_400 - offset * 60) as f64 + seconds)
+}
+
+/// Days since 1970-01-01, by counting years that begin on the first of March.
+const fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year / 400;
+    let year_of_era = year % 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(text: &str, expect: Option<f64>) {
+            assert_eq!(seconds(text), expect, "{text:?}");
+        }
+        check("1970-01-01T00:00:00Z", Some(0.0));
+        check("2000-02-29T00:00:00.000Z", Some(951_782_400.0));
+        check("2026-11-30T23:59:59.500Z", Some(1_796_083_199.5));
+        check("2026-12-01T00:59:59.500+01:00", Some(1_796_083_199.5));
+        check("2026-11-30T18:29:59.500-05:30", Some(1_796_083_199.5));
+        for wrong in
+            ["", "T", "2026-11-30", "2026-13-01T00:00:00Z", "2026-11-30T1:2Z", "x-1-1T0:0:0Z"]
+        {
+            check(wrong, None);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What passes between a command and the server, layer by layer, without its secrets: `-v`, `-vv`, `-vvv`, `--trace`.
+
+mod certificate;
+mod json;
+mod line;
+mod packets;
+mod secrets;
+mod telling;
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::{Instant, SystemTime},
+};
+
+use clap::{ArgAction, Args};
+use sockeye::{
+    client::{Builder, Parser, Seen},
+    ws::Connect,
+};
+
+pub(crate) use self::{
+    line::{Layer, Line},
+    packets::{Packets, Told},
+    secrets::Secrets,
+    telling::{Depth, Teller},
+};
+use crate::{failure::Failure, lines::rfc_3339, output::Output};
+
+/// How much is said of what passes.
+#[derive(Debug, Args)]
+pub(crate) struct Tracing {
+    /// Say more on standard error: -v how it connects and what is sent, -vv packets (of a raw WebSocket: messages), -vvv
+    /// frames and the heads of HTTP. Secrets are hidden
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
+    verbose: u8,
+    /// Write all that -vvv shows to this file, a JSON object a line
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    trace: Option<PathBuf>,
+    /// Do not hide tokens, cookies, auth payloads and ids of sessions
+    #[arg(long, help_heading = "Output")]
+    show_secrets: bool,
+}
+
+impl Tracing {
+    /// Whether more is to be said than usual.
+    pub(crate) const fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+
+    /// Begins, if anything is to be shown or written.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be made.
+    pub(crate) fn start(&self, output: &Output) -> Result<Option<Tracer>, Failure> {
+        if self.show_secrets {
+            Secrets::of_process().show();
+        }
+        if !self.is_verbose() && self.trace.is_none() {
+            return Ok(None);
+        }
+        let file = self.trace.as_deref().map(create).transpose()?;
+        let (output, began) = (output.clone(), Instant::now());
+        Ok(Some(Tracer { verbose: self.verbose, file, output, began }))
+    }
+}
+
+/// A new file, for its owner alone: who may read it learns a lot.
+fn create(path: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| Failure::Trace { path: path.to_owned(), source })
+}
+
+/// Shows and writes what passes.
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    verbose: u8,
+    file: Option<File>,
+    output: Output,
+    began: Instant,
+}
+
+impl Tracer {
+    /// Watches a client.
+    pub(crate) fn attach(self, builder: Builder, parser: Parser) -> Builder {
+        builder.watch(self.watcher(Teller::packets(parser, Secrets::of_process())))
+    }
+
+    /// Watches a raw WebSocket.
+    pub(crate) fn attach_raw(self, connect: Connect) -> Connect {
+        connect.watch(self.watcher(Teller::raw(Secrets::of_process())))
+    }
+
+    fn watcher(self, teller: Teller) -> impl Fn(&Seen<'_>) + Send + Sync + 'static {
+        let state = Mutex::new((self, teller));
+        move |seen| {
+            // Whoever panicked with it has left it whole.
+            let (tracer, teller) = &mut *state.lock().unwrap_or_else(PoisonError::into_inner);
+            for (depth, line) in teller.tell(seen) {
+                tracer.line(depth, line);
+            }
+        }
+    }
+
+    fn line(&mut self, depth: Depth, mut line: Line) {
+        if let Some(file) = &mut self.file {
+            let object = line.for_programs(Some(("t", rfc_3339(SystemTime::now()).into())));
+            if let Err(error) = writeln!(file, "{object}") {
+                self.file = None;
+                self.output.talk(&format!("warning: --trace ends here: {error}"));
+            }
+        }
+        if depth as u8 > self.verbose {
+            return;
+        }
+        if self.verbose < Depth::Frames as u8 {
+            line.head.clear();
+        }
+        let at = format!("+{:.3}", self.began.elapsed().as_secs_f64());
+        self.output.talk(&line.for_people(Some(&at), self.output.colored()));
+    }
+}
