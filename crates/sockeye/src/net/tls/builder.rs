@@ -121,9 +121,35 @@ impl TlsBuilder {
     ///
     /// [`TlsError`], each variant.
     pub fn build(&self) -> Result<Tls, TlsError> {
+        Ok(Tls::from_config(Arc::new(self.config(|verifier| verifier)?)))
+    }
+
+    /// What [`Self::build`] would use, for rustls itself or for [`Tls::from_config`] after a change. `wrap` is given
+    /// whoever decides which servers are believed, and returns who takes its place: to look at what servers show, or to
+    /// ask for more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::build`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sockeye::ws::Tls;
+    ///
+    /// let mut config = Tls::builder().config(|verifier| verifier)?;
+    /// config.enable_sni = false;
+    /// let tls = Tls::from_config(Arc::new(config));
+    /// # Ok::<_, sockeye::ws::TlsError>(())
+    /// ```
+    pub fn config(
+        &self,
+        wrap: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier>,
+    ) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let verifier = self.verifier(&provider)?;
-        let builder = config(provider).dangerous().with_custom_certificate_verifier(verifier);
+        let verifier = wrap(self.verifier(&provider)?);
+        let builder = unverified(provider).dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => builder
@@ -131,7 +157,7 @@ impl TlsBuilder {
                 .map_err(TlsError::Identity)?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls::from_config(Arc::new(config)))
+        Ok(config)
     }
 
     fn verifier(
@@ -192,7 +218,7 @@ impl fmt::Debug for TlsBuilder {
 }
 
 #[expect(clippy::expect_used, reason = "ring and the default versions are both rustls's own")]
-fn config(
+fn unverified(
     provider: Arc<CryptoProvider>,
 ) -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
     ClientConfig::builder_with_provider(provider)
