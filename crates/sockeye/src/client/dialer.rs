@@ -71,6 +71,14 @@ impl Dialer {
         dial(&self.route, Deadline::new(self.timeout)).await.map(DialedStream)
     }
 
+    /// The same way without TLS on it, for whoever agrees on that in another way: the stream is the one that TLS would be
+    /// spoken on.
+    #[must_use]
+    pub fn without_tls(mut self) -> Self {
+        self.route = self.route.without_tls();
+        self
+    }
+
     /// The server's name or address, without brackets.
     #[must_use]
     pub fn host(&self) -> &str {

@@ -61,6 +61,11 @@ impl Route {
         self.tap.as_ref()
     }
 
+    /// The same way, without TLS at its end.
+    pub(crate) fn without_tls(self) -> Self {
+        Self { tls: None, ..self }
+    }
+
     /// The URL of the proxy, without user and password.
     pub(crate) fn proxy(&self) -> Option<String> {
         self.proxy.as_ref().map(ToString::to_string)
