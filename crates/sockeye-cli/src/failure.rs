@@ -40,6 +40,9 @@ pub(crate) enum Failure {
     Trace { path: PathBuf, source: io::Error },
     #[error("{}: {source}; name a file that can be read", path.display())]
     Decode { path: PathBuf, source: io::Error },
+    /// The certificates of a server can't be written to their file.
+    #[error("{}: {source}; name a file that can be written with --save-cert FILE", path.display())]
+    UnsavedChain { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Usage(&'static str),
     /// No failure, but the end of the work all the same.
@@ -79,9 +82,11 @@ impl Failure {
             Self::Bind(_) => Exit::Network,
             Self::Tls(error) => error.exit(),
             // Every setting was checked when it was read.
-            Self::Build(_) | Self::Stdout { .. } | Self::Start { .. } | Self::Unsaved(_) => {
-                Exit::Fault
-            }
+            Self::Build(_)
+            | Self::Stdout { .. }
+            | Self::Start { .. }
+            | Self::Unsaved(_)
+            | Self::UnsavedChain { .. } => Exit::Fault,
         }
     }
 }

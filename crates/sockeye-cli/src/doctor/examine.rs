@@ -1,6 +1,9 @@
 //! The checks in their order, from the URL to the heartbeat; each begins where the one before it ended.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use super::{
     check::Check,
@@ -27,6 +30,8 @@ pub(super) struct Examination<'t, 'r> {
     pub(super) report: &'r Report<'r>,
     pub(super) found: Found,
     pub(super) was_silent: bool,
+    /// Where to save the certificates that the server shows.
+    pub(super) save_cert: Option<PathBuf>,
     began: Instant,
 }
 
@@ -35,7 +40,11 @@ pub(super) struct Examination<'t, 'r> {
 /// # Errors
 ///
 /// [`Failure`]: nobody reads it.
-pub(crate) async fn examine(checked: &Checked, report: &Report<'_>) -> Result<Found, Failure> {
+pub(crate) async fn examine(
+    checked: &Checked,
+    report: &Report<'_>,
+    save_cert: Option<PathBuf>,
+) -> Result<Found, Failure> {
     let began = Instant::now();
     let target = match checked {
         Ok(target) => target,
@@ -47,7 +56,8 @@ pub(crate) async fn examine(checked: &Checked, report: &Report<'_>) -> Result<Fo
     };
     report.check(url(target, began))?;
     let (found, secrets) = (Found::default(), report.secrets);
-    let mut examination = Examination { target, secrets, report, found, was_silent: false, began };
+    let mut examination =
+        Examination { target, secrets, report, found, was_silent: false, save_cert, began };
     examination.run().await?;
     Ok(examination.found)
 }
@@ -94,25 +104,6 @@ impl Examination<'_, '_> {
         self.report.check(check)?;
         self.found.tcp = tried;
         Ok(self.found.tcp.iter().any(|tried| tried.outcome.is_ok()))
-    }
-
-    /// Whether there is a stream: TLS where the URL asks for it, and whatever a proxy says.
-    async fn secure(&mut self) -> Result<bool, Failure> {
-        if !self.target.is_secure && self.target.dialer.proxy().is_none() {
-            self.skip(&["tls"], "the URL asks for none")?;
-            return Ok(true);
-        }
-        let began = Instant::now();
-        let dialed = self.target.dialer.dial().await;
-        let mut check = Check::since("tls", began, dialed.is_ok());
-        if let Err(error) = dialed {
-            check = check.note(error.to_string()).with("error", error.to_string());
-            self.found.dial = Some(error);
-        } else if !self.target.is_secure {
-            check = Check { ok: None, ..check }.note("the URL asks for none; the proxy connects");
-        }
-        self.report.check(check)?;
-        Ok(self.found.dial.is_none())
     }
 
     /// Whether what answers could have Engine.IO at another path.

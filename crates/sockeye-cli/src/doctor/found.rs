@@ -9,6 +9,7 @@ use super::{
     network::Tried,
     probe::{Answer, Opened, Raw, Said},
     session::Joined,
+    tls::Examined,
 };
 
 /// Everything that is known about the server. What was not reached is absent.
@@ -20,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) tcp: Vec<Tried>,
     /// Why no stream could be opened, although an address or a proxy was there.
     pub(crate) dial: Option<DialError>,
+    /// What its TLS is like.
+    pub(crate) tls: Option<Examined>,
     pub(crate) polling: ByVersion,
     pub(crate) websocket: ByVersion,
     /// Whether the port speaks TLS, where the URL says that it does not.

@@ -15,9 +15,13 @@ mod paths;
 mod probe;
 mod report;
 mod secrets;
+mod secure;
 mod session;
 mod target;
+mod tls;
 mod verdict;
+
+use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
@@ -35,6 +39,9 @@ pub(crate) struct Options {
     /// Namespace to try as well, to find the one that the server has; may be repeated
     #[arg(long = "try-nsp", value_name = "NAMESPACE")]
     others: Vec<String>,
+    /// Save the certificates that the server shows to this file (PEM), to compare them and to give them as --cacert
+    #[arg(long, value_name = "FILE")]
+    save_cert: Option<PathBuf>,
     /// Print JSON, one object a line, even to a terminal
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -73,7 +80,7 @@ impl Args for Server {
 ///
 /// [`Failure`]: it can't begin, or nobody reads what it has to say. What is wrong with the server is no failure.
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
-    let Options { server, others, json } = options;
+    let Options { server, others, save_cert, json } = options;
     let Some(connection) = server.0 else {
         return Err(Failure::Usage("name the server: sockeye doctor URL"));
     };
@@ -83,7 +90,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let report = Report { output, reader, secrets: &secrets };
     task::run(async {
         let target = Target::of(connection, others, &secrets).await?;
-        let found = examine(&target, &report).await?;
+        let found = examine(&target, &report, save_cert).await?;
         let diagnosis = judge(&target, &found);
         report.diagnosis(&diagnosis)?;
         Ok(diagnosis.verdict.exit())

@@ -15,7 +15,7 @@ pub(crate) use self::{
     departures::Departures,
     keep::Keep,
     options::{Connection, Eio, Encoding, Talk, Transports},
-    road::{Header, Road, RoadError},
+    road::{Belief, Header, Road, RoadError},
     secrets::BearerError,
     session::Session,
     states::states,

@@ -4,7 +4,7 @@ use std::{fs, io, path::PathBuf, str::FromStr};
 
 use clap::Args;
 use http::{HeaderName, HeaderValue};
-use sockeye::client::{Proxy, ProxyError, Tls, TlsError};
+use sockeye::client::{Proxy, ProxyError, Tls, TlsBuilder, TlsError};
 use thiserror::Error;
 
 use crate::{config::Expected, exit::Exit, trace::Secrets};
@@ -40,10 +40,20 @@ impl Road {
     ///
     /// [`RoadError`].
     pub(crate) fn tls(&self) -> Result<Option<Tls>, RoadError> {
-        let Self { insecure, cacert, cert, key, pin, proxy: _ } = self;
+        let Self { insecure, cacert, cert, key: _, pin, proxy: _ } = self;
         if !insecure && cacert.is_empty() && cert.is_none() && pin.is_empty() {
             return Ok(None);
         }
+        self.tls_builder()?.build().map(Some).map_err(RoadError::Tls)
+    }
+
+    /// What the options say about TLS, not yet checked.
+    ///
+    /// # Errors
+    ///
+    /// [`RoadError::Unreadable`].
+    pub(crate) fn tls_builder(&self) -> Result<TlsBuilder, RoadError> {
+        let Self { insecure, cacert, cert, key, pin, proxy: _ } = self;
         let mut builder = Tls::builder().danger_accept_invalid_certs(*insecure);
         for file in cacert {
             builder = builder.add_pem(read("cacert", file)?).believe_platform(false);
@@ -56,7 +66,17 @@ impl Road {
             let key = key.as_ref().map_or_else(|| Ok(chain.clone()), |key| read("key", key))?;
             builder = builder.identity_pem(chain, key);
         }
-        builder.build().map(Some).map_err(RoadError::Tls)
+        Ok(builder)
+    }
+
+    /// Whom they say to believe.
+    pub(crate) const fn belief(&self) -> Belief {
+        match self {
+            Self { insecure: true, .. } => Belief::Anyone,
+            Self { pin, .. } if !pin.is_empty() => Belief::Pins,
+            Self { cacert, .. } if !cacert.is_empty() => Belief::Given,
+            _ => Belief::Platform,
+        }
     }
 
     /// The proxy, if one was named.
@@ -78,6 +98,19 @@ impl Road {
 
 fn read(flag: &'static str, file: &PathBuf) -> Result<Vec<u8>, RoadError> {
     fs::read(file).map_err(|source| RoadError::Unreadable { flag, file: file.clone(), source })
+}
+
+/// Who decides which servers are believed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Belief {
+    /// The authorities of the operating system.
+    Platform,
+    /// Those of `--cacert`.
+    Given,
+    /// The keys of `--pin`.
+    Pins,
+    /// Nobody: `-k`.
+    Anyone,
 }
 
 /// Why there is no way to a server.

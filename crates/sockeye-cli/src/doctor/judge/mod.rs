@@ -4,6 +4,7 @@ mod engine;
 mod front;
 mod join;
 mod network;
+mod tls;
 mod token;
 
 use super::{
@@ -46,6 +47,7 @@ pub(crate) fn judge(checked: &Checked, found: &Found) -> Diagnosis {
         Err((error, command)) => return network::bad_url(error, command),
     };
     let blocking = network::judge(target, found)
+        .or_else(|| tls::judge(target, found))
         .or_else(|| front::judge(target, found))
         .or_else(|| engine::blocking(target, found))
         .or_else(|| join::judge(target, found));
