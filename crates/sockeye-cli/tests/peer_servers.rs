@@ -63,3 +63,22 @@ fn they_say_no() {
         check(host, &run, 5, "--path");
     }
 }
+
+#[test]
+fn their_refusals_are_shown_without_our_secrets() {
+    let sandbox = Sandbox::new("peer-servers-secrets");
+    for host in HOSTS {
+        let Some(peer) = host.launch(&[]) else { continue };
+        // What a query holds some servers repeat as a part of the namespace's name, and all that is sent to them.
+        let nowhere = &format!("{}/nowhere?token=t0ken-of-query", peer.ready());
+        for transport in ["polling", "websocket"] {
+            let auth = ["--auth", r#"{"token":"t0ken-of-auth"}"#, "--timeout", "2s", "-vvv"];
+            let run = sandbox
+                .run(&[&["emit", nowhere, "echo", "--transport", transport], &auth[..]].concat());
+            assert!(run.code != Some(0) && run.stderr.contains(" CONNECT /nowhere"), "{run:?}");
+            for secret in ["t0ken-of-query", "t0ken-of-auth"] {
+                assert!(!run.stderr.contains(secret), "{host:?} {transport}: {}", run.stderr);
+            }
+        }
+    }
+}

@@ -91,7 +91,7 @@ struct Message {
     #[serde(rename = "type")]
     kind: String,
     time: Option<f64>,
-    opcode: Option<u8>,
+    opcode: Option<i64>,
     data: String,
 }
 

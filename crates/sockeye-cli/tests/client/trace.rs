@@ -285,6 +285,10 @@ fn secrets_are_never_shown_unless_asked_for() {
         }
         assert!(run.stderr.contains("‹redacted›"), "the refusal repeats them: {}", run.stderr);
     }
+    has(
+        &run(&["-v"]),
+        &["TCP    connected", "PROXY  http://#.#.#.#:# connected to im.example.invalid:#"],
+    );
     let written = fs::read_to_string(sandbox.path("out.jsonl")).unwrap();
     for secret in SECRETS {
         assert!(!written.contains(secret), "{secret}: {written}");

@@ -133,3 +133,82 @@ impl AsyncWrite for Watched {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use sockeye_proto::wire::ws::Encoder;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    /// A watched stream that takes few bytes at a time, its other end, and what was told.
+    fn watched(early: &[u8]) -> (Stream, impl AsyncRead + AsyncWrite, Arc<Mutex<Vec<String>>>) {
+        let told = Arc::<Mutex<Vec<String>>>::default();
+        let tap = Tap::new({
+            let told = Arc::clone(&told);
+            move |seen| {
+                told.lock().unwrap().push(match seen {
+                    Seen::Message { direction, message } => format!("{direction:?} {message:?}"),
+                    Seen::Unreadable { direction, .. } => format!("{direction:?} unreadable"),
+                    Seen::Ended { error } => format!("ended {}", error.is_some()),
+                    other => format!("{other:?}"),
+                });
+            }
+        });
+        let (ours, theirs) = duplex(3);
+        let stream = Stream::Other(Box::new(ours));
+        (tap.watch(stream, early, None, Carries::Anything), theirs, told)
+    }
+
+    fn frame(message: Message<'_>, mask: Option<[u8; 4]>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Encoder::new().encode(message, mask, &mut bytes);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn messages_are_told_once_however_they_are_cut() {
+        let hello = frame(Message::Text("hello"), None);
+        let (mut ours, mut theirs, told) = watched(&hello[..4]);
+        let out = [
+            frame(Message::Binary(b"\0\xff"), Some([1, 2, 3, 4])),
+            frame(Message::Ping(b"?"), Some([5, 6, 7, 8])),
+        ]
+        .concat();
+        let mut arrived = vec![0; out.len()];
+        let (written, read) = tokio::join!(ours.write_all(&out), theirs.read_exact(&mut arrived));
+        written.unwrap();
+        read.unwrap();
+        assert_eq!(arrived, out, "what is watched is not changed");
+
+        let rest = &hello[4..];
+        let mut heard = Vec::new();
+        let talk = async {
+            theirs.write_all(rest).await.unwrap();
+            drop(theirs);
+        };
+        let (read, ()) = tokio::join!(ours.read_to_end(&mut heard), talk);
+        read.unwrap();
+        assert_eq!(heard, rest);
+        assert_eq!(
+            *told.lock().unwrap(),
+            ["Out Binary([0, 255])", "Out Ping([63])", r#"In Text("hello")"#, "ended false",]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_frame_is_told_once_and_passed_on() {
+        let (mut ours, mut theirs, told) = watched(&[]);
+        let (mut heard, refusal) = (Vec::new(), b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let talk = async {
+            theirs.write_all(refusal).await.unwrap();
+            drop(theirs);
+        };
+        let (read, ()) = tokio::join!(ours.read_to_end(&mut heard), talk);
+        read.unwrap();
+        assert_eq!(heard, refusal);
+        assert_eq!(*told.lock().unwrap(), ["In unreadable", "ended false"]);
+    }
+}

@@ -10,7 +10,7 @@ use sockeye::{
     client::{Builder, Client, Direction, Seen, Transport, Version},
     event::Args,
     server::Parser,
-    ws::Connect,
+    ws::{self, Connect},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -155,7 +155,7 @@ async fn a_raw_websocket_has_messages_but_no_packets() {
     while !log.lines().iter().any(|line| line.starts_with(r#"in Text("40"#)) {
         soon(socket.recv()).await.unwrap();
     }
-    soon(socket.close(sockeye::ws::CloseCode::NORMAL, "bye")).await.unwrap();
+    soon(socket.close(ws::CloseCode::NORMAL, "bye")).await.unwrap();
     log.tells(&[
         "connected",
         "GET /socket.io/?EIO=4",
@@ -166,6 +166,42 @@ async fn a_raw_websocket_has_messages_but_no_packets() {
         "ended None",
     ]);
     assert!(log.lacks("in 0") && log.lacks("out 4"), "{:#?}", log.lines());
+}
+
+#[tokio::test]
+async fn compressed_messages_are_told_as_they_were() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let deflate = ws::Deflate::default();
+    let echo = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let options = ws::Options::default().deflate(deflate);
+        let mut socket = ws::accept_with(stream, &options).await.unwrap();
+        while let Ok(Some(message)) = socket.recv().await {
+            if matches!(message, ws::Message::Text(_)) {
+                socket.send(message).await.unwrap();
+            }
+        }
+    });
+    let log = Log::default();
+    let connect = Connect::new(url).deflate(deflate).watch(log.see());
+    let mut socket = soon(connect.connect()).await.unwrap();
+    let texts = ["again and again ".repeat(100), "again and again, but less".repeat(10)];
+    for text in &texts {
+        soon(socket.send(text.as_str())).await.unwrap();
+        let answer = soon(socket.recv()).await.unwrap();
+        assert_eq!(answer, Some(ws::Message::from(text.as_str())));
+    }
+    soon(socket.close(ws::CloseCode::NORMAL, "")).await.unwrap();
+    soon(echo).await.unwrap();
+    let [first, second] = texts;
+    let (first, second) = (format!("Text({first:?})"), format!("Text({second:?})"));
+    log.tells(&[
+        &format!("out {first}"),
+        &format!("in {first}"),
+        &format!("out {second}"),
+        &format!("in {second}"),
+    ]);
 }
 
 #[tokio::test]
