@@ -19,6 +19,9 @@ use crate::{
 /// How long a WebSocket may take to say its first word. A session begins at once, or does not.
 const FIRST_WORD: Duration = Duration::from_secs(3);
 
+/// How many sessions are tried to see whether they stay with one server.
+const SESSIONS: u32 = 2;
+
 /// The sessions that are open after the checks of the transports.
 #[derive(Debug, Default)]
 pub(super) struct Sessions<'t> {
@@ -103,15 +106,13 @@ impl<'t> Examination<'t, '_> {
 
     /// Why a version need not be asked for, after what is known of the transport.
     fn needless(&self, known: &ByVersion, version: Version) -> Option<&'static str> {
-        let Version::V3 = version else { return None };
-        let answer = known.v4.as_ref()?;
-        match answer {
+        if version == Version::V4 || self.target.eio == Eio::V3 {
+            return None;
+        }
+        match known.v4.as_ref()? {
+            answer if answer.speaks(Version::V4) => Some("the server speaks EIO=4"),
             // Older servers answer everybody in their own version, or say that they don't speak ours.
-            _ if answer.speaks(Version::V3) || answer.code() == Some(5) => None,
-            _ if answer.speaks(Version::V4) && self.target.eio != Eio::V3 => {
-                Some("the server speaks EIO=4")
-            }
-            Answer::Open(..) => None,
+            answer if answer.speaks(Version::V3) || answer.code() == Some(5) => None,
             _ => Some("it is not the version that is wrong"),
         }
     }
@@ -126,6 +127,38 @@ impl<'t> Examination<'t, '_> {
         let mut check = Check::since(name, began, answer.speaks(version)).note(answer.note());
         check.evidence = answer.evidence();
         self.report.check(check)
+    }
+
+    /// Whether a session stays with one server: some begin and end, each request on a connection of its own.
+    pub(super) async fn sticky(&mut self) -> Result<(), Failure> {
+        let version = match self.found.polling.opened() {
+            Some(opened) if self.target.transports != Transports::WebSocket => opened.version,
+            _ => return self.skip(&["sticky"], "there is no session on polling"),
+        };
+        let (began, mut begun, mut lost) = (Instant::now(), 0, 0);
+        for _ in 0..SESSIONS {
+            let prober = self.prober();
+            let answer = Answer::of_polling(prober.polling(version, None, None).await);
+            self.saw(&answer);
+            let Answer::Open(_, opened) = &answer else { continue };
+            self.keep_secret(opened);
+            begun += 1;
+            let refused = Polls::new(prober, opened).close().await;
+            // netty-socketio has no number for it.
+            let is_lost = |answer: &Answer| {
+                answer.code() == Some(1)
+                    || version == Version::V3
+                        && answer.front().is_some_and(|front| front.status == 500)
+            };
+            lost += u32::from(refused.is_some_and(|answer| is_lost(&answer)));
+        }
+        self.found.lost_session |= lost > 0;
+        let note = match lost {
+            0 => "each session is known at its next request".to_owned(),
+            lost => format!("{lost} of {begun} sessions unknown at their next request"),
+        };
+        let check = Check::since("sticky", began, lost == 0).note(note);
+        self.report.check(check.with("sids", begun).with("lost", lost))
     }
 
     /// Moves the session on polling to a WebSocket, as clients do; the session to go on with.

@@ -75,6 +75,7 @@ impl Examination<'_, '_> {
                 self.paths().await?;
             }
         }
+        self.sticky().await?;
         let Some(mut session) = self.upgrade(sessions).await? else {
             return self.skip(&["connect", "heartbeat"], "there is no session");
         };

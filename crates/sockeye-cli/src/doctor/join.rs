@@ -61,10 +61,13 @@ impl<'t> Examination<'t, '_> {
             Encoding::Json => ("parser-msgpack", Encoding::MsgPack),
             Encoding::MsgPack => ("parser-json", Encoding::Json),
         };
-        let silent =
-            |(_, joined): &&(String, Joined)| matches!(joined, Joined::NoReply | Joined::Ended(_));
-        let Some((namespace, _)) = self.found.joins.iter().find(silent) else {
-            return self.skip(&[name], "the parser is understood");
+        let not_understood = |(_, joined): &&(String, Joined)| match joined {
+            Joined::NoReply | Joined::Ended(_) => true,
+            Joined::Lost(answer) => answer.code() != Some(1),
+            Joined::In | Joined::Refused { .. } => false,
+        };
+        let Some((namespace, _)) = self.found.joins.iter().find(not_understood) else {
+            return self.skip(&[name], "the parser is not in question");
         };
         let namespace = namespace.clone();
         let began = Instant::now();

@@ -2,7 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod examined;
+mod front;
+mod joining;
+mod network;
+mod paths;
+mod report;
 #[allow(dead_code, reason = "it is made for `serve`")]
 #[path = "../serve/sandbox.rs"]
 mod sandbox;
+mod secrets;
+#[allow(dead_code, reason = "it is made for clients")]
+#[path = "../client/server.rs"]
+mod server;
+mod stub;
 mod tls;
+mod transports;
+mod versions;

@@ -12,7 +12,6 @@ use super::{
     target::{Checked, Target},
     verdict::Verdict,
 };
-use crate::exit::Exit;
 
 /// What is wrong, and what to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,10 +59,7 @@ pub(crate) fn judge(checked: &Checked, found: &Found) -> Diagnosis {
     diagnosis.warnings.extend(engine::old_version(target, found));
     let other = |remark: &&Diagnosis| remark.verdict != diagnosis.verdict;
     let warnings: Vec<_> = remarks.iter().filter(other).map(|remark| remark.verdict).collect();
-    // Below the transports there are none to remark on.
-    if diagnosis.verdict.exit() != Exit::Network {
-        diagnosis.warnings.extend(warnings);
-    }
+    diagnosis.warnings.extend(warnings);
     diagnosis
 }
 

@@ -1,0 +1,144 @@
+//! The way into the namespaces: who says no, who says nothing, and in which parser.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::json;
+use sockeye::server::{Namespace, Parser};
+
+use crate::{examined::examine, sandbox::Sandbox, server::Running, stub};
+
+#[test]
+fn there_is_no_such_namespace() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("doctor-namespace"));
+    let url = running.at("/imchta");
+    for transport in ["auto", "polling", "websocket"] {
+        let examined = examine(&sandbox, &[&url, "--transport", transport]);
+        let examined =
+            examined.is("unknown-namespace", 7).says("cause", &["/imchta", "Invalid namespace"]);
+        examined.checks(&[("connect", Some(false)), ("heartbeat", None)]).fix_works(&sandbox);
+    }
+    let tries = ["--try-nsp", "nothing", "--try-nsp", "/imchat", "--try-nsp", "guarded"];
+    let examined = examine(&sandbox, &[&[&*url], &tries[..]].concat()).is("unknown-namespace", 7);
+    let examined = examined.says("fix", &["/imchat, /guarded"]);
+    let command = format!("sockeye listen {} ", running.at("/imchat"));
+    examined.says("command", &[&command]).fix_works(&sandbox);
+    let tries = ["--nsp", "/imchta", "--try-nsp", "/other"];
+    let examined = examine(&sandbox, &[&[&*running.url], &tries[..]].concat());
+    examined.is("unknown-namespace", 7).fix_works(&sandbox);
+    // Many put the path of the engine into the URL.
+    let examined = examine(&sandbox, &[&running.at("/socket.io/")]).is("unknown-namespace", 7);
+    let command = format!("sockeye listen {} ", running.url);
+    examined.says("command", &[&command]).fix_works(&sandbox);
+}
+
+#[test]
+fn the_middleware_says_no() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("doctor-auth"));
+    let url = &running.at("/guarded");
+    let refused = |args: &[&str]| {
+        let examined = examine(&sandbox, &[&[url.as_str()], args].concat());
+        examined
+            .is("auth-refused", 7)
+            .says("cause", &["/guarded", "unauthorized", r#"{"code":401}"#])
+    };
+    sandbox.write("auth.json", r#"{"token":"secret"}"#);
+    // The command says where the secret is to be.
+    refused(&[]).says("command", &["--auth @auth.json"]).fix_works(&sandbox);
+    let examined = refused(&["--auth", r#"{"token":"not-the-one"}"#]);
+    examined.hides(&["not-the-one"]).says("command", &["--auth @auth.json"]).fix_works(&sandbox);
+    sandbox.write("wrong.json", r#"{"token":"not-the-one"}"#);
+    refused(&["--auth", "@wrong.json"]).says("command", &["--auth @wrong.json"]);
+    examine(&sandbox, &[url, "--auth", "@auth.json"]).is("ok", 0);
+}
+
+#[test]
+fn a_token_tells_when_it_is_no_good() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("doctor-jwt"));
+    let url = &running.at("/guarded");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let part = |value: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let token = |claims: serde_json::Value| {
+        format!("{}.{}.c2lnbmF0dXJl", part(json!({ "alg": "HS256", "typ": "JWT" })), part(claims))
+    };
+    let expired = token(json!({ "sub": "me", "exp": now - 7_300 }));
+    let early = token(json!({ "nbf": now + 7_300 }));
+    for (token, text) in [(&expired, "expired 2 h ago"), (&early, "not valid before 2 h")] {
+        let auth = json!({ "token": token }).to_string();
+        let examined = examine(&sandbox, &[url, "--auth", &auth]).is("auth-refused", 7);
+        examined
+            .says("cause", &["auth.token", text])
+            .hides(&[token, token.split('.').nth(1).unwrap()]);
+        let header = format!("authorization: Bearer {token}");
+        let examined = examine(&sandbox, &[url, "-H", &header]).is("auth-refused", 7);
+        let examined = examined.says("cause", &["authorization", text]).hides(&[token]);
+        examined.says("command", &[r#"-H "authorization: $AUTHORIZATION""#]);
+    }
+    let good = json!({ "token": token(json!({ "exp": now + 7_300 })) }).to_string();
+    let examined = examine(&sandbox, &[url, "--auth", &good]).is("auth-refused", 7);
+    examined.says("cause", &[r#"{"code":401}."#]); // it is not the time that is wrong
+}
+
+/// A server that lets everybody into `/`, says this, and is done.
+fn lets_in_and_says(text: &'static str) -> String {
+    let address = stub::listen(move |mut stream| {
+        let request = stub::read_request(&mut stream)?;
+        stub::agree(&mut stream, &request)?;
+        let open =
+            r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":9,"maxPayload":9}"#;
+        stub::say(&mut stream, open)?;
+        stub::hear(&mut stream)?;
+        stub::say(&mut stream, r#"40{"sid":"a"}"#)?;
+        stub::say(&mut stream, text)?;
+        if text == "41" { stub::hear(&mut stream).map(|_| ()) } else { Ok(()) }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_server_that_lets_in_and_sends_away() {
+    let sandbox = Sandbox::new("doctor-away");
+    for (says, verdict, exit) in [("41", "auth-refused", 7), ("6", "random-drop", 9)] {
+        let args = [&*lets_in_and_says(says), "--transport", "websocket"];
+        let examined = examine(&sandbox, &args).is(verdict, exit);
+        examined.checks(&[("connect", Some(true)), ("heartbeat", Some(false))]);
+    }
+}
+
+#[test]
+fn the_parser_is_another() {
+    let sandbox = Sandbox::new("doctor-parser");
+    let running = Running::start_with(|server| server.parser(Parser::MsgPack));
+    for transport in ["auto", "polling", "websocket"] {
+        let args = [&*running.at("/imchat"), "--transport", transport, "--timeout", "1s"];
+        let examined = examine(&sandbox, &args).is("wrong-parser", 7);
+        let examined = examined.checks(&[("connect", Some(false)), ("parser-msgpack", Some(true))]);
+        examined.says("command", &["--parser msgpack"]).fix_works(&sandbox);
+        let args = [&args[..], &["--parser", "msgpack"]].concat();
+        examine(&sandbox, &args).is("ok", 0).checks(&[("parser-json", None)]);
+    }
+    let running = Running::start();
+    let args = [&*running.url, "--parser", "msgpack", "--timeout", "1s"];
+    let examined = examine(&sandbox, &args).is("wrong-parser", 7);
+    examined.checks(&[("parser-json", Some(true))]).fix_works(&sandbox);
+}
+
+#[test]
+fn nobody_answers_the_request_to_join() {
+    let running = Running::start_with(|server| {
+        let stuck = async || std::future::pending::<()>().await;
+        let stuck = Namespace::new().on_connect(stuck);
+        server.connect_timeout(Duration::from_secs(60)).namespace("/stuck", stuck)
+    });
+    let sandbox = Sandbox::new("doctor-stuck");
+    for transport in ["auto", "polling"] {
+        let args = [&*running.at("/stuck"), "--timeout", "500ms", "--transport", transport];
+        let examined =
+            examine(&sandbox, &args).is("connect-no-reply", 7).says("cause", &["/stuck"]);
+        examined.checks(&[
+            ("connect", Some(false)),
+            ("parser-msgpack", Some(false)),
+            ("heartbeat", None),
+        ]);
+    }
+}
