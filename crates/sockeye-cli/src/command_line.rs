@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{decode, doctor, emit, listen, pipe, serve, ws};
+use crate::{decode, doctor, emit, listen, pipe, repl, serve, ws};
 
 /// Event-driven, two-way messaging: Socket.IO and WebSocket.
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ pub(crate) enum Command {
     Emit(Box<emit::Options>),
     Listen(Box<listen::Options>),
     Pipe(Box<pipe::Options>),
+    Repl(Box<repl::Options>),
     Ws(Box<ws::Options>),
     Doctor(Box<doctor::Options>),
     Decode(Box<decode::Options>),

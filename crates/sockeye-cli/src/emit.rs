@@ -124,7 +124,7 @@ impl Emit<'_> {
         let answer = ask(client.socket(), self.event, args, *timeout).await;
         let (answer, rtt) =
             answer.map_err(|error| Trouble::Call { event: self.event.to_owned(), error })?;
-        let shown = self.printer.ack(self.place(), &answer, rtt)?;
+        let shown = self.printer.ack(self.place(), &answer, None, rtt)?;
         // If an event is awaited, it is that which has to be as expected.
         if awaited.is_none() { self.check(shown) } else { Ok(()) }
     }

@@ -45,6 +45,9 @@ pub(crate) enum Failure {
     UnsavedChain { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Usage(&'static str),
+    /// A line at a prompt.
+    #[error("{0}")]
+    Typed(String),
     /// No failure, but the end of the work all the same.
     #[error("nobody reads what is printed")]
     NobodyReads,
@@ -74,6 +77,7 @@ impl Failure {
             | Self::Bearer(_)
             | Self::Trace { .. }
             | Self::Decode { .. }
+            | Self::Typed(_)
             | Self::Usage(_) => Exit::Usage,
             Self::NobodyReads => Exit::Done,
             Self::Road(error) => error.exit(),

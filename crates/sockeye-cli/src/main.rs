@@ -1,5 +1,6 @@
 //! The `sockeye` command: one file for each subcommand, each of them parse, run, report.
 
+mod above;
 mod command_line;
 mod config;
 mod decode;
@@ -14,6 +15,7 @@ mod output;
 mod pipe;
 mod printer;
 mod reach;
+mod repl;
 mod serve;
 mod task;
 mod trace;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Emit(options) => emit::run(*options, &output),
         Command::Listen(options) => listen::run(*options, &output),
         Command::Pipe(options) => pipe::run(*options, &output),
+        Command::Repl(options) => repl::run(*options, &output),
         Command::Ws(options) => ws::run(*options, &output),
         Command::Doctor(options) => doctor::run(*options, &output),
         Command::Decode(options) => decode::run(&options, &output),

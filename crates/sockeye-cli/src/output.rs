@@ -2,9 +2,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use crate::{config::words, exit::Exit, failure::Failure, trace::Secrets};
+use crate::{above::Above, config::words, exit::Exit, failure::Failure, trace::Secrets};
 
 words! {
     /// When to use colours.
@@ -22,11 +25,13 @@ words! {
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     color: Color,
+    /// Where it goes while somebody types.
+    above: Arc<Mutex<Option<Above>>>,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        Self { color: Color::Auto }
+        Self { color: Color::Auto, above: Arc::default() }
     }
 }
 
@@ -70,6 +75,10 @@ impl Output {
 
     /// Writes one of many lines to stdout. That nobody reads them any more ends the work.
     pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
+        if let Some(above) = &*self.above() {
+            above.line(text.to_owned());
+            return Ok(());
+        }
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
             Ok(()) => Ok(()),
@@ -81,6 +90,9 @@ impl Output {
     /// Writes talk to stderr, without the secrets that are known.
     pub(crate) fn talk(&self, text: &str) {
         let text = Secrets::of_process().hide(text);
+        if let Some(above) = &*self.above() {
+            return above.line(text);
+        }
         // Nobody is left to tell that stderr is closed.
         let _ = writeln!(io::stderr(), "{text}");
     }
@@ -91,9 +103,24 @@ impl Output {
             return;
         }
         let (bold_red, plain) = if self.colored() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        let failure = Secrets::of_process().hide(&failure.to_string());
-        // Nobody is left to tell that stderr is closed.
-        let _ = writeln!(io::stderr(), "{bold_red}error:{plain} {failure}");
+        self.talk(&format!("{bold_red}error:{plain} {failure}"));
+    }
+
+    /// From now on somebody types: everything is shown above the prompt.
+    pub(crate) fn begin_prompt(&self, above: Above) {
+        *self.above() = Some(above);
+    }
+
+    /// Nobody types any more. Shows what still waits.
+    pub(crate) fn end_prompt(&self) {
+        let above = self.above().take();
+        if let Some(above) = above {
+            above.finish();
+        }
+    }
+
+    fn above(&self) -> MutexGuard<'_, Option<Above>> {
+        self.above.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Prints what clap has to say: help and version as data, mistakes as talk.

@@ -9,9 +9,9 @@ use sockeye::{
 
 use crate::{
     failure::Failure,
-    lines::{Direction, Line, Reader, for_people, milliseconds, raw},
+    lines::{Direction, Line, Reader, State, for_people, milliseconds, raw},
     output::Output,
-    reach::states,
+    reach::{states, states_now},
     values::{Binary, Unsaved},
 };
 
@@ -55,15 +55,16 @@ impl<'o> Printer<'o> {
         self.event(Direction::In, place, args, incoming.ack_id(), None)
     }
 
-    /// Prints an ack that came in; returns its arguments as they are shown.
+    /// Prints an ack that came in, with what its author calls the event by; returns its arguments as they are shown.
     pub(crate) fn ack(
         &self,
         place: (&str, &str),
         args: &RawArgs,
+        ack_id: Option<u64>,
         rtt: Duration,
     ) -> Result<String, Failure> {
         let args = self.binary.show(args)?;
-        self.event(Direction::Ack, place, args, None, Some(milliseconds(rtt)))
+        self.event(Direction::Ack, place, args, ack_id, Some(milliseconds(rtt)))
     }
 
     /// Prints what is sent, if that is wanted.
@@ -106,6 +107,30 @@ impl<'o> Printer<'o> {
             }
             if self.has_states { self.reader.print(self.output, line) } else { Ok(()) }
         })
+    }
+
+    /// Prints where the connection stands, because somebody asks.
+    pub(crate) fn states_now(
+        &self,
+        state: &ConnectionState,
+        sockets: &[Socket],
+    ) -> Result<(), Failure> {
+        states_now(state, sockets, |line| self.reader.print(self.output, line))
+    }
+
+    /// Prints that a namespace was left, if states are wanted.
+    pub(crate) fn left(&self, nsp: &str, reason: &str) -> Result<(), Failure> {
+        if !self.has_states {
+            return Ok(());
+        }
+        let (state, reason) = (State::Closed, Some(reason));
+        let line = Line::State { state, nsp, sid: None, transport: None, eio: None, reason };
+        self.reader.print(self.output, &line)
+    }
+
+    /// Says something to people that is no data.
+    pub(crate) fn talk(&self, text: &str) {
+        self.output.talk(text);
     }
 
     /// Says what went wrong, although the work goes on.

@@ -1,28 +1,24 @@
 //! `sockeye pipe`: lines of JSON both ways, events to send in, events that came out.
 
 mod input;
-mod questions;
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use clap::Args;
 use futures_util::FutureExt as _;
-use sockeye::{
-    client::{CallError, Incoming, Socket},
-    event::RawArgs,
-};
-use tokio::{task::JoinSet, time};
+use sockeye::client::{CallError, Incoming, Socket};
+use tokio::time;
 
-use self::{
-    input::{Order, Orders},
-    questions::Questions,
-};
+use self::input::{Order, Orders};
 use crate::{
     exit::Exit,
     failure::Failure,
     output::Output,
     printer::Printer,
-    reach::{Connection, Departures, Keep, Session, Talk, Trouble, ask},
+    reach::{
+        Connection, Departing, Departures, Keep, Outcome, Questions, Session, Talk, Trouble,
+        UnderWay,
+    },
     task,
     units::Time,
     values::Unreadable,
@@ -31,7 +27,7 @@ use crate::{
 /// Send the events that come in as lines of JSON, and print those of the server in the same form
 ///
 /// A line is {"event":"chat","args":["hi"]}, with "nsp" if several namespaces are joined; with "ack_id" (any number) it
-/// asks for an ack, which is printed as a line with "dir":"ack". To answer an event that came with an "ack_id":
+/// asks for an ack, which is printed as a line with "dir":"ack" and the same "ack_id". To answer an event that came with an "ack_id":
 /// {"dir":"ack","ack_id":3,"args":[true]}. Bytes are {"$bin":"BASE64"} both ways.
 ///
 /// It ends when standard input does, once all acks have come.
@@ -64,7 +60,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
             session: &session,
             printer,
             questions: Questions::default(),
-            under_way: JoinSet::new(),
+            under_way: UnderWay::default(),
             failed: None,
             has_answered: false,
         };
@@ -76,29 +72,15 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     })
 }
 
-/// Events of ours that may be under way; past that no line is read.
-const MAX_UNDER_WAY: usize = 1_024;
-
 struct Pipe<'p> {
     session: &'p Session,
     printer: Printer<'p>,
     questions: Questions,
-    under_way: JoinSet<Outcome>,
+    under_way: UnderWay,
     /// What went wrong first, although the work went on.
     failed: Option<Failure>,
     /// Whether an ack of ours may not be written yet; events are waited for.
     has_answered: bool,
-}
-
-/// What became of an event of ours.
-type Outcome = Result<Option<Answer>, Trouble>;
-
-/// An ack.
-struct Answer {
-    nsp: String,
-    event: String,
-    args: RawArgs,
-    rtt: Duration,
 }
 
 impl Pipe<'_> {
@@ -119,11 +101,7 @@ impl Pipe<'_> {
                     let now = state.borrow_and_update().clone();
                     self.printer.states(&now, &session.sockets)?;
                 }
-                Some(ended) = self.under_way.join_next() => {
-                    if let Ok(outcome) = ended {
-                        self.settle(outcome)?;
-                    }
-                }
+                Some(outcome) = self.under_way.next() => self.settle(outcome)?,
                 incoming = events.recv() => {
                     let Some(incoming) = incoming else {
                         let trouble = session.ended(true).await;
@@ -133,7 +111,7 @@ impl Pipe<'_> {
                     self.show(incoming)?;
                 }
                 trouble = departures.next() => return Err(trouble.into()),
-                order = orders.next(), if has_input && self.under_way.len() < MAX_UNDER_WAY => {
+                order = orders.next(), if has_input && self.under_way.has_room() => {
                     match order? {
                         Some(order) => self.follow(order, orders.number).await?,
                         None => {
@@ -174,12 +152,10 @@ impl Pipe<'_> {
             Order::Emit { nsp, event, args, ack_id } => {
                 let socket = self.socket(nsp.as_deref()).map_err(wrong)?;
                 self.printer.sent((socket.namespace(), &event), &args, ack_id)?;
-                let timeout = ack_id.map(|_| self.session.timeout);
-                let mut sent = Box::pin(emit(socket, event, args, timeout));
-                // Once at least, so that events go out in the order of their lines.
-                match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
-                    Poll::Ready(outcome) => self.settle(outcome)?,
-                    Poll::Pending => _ = self.under_way.spawn(sent),
+                let ack = ack_id.map(|_| self.session.timeout);
+                let departing = Departing { socket, event, args, ack, ack_id };
+                if let Some(outcome) = self.under_way.send(departing).await {
+                    self.settle(outcome)?;
                 }
             }
         }
@@ -202,9 +178,7 @@ impl Pipe<'_> {
     fn settle(&mut self, outcome: Outcome) -> Result<(), Failure> {
         match outcome {
             Ok(None) => {}
-            Ok(Some(Answer { nsp, event, args, rtt })) => {
-                self.printer.ack((&nsp, &event), &args, rtt)?;
-            }
+            Ok(Some(answer)) => answer.show(&self.printer)?,
             Err(trouble @ Trouble::Call { error: CallError::Timeout { .. }, .. }) => {
                 let failure = Failure::from(trouble);
                 match &self.failed {
@@ -216,22 +190,5 @@ impl Pipe<'_> {
             Err(trouble) => return Err(trouble.into()),
         }
         Ok(())
-    }
-}
-
-/// Sends an event, and waits until it is written, or for its ack if it has a time for that.
-async fn emit(socket: Socket, event: String, args: RawArgs, ack: Option<Duration>) -> Outcome {
-    let Some(timeout) = ack else {
-        let sent = socket.emit(&event, args);
-        let sent = sent.map_err(|error| Trouble::NotEmitted { event: event.clone(), error })?;
-        let written = sent.written().await;
-        return written.map(|()| None).map_err(|error| Trouble::NotSent { event, error });
-    };
-    match ask(&socket, &event, args, timeout).await {
-        Ok((args, rtt)) => {
-            let nsp = socket.namespace().to_owned();
-            Ok(Some(Answer { nsp, event, args, rtt }))
-        }
-        Err(error) => Err(Trouble::Call { event, error }),
     }
 }

@@ -4,20 +4,24 @@ mod ask;
 mod departures;
 mod keep;
 mod options;
+mod questions;
 mod road;
 mod secrets;
 mod session;
 mod states;
 mod trouble;
+mod under_way;
 
 pub(crate) use self::{
     ask::ask,
     departures::Departures,
     keep::Keep,
     options::{Connection, Eio, Encoding, Talk, Transports},
+    questions::Questions,
     road::{Belief, Header, Road, RoadError},
-    secrets::BearerError,
+    secrets::{Auth, BearerError},
     session::Session,
-    states::states,
+    states::{states, states_now},
     trouble::{Trouble, hint_of_dial, of_dial},
+    under_way::{Departing, Outcome, UnderWay},
 };

@@ -9,7 +9,7 @@ use sockeye::client::{Builder, Client, Namespace, Parser, Transport, Version};
 
 use super::{
     road::{Header, Road},
-    secrets::{Auth, Bearer, BearerError},
+    secrets::{Auth, Bearer, BearerError, auth_payload},
 };
 use crate::{
     config::{Expected, words},
@@ -71,7 +71,7 @@ impl Encoding {
 }
 
 /// Where the server is, and how to speak to it.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Connection {
     /// The server: http://, https://, ws:// or wss://, then host[:port][/namespace][?query]. The path is the namespace
     pub(crate) url: String,
@@ -149,6 +149,8 @@ pub(crate) struct Plan {
     parser: Parser,
     pub(crate) timeout: Time,
     pub(crate) has_bearer: bool,
+    /// May still change; each attempt to join takes what it is then.
+    pub(crate) auth: Auth,
 }
 
 impl Plan {
@@ -178,8 +180,7 @@ impl Connection {
     ///
     /// The file can't be read, or holds something else than it should.
     pub(crate) fn auth_payload(&self) -> Result<Option<Map<String, Value>>, Unreadable> {
-        let auth = self.auth.as_deref().map(Auth::read).transpose()?;
-        Ok(auth.map(|Auth(payload)| payload))
+        self.auth.as_deref().map(auth_payload).transpose()
     }
 
     /// The header that the command for a token makes, if there is one.
@@ -194,13 +195,23 @@ impl Connection {
         }
     }
 
+    /// The same server, but with these namespaces; with its own, if there are none.
+    pub(crate) fn with_namespaces(self, namespaces: Vec<String>) -> Self {
+        if namespaces.is_empty() { self } else { Self { namespaces, ..self } }
+    }
+
+    /// Comes with another auth payload.
+    pub(crate) fn set_auth(&mut self, given: String) {
+        self.auth = Some(given);
+    }
+
     /// Reads what has to be read.
     ///
     /// # Errors
     ///
     /// A file can't be read, or holds something else than it should.
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
-        let auth = self.auth_payload()?;
+        let auth = Auth::new(self.auth_payload()?.unwrap_or_default());
         let (url, namespaces) = self.place();
         let parser = self.parser.parser();
         // Servers may repeat them in what they say.
@@ -211,9 +222,6 @@ impl Connection {
         }
         for Header { name, value } in &self.headers {
             secrets.header(name, value);
-        }
-        if let Some(auth) = &auth {
-            secrets.auth(&serde_json::Value::from(auth.clone()).to_string());
         }
         let mut builder =
             Client::builder(url).path(self.path).connect_timeout(self.timeout.get()).parser(parser);
@@ -233,15 +241,9 @@ impl Connection {
             builder = builder.query(name, value);
         }
         for namespace in namespaces.iter().skip(1) {
-            let mut other = Namespace::new();
-            if let Some(auth) = &auth {
-                other = other.auth(auth);
-            }
-            builder = builder.namespace(namespace, other);
+            builder = builder.namespace(namespace, Namespace::new().auth_with(auth.ask()));
         }
-        if let Some(auth) = &auth {
-            builder = builder.auth(auth);
-        }
+        builder = builder.auth_with(auth.ask());
         let has_bearer = self.bearer_cmd.is_some();
         if let Some(command) = self.bearer_cmd {
             builder = Bearer::new(command, self.timeout).attach(builder);
@@ -252,7 +254,7 @@ impl Connection {
         if let Some(proxy) = self.road.proxy()? {
             builder = builder.proxy(proxy);
         }
-        Ok(Plan { builder, namespaces, forced, parser, timeout: self.timeout, has_bearer })
+        Ok(Plan { builder, namespaces, forced, parser, timeout: self.timeout, has_bearer, auth })
     }
 }
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::{config::Expected, exit::Exit, trace::Secrets};
 
 /// Whom to believe, who to be, and through which proxy to go.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Road {
     /// Believe every certificate, so that anybody on the way can read and change everything; --pin is as easy and safe
     #[arg(short = 'k', long, help_heading = "TLS and proxy")]

@@ -1,6 +1,12 @@
 //! What a server gets to decide by whether we may come in: the auth payload, and a token that a command prints.
 
-use std::{io, process::Stdio};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    io,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use http::{HeaderValue, header};
 use serde_json::{Map, Value};
@@ -14,21 +20,56 @@ use crate::{
     values::{Unreadable, json_of},
 };
 
-/// The auth payload.
-pub(super) struct Auth(pub(super) Map<String, Value>);
+/// Reads an auth payload: JSON, or the file after an `@`. Errors do not show it: it is a secret.
+///
+/// # Errors
+///
+/// [`Unreadable`]: there is no such file, or no JSON object.
+pub(super) fn auth_payload(given: &str) -> Result<Map<String, Value>, Unreadable> {
+    let text = match given.strip_prefix('@') {
+        Some(name) => json_of(name)?,
+        None => given.to_owned(),
+    };
+    let place = |error: serde_json::Error| Unreadable::Auth {
+        // Its own text may quote what it read.
+        reason: format!("line {}, column {}", error.line(), error.column()),
+    };
+    serde_json::from_str(&text).map_err(place)
+}
+
+/// The auth payload, shared by all clones; each attempt to join takes what it is then. An empty one is not sent.
+#[derive(Clone, Default)]
+pub(crate) struct Auth(Arc<Mutex<Map<String, Value>>>);
 
 impl Auth {
-    /// Reads JSON, or the file after an `@`. Errors do not show it: it is a secret.
-    pub(super) fn read(given: &str) -> Result<Self, Unreadable> {
-        let text = match given.strip_prefix('@') {
-            Some(name) => json_of(name)?,
-            None => given.to_owned(),
-        };
-        let place = |error: serde_json::Error| Unreadable::Auth {
-            // Its own text may quote what it read.
-            reason: format!("line {}, column {}", error.line(), error.column()),
-        };
-        serde_json::from_str(&text).map(Self).map_err(place)
+    pub(super) fn new(payload: Map<String, Value>) -> Self {
+        let auth = Self::default();
+        auth.put(payload);
+        auth
+    }
+
+    /// Takes this one from now on.
+    ///
+    /// # Errors
+    ///
+    /// As [`auth_payload`].
+    pub(crate) fn set(&self, given: &str) -> Result<(), Unreadable> {
+        self.put(auth_payload(given)?);
+        Ok(())
+    }
+
+    fn put(&self, payload: Map<String, Value>) {
+        // Servers may repeat it in what they say.
+        Secrets::of_process().auth(&Value::from(payload.clone()).to_string());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = payload;
+    }
+
+    /// What gives the payload to an attempt to join.
+    pub(crate) fn ask(
+        &self,
+    ) -> impl Fn() -> Ready<Result<Map<String, Value>, Infallible>> + Send + Sync + 'static {
+        let auth = self.clone();
+        move || ready(Ok(auth.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
     }
 }
 

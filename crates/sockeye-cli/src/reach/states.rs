@@ -7,12 +7,30 @@ use crate::{
     lines::{Line, State},
 };
 
-/// Gives a line for each namespace to `print`; none while the first connection is being made.
+/// Gives a line for each namespace to `print`, if the state is one to be told: none while a connection is being made.
 ///
 /// # Errors
 ///
 /// Those of `print`.
 pub(crate) fn states(
+    state: &ConnectionState,
+    sockets: &[Socket],
+    print: impl FnMut(&Line<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    match state {
+        ConnectionState::Connecting { .. }
+        // Told once for each loss, and again for each attempt that failed.
+        | ConnectionState::Reconnecting { next_delay: None, .. } => Ok(()),
+        _ => states_now(state, sockets, print),
+    }
+}
+
+/// As [`states`], of any state.
+///
+/// # Errors
+///
+/// Those of `print`.
+pub(crate) fn states_now(
     state: &ConnectionState,
     sockets: &[Socket],
     mut print: impl FnMut(&Line<'_>) -> Result<(), Failure>,
@@ -23,8 +41,7 @@ pub(crate) fn states(
             name = Some(transport.to_string());
             (State::Connected, version.to_eio().parse().ok(), None)
         }
-        // Told once for each loss, and again for each attempt that failed.
-        ConnectionState::Reconnecting { because, next_delay: Some(_), last_error, .. } => {
+        ConnectionState::Reconnecting { because, last_error, .. } => {
             let reason = match last_error {
                 Some(error) => error.to_string(),
                 None => because.to_string(),
@@ -32,7 +49,7 @@ pub(crate) fn states(
             (State::Reconnecting, None, Some(reason))
         }
         ConnectionState::Closed { reason } => (State::Closed, None, Some(reason.to_string())),
-        _ => return Ok(()),
+        _ => (State::Reconnecting, None, None),
     };
     for socket in sockets {
         let id = socket.id();

@@ -11,7 +11,10 @@ use std::{
     fs::{File, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -62,9 +65,44 @@ impl Tracing {
         if !self.is_verbose() && self.trace.is_none() {
             return Ok(None);
         }
-        let file = self.trace.as_deref().map(create).transpose()?;
-        let (output, began) = (output.clone(), Instant::now());
-        Ok(Some(Tracer { verbose: self.verbose, file, output, began }))
+        self.start_with(Verbosity::new(self.verbose), output).map(Some)
+    }
+
+    /// Begins in any case, since it may still be asked for.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be made.
+    pub(crate) fn start_anyway(&self, output: &Output) -> Result<(Tracer, Verbosity), Failure> {
+        if self.show_secrets {
+            Secrets::of_process().show();
+        }
+        let verbosity = Verbosity::new(self.verbose);
+        Ok((self.start_with(verbosity.clone(), output)?, verbosity))
+    }
+
+    fn start_with(&self, verbosity: Verbosity, output: &Output) -> Result<Tracer, Failure> {
+        let file = self.trace.as_deref().map(create).transpose()?.map(Arc::new);
+        Ok(Tracer { verbosity, file, output: output.clone(), began: Instant::now() })
+    }
+}
+
+/// How many `-v` there are; may change while something is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Verbosity(Arc<AtomicU8>);
+
+impl Verbosity {
+    fn new(verbose: u8) -> Self {
+        Self(Arc::new(AtomicU8::new(verbose)))
+    }
+
+    /// As if there were so many from now on.
+    pub(crate) fn set(&self, verbose: u8) {
+        self.0.store(verbose, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -78,10 +116,10 @@ fn create(path: &Path) -> Result<File, Failure> {
 }
 
 /// Shows and writes what passes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tracer {
-    verbose: u8,
-    file: Option<File>,
+    verbosity: Verbosity,
+    file: Option<Arc<File>>,
     output: Output,
     began: Instant,
 }
@@ -109,17 +147,18 @@ impl Tracer {
     }
 
     fn line(&mut self, depth: Depth, mut line: Line) {
-        if let Some(file) = &mut self.file {
+        if let Some(mut file) = self.file.as_deref() {
             let object = line.for_programs(Some(("t", rfc_3339(SystemTime::now()).into())));
             if let Err(error) = writeln!(file, "{object}") {
                 self.file = None;
                 self.output.talk(&format!("warning: --trace ends here: {error}"));
             }
         }
-        if depth as u8 > self.verbose {
+        let verbose = self.verbosity.get();
+        if depth as u8 > verbose {
             return;
         }
-        if self.verbose < Depth::Frames as u8 {
+        if verbose < Depth::Frames as u8 {
             line.head.clear();
         }
         let at = format!("+{:.3}", self.began.elapsed().as_secs_f64());

@@ -7,10 +7,13 @@ mod echo;
 mod emit;
 mod listen;
 mod pipe;
+mod repl;
 #[allow(dead_code, reason = "it is made for `serve`")]
 #[path = "../serve/sandbox.rs"]
 mod sandbox;
 mod server;
+#[cfg(unix)]
+mod terminal;
 mod tls;
 mod trace;
 mod troubles;

@@ -27,7 +27,7 @@ fn events_go_both_ways() {
     assert_eq!(next(&mut peer), said);
     peer.say(r#"{"event":"echo","args":["a"],"ack_id":7}"#).unwrap();
     let ack = next(&mut peer);
-    let expect = r#"{"dir":"ack","nsp":"/","event":"echo","args":["a"],"rtt_ms":"#;
+    let expect = r#"{"dir":"ack","nsp":"/","event":"echo","args":["a"],"ack_id":7,"rtt_ms":"#;
     assert!(ack.starts_with(expect), "{ack}");
     assert_eq!(peer.finish().unwrap().code(), Some(0));
 }

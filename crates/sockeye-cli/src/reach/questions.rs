@@ -9,11 +9,11 @@ const MAX_QUESTIONS: usize = 1_024;
 
 /// In the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Questions(VecDeque<Incoming>);
+pub(crate) struct Questions(VecDeque<Incoming>);
 
 impl Questions {
     /// Adds an event, if it asks for an ack.
-    pub(super) fn add(&mut self, incoming: Incoming) {
+    pub(crate) fn add(&mut self, incoming: Incoming) {
         if !incoming.wants_answer() {
             return;
         }
@@ -26,7 +26,7 @@ impl Questions {
     }
 
     /// Takes the oldest that is like this, whatever is not given.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         nsp: Option<&str>,
         event: Option<&str>,
@@ -41,7 +41,7 @@ impl Questions {
     }
 
     /// Leaves all of them unanswered.
-    pub(super) fn withhold(&mut self) {
+    pub(crate) fn withhold(&mut self) {
         self.0.drain(..).for_each(Incoming::withhold);
     }
 }
