@@ -1,49 +1,12 @@
-//! Whom a certificate is for, as far as its own name for that goes (X.509, in DER).
+//! Whom a certificate is for, as far as its own name for that goes.
 
-/// What follows in DER: its tag, its content, and what stands behind it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match usize::from(first) {
-        length @ 0..0x80 => (length, rest),
-        long => {
-            let (length, rest) = rest.split_at_checked(long - 0x80)?;
-            let add = |sum: usize, byte: &u8| sum.checked_mul(256)?.checked_add((*byte).into());
-            (length.iter().try_fold(0, add)?, rest)
-        }
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
-}
+use x509_parser::parse_x509_certificate;
 
 /// The common name of the subject, if it has one.
 pub(super) fn common_name(der: &[u8]) -> Option<String> {
-    /// `id-at-commonName`, 2.5.4.3.
-    const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
-    const VERSION: u8 = 0xA0;
-
-    let (_, certificate, _) = element(der)?;
-    let (_, mut rest, _) = element(certificate)?;
-    if let (VERSION, _, after) = element(rest)? {
-        rest = after;
-    }
-    // Serial number, algorithm, issuer, validity.
-    for _ in 0..4 {
-        (_, _, rest) = element(rest)?;
-    }
-    let (_, mut names, _) = element(rest)?;
-    while let Some((_, mut set, after)) = element(names) {
-        names = after;
-        while let Some((_, pair, after)) = element(set) {
-            set = after;
-            let (_, kind, value) = element(pair)?;
-            if kind == COMMON_NAME {
-                let (_, text, _) = element(value)?;
-                return Some(String::from_utf8_lossy(text).into_owned());
-            }
-        }
-    }
-    None
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
+    let name = certificate.subject().iter_common_name().next()?;
+    name.as_str().ok().map(str::to_owned)
 }
 
 #[cfg(test)]
