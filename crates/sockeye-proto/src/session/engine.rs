@@ -124,7 +124,11 @@ impl<A> Session<A> {
             upgrades: upgrades.iter().map(|&transport| transport.to_owned()).collect(),
             ping_interval: config.timing.ping_interval,
             ping_timeout: config.timing.ping_timeout,
-            max_payload_bytes: u64::try_from(config.max_payload_bytes).ok(),
+            // Clients of version 3 know of none, and whoever looks can tell the versions apart by it.
+            max_payload_bytes: match opening.encoding.version {
+                Version::V4 => u64::try_from(config.max_payload_bytes).ok(),
+                Version::V3 => None,
+            },
         };
         // Strings and numbers always have a JSON form.
         let handshake = serde_json::to_string(&handshake).unwrap_or_default();
