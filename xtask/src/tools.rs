@@ -41,11 +41,13 @@ pub(crate) fn node() -> Outcome {
 }
 
 /// What Debian has and the peers need: how to see that it is there, and its packages.
-const DEBIAN: [(&str, &[&str], &[&str]); 4] = [
+const DEBIAN: [(&str, &[&str], &[&str]); 5] = [
     // The browser of the page tests.
     ("chromium", &["--version"], &["chromium"]),
     // The proxy that clients reach the server through.
     ("nginx", &["-v"], &["nginx-light"]),
+    // What people put behind the command in a pipe.
+    ("jq", &["--version"], &["jq"]),
     // The queue of an example.
     ("redis-server", &["--version"], &["redis-server"]),
     // What rust_socketio is linked to.

@@ -52,6 +52,18 @@ pub fn nginx() -> Option<Command> {
     found(nginx.ok(), "nginx's packages").and_then(|_| node("js/nginx.mjs"))
 }
 
+/// A program of the system; `None`, with the reason printed, if it is missing.
+///
+/// # Panics
+///
+/// If it is missing and `SOCKEYE_PEERS` is set.
+#[must_use]
+pub fn program(name: &str) -> Option<Command> {
+    let mut version = Command::new(name);
+    let answers = version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    found(answers.ok(), &format!("programs such as {name}")).map(|_| Command::new(name))
+}
+
 /// The program of `interop/rust_client`; `None`, with the reason printed, if it was not built.
 ///
 /// # Panics
