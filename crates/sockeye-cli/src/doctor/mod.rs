@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod engine;
 mod examine;
+mod explain;
 mod found;
 mod join;
 mod judge;
@@ -25,7 +26,10 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use self::{examine::examine, judge::judge, report::Report, secrets::Secrets, target::Target};
+use self::{
+    examine::examine, judge::judge, report::Report, secrets::Secrets, target::Target,
+    verdict::Verdict,
+};
 use crate::{exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection, task};
 
 /// Find out why a connection does not work, and what to do about it
@@ -42,6 +46,10 @@ pub(crate) struct Options {
     /// Save the certificates that the server shows to this file (PEM), to compare them and to give them as --cacert
     #[arg(long, value_name = "FILE")]
     save_cert: Option<PathBuf>,
+    /// Print the page of a verdict, and end: what it means, how it arises, how each kind of client shows it, and what to
+    /// do; in Chinese if the language of the environment is
+    #[arg(long, value_name = "VERDICT", exclusive = true)]
+    explain: Option<Verdict>,
     /// Print JSON, one object a line, even to a terminal
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -80,7 +88,11 @@ impl Args for Server {
 ///
 /// [`Failure`]: it can't begin, or nobody reads what it has to say. What is wrong with the server is no failure.
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
-    let Options { server, others, save_cert, json } = options;
+    let Options { server, others, save_cert, explain, json } = options;
+    if let Some(verdict) = explain {
+        output.data(explain::page(verdict).trim_end())?;
+        return Ok(Exit::Done);
+    }
     let Some(connection) = server.0 else {
         return Err(Failure::Usage("name the server: sockeye doctor URL"));
     };

@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{config::Expected, exit::Exit};
+use super::explain::NoSuchVerdict;
+use crate::exit::Exit;
 
 /// Declares the verdicts: one row of the contract for each.
 macro_rules! verdicts {
@@ -78,13 +79,11 @@ verdicts! {
 }
 
 impl FromStr for Verdict {
-    type Err = Expected;
+    type Err = NoSuchVerdict;
 
-    fn from_str(id: &str) -> Result<Self, Expected> {
+    fn from_str(id: &str) -> Result<Self, NoSuchVerdict> {
         let found = Self::ALL.iter().copied().find(|verdict| verdict.id() == id);
-        found.ok_or(Expected(
-            r#"a verdict of the doctor, such as "no-sticky-sessions"; --help lists them"#,
-        ))
+        found.ok_or_else(|| NoSuchVerdict(id.to_owned()))
     }
 }
 
@@ -101,7 +100,7 @@ mod tests {
     #[test]
     fn ids_are_told_apart_and_read_back() {
         for verdict in Verdict::ALL {
-            assert_eq!(verdict.id().parse(), Ok(*verdict));
+            assert_eq!(verdict.id().parse::<Verdict>().ok(), Some(*verdict));
             assert!(
                 verdict
                     .id()

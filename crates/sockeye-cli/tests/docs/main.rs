@@ -9,6 +9,7 @@ mod page;
 #[allow(dead_code, reason = "it is made for `serve`")]
 #[path = "../serve/sandbox.rs"]
 mod sandbox;
+mod verdicts;
 mod world;
 
 use std::{
@@ -42,7 +43,7 @@ fn every_console_block_is_what_running_it_prints() {
 
 /// Everything that people read, the changelog aside.
 fn pages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
     let mut pages = vec![root.join("README.md"), root.join("README.zh-CN.md")];
     for folder in ["docs", "docs/guide", "docs/doctor"] {
         let files = fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path());
@@ -52,4 +53,9 @@ fn pages() -> Vec<PathBuf> {
     }
     pages.sort();
     pages
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
