@@ -3,7 +3,10 @@
 use std::env;
 
 use super::secrets::{is_secret_field, is_secret_header};
-use crate::reach::{Connection, Eio, Encoding, Header, Transports};
+use crate::{
+    reach::{Connection, Eio, Encoding, Header, Transports},
+    values::quoted,
+};
 
 /// A command line that leads to a server.
 #[derive(Clone, Debug)]
@@ -160,15 +163,6 @@ fn variable(name: &str) -> String {
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     let name: String = upper.collect();
     if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
-}
-
-/// A word for the shell.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// What stands in double quotes, as it is.

@@ -3,11 +3,13 @@
 mod arg;
 mod given;
 mod pattern;
+mod quoted;
 mod shown;
 
 pub(crate) use self::{
     arg::Arg,
     given::{Unreadable, event_args, json_of},
     pattern::Pattern,
+    quoted::quoted,
     shown::{Binary, Unsaved, printable, string_end},
 };

@@ -309,7 +309,7 @@ fn raw_websocket(target: &Target, path: &str, raw: &Raw) -> Diagnosis {
         format!("A raw WebSocket server answers at {path}, without Socket.IO on it: {how}."),
         format!("speak to it as such (sockeye ws; in browsers new WebSocket(\"{url}\")), or correct the URL"),
     )
-    .try_with(format!("sockeye ws {}", crate::doctor::command::quoted(&url)))
+    .try_with(format!("sockeye ws {}", crate::values::quoted(&url)))
 }
 
 fn by(front: &Front) -> String {
