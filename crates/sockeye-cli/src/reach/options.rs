@@ -145,6 +145,8 @@ pub(crate) struct Plan {
     pub(crate) builder: Builder,
     /// In the order given; the first is the builder's own.
     pub(crate) namespaces: Vec<String>,
+    /// Its address as people may see it.
+    pub(crate) server: String,
     pub(crate) forced: Option<Version>,
     parser: Parser,
     pub(crate) timeout: Time,
@@ -213,6 +215,7 @@ impl Connection {
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
         let auth = Auth::new(self.auth_payload()?.unwrap_or_default());
         let (url, namespaces) = self.place();
+        let server = without_secrets(&url);
         let parser = self.parser.parser();
         // Servers may repeat them in what they say.
         let secrets = Secrets::of_process();
@@ -254,7 +257,16 @@ impl Connection {
         if let Some(proxy) = self.road.proxy()? {
             builder = builder.proxy(proxy);
         }
-        Ok(Plan { builder, namespaces, forced, parser, timeout: self.timeout, has_bearer, auth })
+        Ok(Plan {
+            builder,
+            namespaces,
+            server,
+            forced,
+            parser,
+            timeout: self.timeout,
+            has_bearer,
+            auth,
+        })
     }
 }
 
@@ -275,6 +287,14 @@ fn place(url: &str, mut namespaces: Vec<String>) -> (String, Vec<String>) {
         return (url.to_owned(), vec![if path.is_empty() { "/" } else { path }.to_owned()]);
     };
     (format!("{head}{host}{first}{query}"), namespaces)
+}
+
+/// A URL without what may be secret in it: its query, and the user in front of the host.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |index| index + 3));
+    let host = rest.split('/').next().unwrap_or_default();
+    format!("{scheme}{}", &rest[host.rfind('@').map_or(0, |index| index + 1)..])
 }
 
 /// A field of a query.
@@ -300,6 +320,14 @@ impl std::str::FromStr for Field {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_of_a_url_are_not_shown() {
+        assert_eq!(without_secrets("wss://h:1/imchat?token=1#a"), "wss://h:1/imchat");
+        assert_eq!(without_secrets("http://me:p@w@h/a@b"), "http://h/a@b");
+        assert_eq!(without_secrets("me:pw@h?a=://"), "h");
+        assert_eq!(without_secrets(""), "");
+    }
 
     #[test]
     fn the_path_is_the_namespace() {

@@ -18,6 +18,7 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) sockets: Vec<Socket>,
     pub(crate) timeout: Duration,
+    server: String,
     forced: Option<Version>,
 }
 
@@ -31,10 +32,10 @@ impl Session {
         plan: Plan,
         prepare: impl FnOnce(Builder) -> Builder,
     ) -> Result<Self, Trouble> {
-        let Plan { builder, namespaces, forced, timeout, has_bearer, .. } = plan;
+        let Plan { builder, namespaces, server, forced, timeout, has_bearer, .. } = plan;
         let client = prepare(builder).start().map_err(Trouble::Build)?;
         let sockets = namespaces.iter().filter_map(|name| client.of(name)).collect();
-        let session = Self { client, sockets, timeout: timeout.get(), forced };
+        let session = Self { client, sockets, timeout: timeout.get(), server, forced };
         // The command for the token has a time of its own.
         // A moment longer than its parts may take: they know which one failed, and how.
         let limit = session.timeout.saturating_mul(if has_bearer { 2 } else { 1 }) + GRACE;
@@ -44,7 +45,7 @@ impl Session {
             Err(_) => session.unanswered(),
         };
         session.close(false).await;
-        Err(trouble)
+        Err(trouble.with_advice(&session.server, false))
     }
 
     async fn joined(&self) -> Result<(), Trouble> {
@@ -67,7 +68,7 @@ impl Session {
 
     /// Waits until the client is closed without our doing, and says why.
     pub(crate) async fn ended(&self, was_joined: bool) -> Trouble {
-        match self.client.closed().await {
+        let trouble = match self.client.closed().await {
             CloseReason::GaveUp(error) if was_joined => Trouble::NotAgain(error),
             CloseReason::GaveUp(error) => Trouble::Open(error),
             CloseReason::Lost(disconnect) if was_joined => Trouble::Lost(disconnect),
@@ -77,7 +78,8 @@ impl Session {
                 Trouble::left(namespace, left)
             }
             reason => Trouble::Closed(reason),
-        }
+        };
+        if was_joined { trouble.with_advice(&self.server, true) } else { trouble }
     }
 
     /// Says goodbye. If it owes something, which may not be written yet, that may take as long as an answer; else there is

@@ -7,7 +7,10 @@ use sockeye::client::{
     SendError, Step, Transport, TransportError, Version,
 };
 
-use crate::{exit::Exit, values::printable};
+use crate::{
+    exit::Exit,
+    values::{printable, quoted},
+};
 
 /// What went wrong between us and the server.
 #[derive(Debug)]
@@ -38,9 +41,29 @@ pub(crate) enum Trouble {
     TooFew { found: usize, wanted: usize, after: Duration },
     /// Something came, but not what was expected.
     Unexpected { flag: &'static str, found: String },
+    /// Something that a doctor can look into.
+    Advised { trouble: Box<Self>, command: String },
 }
 
 impl Trouble {
+    /// Names the command that finds out more, if it is about connecting, or staying connected.
+    pub(crate) fn with_advice(self, server: &str, was_joined: bool) -> Self {
+        let has_cause = matches!(
+            self,
+            Self::Open(_)
+                | Self::NotAgain(_)
+                | Self::NotJoined { .. }
+                | Self::NotLetIn { .. }
+                | Self::Lost(_)
+        );
+        if !has_cause {
+            return self;
+        }
+        let watch = if was_joined { " --watch 3m" } else { "" };
+        let command = format!("sockeye doctor {}{watch}", quoted(server));
+        Self::Advised { trouble: Box::new(self), command }
+    }
+
     pub(crate) fn left(namespace: &str, because: Left) -> Self {
         Self::NotJoined { namespace: namespace.to_owned(), because }
     }
@@ -64,6 +87,7 @@ impl Trouble {
             Self::NotEmitted { error, .. } => of_emit(error),
             Self::NoEvent { .. } | Self::TooFew { .. } => Exit::NoAnswer,
             Self::Unexpected { .. } => Exit::Assertion,
+            Self::Advised { trouble, .. } => trouble.exit(),
         }
     }
 }
@@ -146,6 +170,9 @@ const fn of_send(error: &SendError) -> Exit {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Advised { trouble, command } = self {
+            return write!(f, "{trouble}; to find out more: {}", printable(command));
+        }
         let (what, hint) = self.say();
         // Servers have their say in it.
         f.write_str(&printable(&what))?;
@@ -209,6 +236,7 @@ impl Trouble {
                 "wait longer with --for, ask for less with --count, or check --event and --nsp",
             ),
             Self::Unexpected { flag, found } => (format!("{flag} does not hold: {found}"), ""),
+            Self::Advised { trouble, .. } => trouble.say(),
         }
     }
 }

@@ -111,3 +111,21 @@ fn the_connection_is_lost() {
         check(&run, 9, &["connect"]);
     }
 }
+
+#[test]
+fn who_does_not_connect_is_sent_to_the_doctor() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("trouble-doctor"));
+    let place = running.at("/nowhere");
+    for command in ["emit", "listen", "pipe"] {
+        let event: &[&str] = if command == "emit" { &["a"] } else { &[] };
+        let secret = format!("{place}?token=hush");
+        let run = sandbox.run(&[&[command, &secret], event].concat());
+        check(&run, 7, &[&format!("; to find out more: sockeye doctor {place}\n")]);
+        assert!(!run.stderr.contains("hush"), "{run:?}");
+    }
+    let run = sandbox.run(&["emit", &running.url, "close-me", "--wait-event", "never"]);
+    check(&run, 9, &[&format!("; to find out more: sockeye doctor {} --watch 3m\n", running.url)]);
+    // What is not about connecting needs no doctor.
+    let run = sandbox.run(&["emit", &running.url, "echo", "1", "--expect", "2"]);
+    assert!(run.code == Some(10) && !run.stderr.contains("doctor"), "{run:?}");
+}
