@@ -14,7 +14,13 @@ use crate::{old_server::old_server, sandbox::Sandbox};
 const SETTLED: &str = r#"
 s/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/2026-11-29T12:00:00.000Z/g
 s/^[0-9]{2}(:[0-9]{2}){2}\.[0-9]{3} /12:00:00.000 /
+s/^\+[0-9.]+ /+0.010 /
+s/\([0-9.]+ ms\)/(0.8 ms)/
+s/sha256\/[A-Za-z0-9+\/]{43}=/sha256\/iiiWLFxiMhgmQSKpMcfAGOfzdyvdNOJN3rzWJCEvLTE=/g
+s/[0-9]+ days left/90 days left/
 s/"rtt_ms":[0-9.]+/"rtt_ms":0.8/g
+s/^(  (✔|✘) .{16}) .{7} ms /\1     0.8 ms /
+s/"ms":[0-9.]+/"ms":0.8/g
 s/"sid":"[^"]+"/"sid":"mRYQVWNG1PZGSKJ9AAAB"/g
 "#;
 
@@ -32,7 +38,8 @@ impl World {
     pub(crate) fn start() -> Self {
         let sandbox = Sandbox::new("docs");
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate =
+            CertificateParams::new(["localhost", "127.0.0.1"].map(str::to_owned)).unwrap();
         sandbox.write("cert.pem", certificate.self_signed(&key).unwrap().pem());
         sandbox.write("key.pem", key.serialize_pem());
         let echo = ["--echo", "--log", "off"];

@@ -4,6 +4,9 @@
 
 mod ci_job;
 mod cron_job;
+mod first_user;
+#[path = "../docs/old_server.rs"]
+mod old_server;
 mod pipes;
 #[allow(dead_code, reason = "it is made for `serve`")]
 #[path = "../serve/sandbox.rs"]
