@@ -46,8 +46,8 @@ pub(super) fn read(
 fn bytes(line: &[u8]) -> Result<Vec<u8>, String> {
     let text = String::from_utf8_lossy(line);
     let mut bytes = Vec::with_capacity(text.len() / 2);
-    for word in text.split(|c: char| c.is_whitespace() || ":,-".contains(c)) {
-        let digits = word.strip_prefix("0x").unwrap_or(word);
+    for word in text.split(|c: char| c.is_whitespace() || ":,-\\".contains(c)) {
+        let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix('x')).unwrap_or(word);
         let wrong = || word.chars().take(20).collect::<String>();
         if digits.len() % 2 != 0 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(wrong());
@@ -74,6 +74,7 @@ mod tests {
         check("8105 68", Ok(&[0x81, 5, 0x68]));
         check("81:05-Fe,ff\r\n", Ok(&[0x81, 5, 0xFE, 0xFF]));
         check("0x81, 0x05", Ok(&[0x81, 5]));
+        check(r"\x81\x05", Ok(&[0x81, 5]));
         check("", Ok(&[]));
         check("8", Err("8"));
         check("81 x5", Err("x5"));

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// What to read; without it, or as -, standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// It is frames in hex; spaces, colons, commas and 0x may stand between the bytes
+    /// It is frames in hex; spaces, colons, commas, 0x and \x may stand between the bytes
     #[arg(long)]
     hex: bool,
     /// Parser of the connection: json or msgpack

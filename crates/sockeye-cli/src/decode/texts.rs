@@ -48,7 +48,7 @@ impl Texts {
                 Ok(Next::End) => return Ok(()),
                 Err(source) => return Err(found(format!("line {number}"), source.to_string())),
             }
-            let text = line.trim_ascii_end();
+            let text = line.trim_ascii();
             if !text.is_empty() {
                 read_body(&mut self.packets, None, text, &place, show)?;
             }
