@@ -19,11 +19,11 @@ struct JavaServer {
 }
 
 impl JavaServer {
-    fn start() -> Self {
+    fn start(patience: Duration) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = old_server(Duration::from_secs(25), Duration::from_secs(20));
+        let app = old_server(patience, patience);
         runtime.spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, _runtime: runtime }
     }
@@ -50,7 +50,8 @@ fn paste(sandbox: &Sandbox, diagnosis: &Value) -> Run {
 
 #[test]
 fn unexpected_response_from_server() {
-    let (server, sandbox) = (JavaServer::start(), Sandbox::new("story-version"));
+    let (server, sandbox) =
+        (JavaServer::start(Duration::from_secs(25)), Sandbox::new("story-version"));
     let url = &format!("{}/imchat", server.url);
     // A client of version 4 can't read the answer; others say no more than that it was unexpected.
     let run = sandbox.run(&["emit", url, "echo", "hi", "--ack", "--eio", "4"]);
@@ -66,7 +67,8 @@ fn unexpected_response_from_server() {
 
 #[test]
 fn silence_because_no_namespace_was_given() {
-    let (server, sandbox) = (JavaServer::start(), Sandbox::new("story-namespace"));
+    let (server, sandbox) =
+        (JavaServer::start(Duration::from_secs(25)), Sandbox::new("story-namespace"));
     let url = &server.url;
     // He is connected, to `/`, where nobody answers.
     let run = sandbox.run(&["emit", url, "echo", "hi", "--ack", "--timeout", "1s"]);
