@@ -54,10 +54,12 @@ fn they_say_no() {
         let run = sandbox.run(&["emit", imchat, "ignore", "--ack", "--timeout", "2s"]);
         check(host, &run, 8, "--timeout");
         let other = if host.version() == 4 { "3" } else { "4" };
-        let run = sandbox.run(&["emit", imchat, "echo", "--ack", "--eio", other]);
-        // npm's version 3 serves both.
-        if host != Host::Npm3 {
-            check(host, &run, 6, "--eio");
+        for transport in ["auto", "polling", "websocket"] {
+            let args = ["emit", imchat, "echo", "--ack", "--eio", other, "--transport", transport];
+            // npm's version 3 serves both.
+            if host != Host::Npm3 {
+                check(host, &sandbox.run(&args), 6, "--eio");
+            }
         }
         let run = sandbox.run(&["emit", url, "echo", "--path", "/elsewhere/", "--timeout", "2s"]);
         check(host, &run, 5, "--path");

@@ -9,7 +9,7 @@ use super::{
     check::Check,
     found::Found,
     network::{dns, tcp},
-    probe::Answer,
+    probe::{Answer, Stranger},
     report::Report,
     secrets::Secrets,
     target::{Checked, Target},
@@ -48,7 +48,8 @@ pub(crate) async fn examine(
     let began = Instant::now();
     let target = match checked {
         Ok(target) => target,
-        Err((error, _)) => {
+        Err(bad) => {
+            let error = &bad.error;
             let check = Check::since("url", began, false).with("error", error.to_string());
             report.check(check.note(error.to_string()))?;
             return Ok(Found::default());
@@ -115,6 +116,8 @@ impl Examination<'_, '_> {
                 matches!(front.status, 200..=299 | 400 | 404 | 405 | 410 | 426 | 500 | 501)
             }
             Answer::Raw(..) => true,
+            // A bare server of Node's has no answer where nobody listens, and cuts WebSockets.
+            Answer::Silent | Answer::Stranger(Stranger::Cut) => true,
             _ => false,
         };
         !self.found.speaks_tls && !answers().any(Answer::is_engine) && answers().any(is_page)

@@ -31,7 +31,9 @@ impl<'t> Examination<'t, '_> {
             if let Joined::Lost(answer) = &joined {
                 self.saw(answer);
             }
-            let is_over = !matches!(joined, Joined::In | Joined::Refused { .. });
+            let is_over = matches!(joined, Joined::Ended(_) | Joined::Lost(_));
+            // Some say nothing to a namespace that they don't have, and let us into others all the same.
+            self.was_silent |= matches!(joined, Joined::NoReply);
             let check_name = if is_asked { "connect" } else { "try-nsp" };
             let check = Check::since(check_name, began, joined.is_in());
             self.report.check(described(check, &name, &joined, session.transport()))?;

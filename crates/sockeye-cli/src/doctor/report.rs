@@ -7,6 +7,8 @@ use crate::{failure::Failure, lines::Reader, output::Output, values::printable};
 
 /// The longest name of a check.
 const WIDTH: usize = 16;
+/// How long a line of prose may be.
+const COLUMNS: usize = 92;
 
 /// Where the findings go.
 #[derive(Debug)]
@@ -46,6 +48,11 @@ impl Report<'_> {
     pub(crate) fn diagnosis(&self, diagnosis: &Diagnosis) -> Result<(), Failure> {
         let Diagnosis { verdict, cause, fix, command, warnings } = diagnosis;
         let (cause, fix) = (self.secrets.redact(cause), self.secrets.redact(fix));
+        let command = command.as_ref().map(|command| match verdict {
+            // Where it leads to is the server's word. All else in it is ours, and has no secret.
+            Verdict::Redirect => self.secrets.redact(command),
+            _ => command.clone(),
+        });
         if self.reader == Reader::Program {
             #[derive(Serialize)]
             struct Line<'l> {
@@ -79,18 +86,28 @@ impl Report<'_> {
             self.part(&self.paint(YELLOW, "Warning"), &text)?;
         }
         self.part(&self.paint(BOLD, "Fix"), &fix)?;
-        self.part(&self.paint(BOLD, "Try"), command.as_deref().unwrap_or_default())
+        match command {
+            Some(command) => self.output.line(&format!(
+                "\n  {}  {}",
+                self.paint(BOLD, "Try"),
+                printable(&command)
+            )),
+            None => Ok(()),
+        }
     }
 
-    /// A part of the diagnosis under its title; nothing if it is empty. What can be pasted keeps its lines.
+    /// A part of the diagnosis under its title; nothing if it is empty. Long lines are prose, and are broken; others may
+    /// be pasted.
     fn part(&self, title: &str, text: &str) -> Result<(), Failure> {
         if text.is_empty() {
             return Ok(());
         }
-        let begin = if title.is_empty() { "\n  ".to_owned() } else { format!("\n  {title}  ") };
-        let lines: Vec<_> = text.lines().map(printable).collect();
-        let indented = lines.join(if title.is_empty() { "\n  " } else { "\n       " });
-        self.output.line(&format!("{begin}{indented}"))
+        let (begin, indent) = match title {
+            "" => ("\n  ".to_owned(), "\n  "),
+            title => (format!("\n  {title}  "), "\n       "),
+        };
+        let lines: Vec<_> = text.lines().map(printable).flat_map(|line| broken(&line)).collect();
+        self.output.line(&format!("{begin}{}", lines.join(indent)))
     }
 
     fn paint(&self, color: &str, text: &str) -> String {
@@ -98,8 +115,54 @@ impl Report<'_> {
     }
 }
 
+/// A line in pieces that fit a terminal, broken at blanks; one that fits is left as it is.
+fn broken(line: &str) -> Vec<String> {
+    if line.chars().count() <= COLUMNS {
+        return vec![line.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in line.split(' ') {
+        let last = lines.last_mut().filter(|last| {
+            last.is_empty() || last.chars().count() + 1 + word.chars().count() <= COLUMNS
+        });
+        match last {
+            Some(last) => {
+                if !last.is_empty() {
+                    last.push(' ');
+                }
+                last.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
 const GREEN: &str = "\x1b[1;32m";
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_fits_is_left_as_it_is() {
+        assert_eq!(broken("    proxy_http_version 1.1;"), ["    proxy_http_version 1.1;"]);
+        assert_eq!(broken(&"x".repeat(200)), ["x".repeat(200)]);
+    }
+
+    proptest! {
+        #[test]
+        fn long_lines_fit_and_lose_nothing(words in prop::collection::vec("[a-zé]{1,20}", 20..60)) {
+            let line = words.join(" ");
+            let lines = broken(&line);
+            prop_assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{lines:?}");
+            prop_assert_eq!(lines.join(" "), line);
+        }
+    }
+}

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 /// Shorter ones stand in every other word, and keep nobody out.
 const SHORTEST: usize = 4;
+/// The same for a part of a header or a cookie: most are words such as `true` and `http`.
+const SHORTEST_PART: usize = 8;
 const REDACTED: &str = "‹redacted›";
 
 /// The secrets of one run: those that were given, and those that the server gave.
@@ -21,6 +23,13 @@ impl Secrets {
             known.push(secret.to_owned());
             // A secret may hold another one.
             known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// What is not shown from now on, if it is long enough for a secret that is part of something.
+    pub(crate) fn add_part(&self, part: &str) {
+        if part.len() >= SHORTEST_PART {
+            self.add(part);
         }
     }
 
@@ -46,16 +55,14 @@ impl Secrets {
             let Ok(value) = value.to_str() else { continue };
             if is_secret_header(name) {
                 self.add(value);
-                let words = value.split([' ', ';', ',']).map(|word| {
-                    word.split_once('=')
-                        .filter(|(name, _)| !name.is_empty())
-                        .map_or(word, |(_, value)| value)
+                let parts = value.split([' ', ';', ',']).map(|part| {
+                    let named = part.split_once('=').filter(|(name, _)| !name.is_empty());
+                    named.map_or(part, |(_, value)| value)
                 });
-                words
-                    .filter(|word| {
-                        !word.eq_ignore_ascii_case("bearer") && !word.eq_ignore_ascii_case("basic")
-                    })
-                    .for_each(|word| self.add(word));
+                match value.split_once(' ') {
+                    Some((_, token)) if name == header::AUTHORIZATION => self.add(token),
+                    _ => parts.for_each(|part| self.add_part(part)),
+                }
             }
         }
     }
@@ -121,18 +128,19 @@ mod tests {
         secrets.add_payload(payload.as_object().unwrap());
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer tick-tock"));
-        headers.insert(header::COOKIE, HeaderValue::from_static("a=first; b=second"));
+        headers
+            .insert(header::COOKIE, HeaderValue::from_static("a=first-one; b=other-one; c=true"));
         headers.insert(header::ORIGIN, HeaderValue::from_static("https://a.example"));
         secrets.add_headers(&headers);
         let mut value = json!({
             "a": "hush deep-one no",
-            "b": ["Bearer tick-tock", "tick-tock", "first second a=b", "https://a.example"],
+            "b": ["Bearer tick-tock", "tick-tock", "first-one other-one true", "https://a.example"],
         });
         secrets.redact_value(&mut value);
         let r = REDACTED;
         let expect = json!({
             "a": format!("{r} {r} no"),
-            "b": [r, r, format!("{r} {r} a=b"), "https://a.example"],
+            "b": [r, r, format!("{r} {r} true"), "https://a.example"],
         });
         assert_eq!(value, expect);
     }

@@ -50,7 +50,16 @@ pub(crate) struct Target {
 }
 
 /// There is a way to the server, or the URL is none.
-pub(crate) type Checked = Result<Target, (UrlError, CommandLine)>;
+pub(crate) type Checked = Result<Target, Box<BadUrl>>;
+
+/// A URL that can't be used.
+#[derive(Debug)]
+pub(crate) struct BadUrl {
+    pub(crate) error: UrlError,
+    /// As it was given.
+    pub(crate) url: String,
+    pub(crate) command: CommandLine,
+}
 
 impl Target {
     /// Reads what has to be read.
@@ -84,13 +93,19 @@ impl Target {
         let timeout = connection.timeout.get();
         let dialer = match dialer(&connection.url, tls, proxy, timeout) {
             Ok(dialer) => dialer,
-            Err(BuildError::Url(error)) => return Ok(Err((error, command))),
+            Err(BuildError::Url(error)) => {
+                let url = connection.url;
+                return Ok(Err(Box::new(BadUrl { error, url, command })));
+            }
             Err(error) => return Err(Trouble::Build(error).into()),
         };
         // It was read before, by the same rules.
         let uri: Uri = match url.parse() {
             Ok(uri) => uri,
-            Err(error) => return Ok(Err((UrlError::Syntax(error), command))),
+            Err(error) => {
+                let error = UrlError::Syntax(error);
+                return Ok(Err(Box::new(BadUrl { error, url, command })));
+            }
         };
         let mut query: Vec<_> = fields(uri.query().unwrap_or_default());
         query

@@ -140,5 +140,8 @@ fn nobody_answers_the_request_to_join() {
             ("parser-msgpack", Some(false)),
             ("heartbeat", None),
         ]);
+        let examined = examine(&sandbox, &[&args[..], &["--try-nsp", "/imchat"]].concat());
+        let examined = examined.is("connect-no-reply", 7).checks(&[("try-nsp", Some(true))]);
+        examined.says("fix", &["/imchat"]).fix_works(&sandbox);
     }
 }

@@ -24,6 +24,10 @@ fn a_url_that_can_not_be_used() {
         let examined = examine(&sandbox, &[url]).is("bad-url", 2).checks(&[("url", Some(false))]);
         examined.says("fix", &[text]).hides(&["hush"]);
     }
+    let running = crate::server::Running::start();
+    let bare = running.url.trim_start_matches("http://");
+    let examined = examine(&sandbox, &[&format!("{bare}/imchat")]).is("bad-url", 2);
+    examined.says("command", &[&running.at("/imchat")]).fix_works(&sandbox);
 }
 
 #[test]

@@ -41,17 +41,10 @@ fn is_unknown(message: &str) -> bool {
 
 fn unknown(target: &Target, found: &Found, namespace: &str, message: &str) -> Diagnosis {
     let cause = format!("The server has no namespace {namespace}; it says {message:?}.");
-    let known = found.joins.iter().chain(&found.others).filter(|(name, joined)| {
-        name != namespace
-            && matches!(joined, Joined::In | Joined::Refused { .. })
-            && !refused_as_unknown(joined)
-    });
-    let known: Vec<_> = known.map(|(name, _)| name.as_str()).collect();
     let plain = target.command.clone().without("--nsp");
-    if let Some(name) = known.first() {
-        let fix = format!("these answer: {}; use {}", known.join(", "), target.url(name));
+    if let Some((fix, url)) = those_that_answer(target, found) {
         return Diagnosis::new(Verdict::UnknownNamespace, cause, fix)
-            .try_with(plain.to(&target.url(name)).listen());
+            .try_with(plain.to(&url).listen());
     }
     // Many put the engine's path into the URL.
     if target.names_by_url && namespace.trim_end_matches('/').ends_with("/socket.io") {
@@ -74,8 +67,17 @@ fn unknown(target: &Target, found: &Found, namespace: &str, message: &str) -> Di
     Diagnosis::new(Verdict::UnknownNamespace, cause, fix).try_with(command)
 }
 
-fn refused_as_unknown(joined: &Joined) -> bool {
-    matches!(joined, Joined::Refused { message, .. } if is_unknown(message))
+/// The namespaces that do answer, as a fix, and the URL of the best of them.
+fn those_that_answer(target: &Target, found: &Found) -> Option<(String, String)> {
+    let tried = || found.joins.iter().chain(&found.others);
+    let lets_in = tried().filter(|(_, joined)| joined.is_in());
+    // It is there, but wants something of us.
+    let guarded = tried().filter(
+        |(_, joined)| matches!(joined, Joined::Refused { message, .. } if !is_unknown(message)),
+    );
+    let names: Vec<_> = lets_in.chain(guarded).map(|(name, _)| name.as_str()).collect();
+    let url = target.url(names.first()?);
+    Some((format!("these answer: {}; use {url}", names.join(", ")), url))
 }
 
 fn refused(
@@ -148,6 +150,13 @@ fn unanswered(target: &Target, found: &Found, namespace: &str, joined: &Joined) 
         Joined::Lost(answer) => format!(" ({})", answer.note()),
         _ => String::new(),
     };
+    let cause = format!(
+        "The server opens a session, but when we ask to join {namespace}, {how}{detail}; nor does another parser help."
+    );
+    if let Some((fix, url)) = those_that_answer(target, found) {
+        let command = target.command.clone().without("--nsp").to(&url);
+        return Diagnosis::new(Verdict::ConnectNoReply, cause, fix).try_with(command.listen());
+    }
     let fix = if namespace == "/" {
         "look at the server's log: a middleware or connection handler may wait for ever (npm: a next() that is never \
          called); if it is only slow, --timeout 60s"
@@ -158,12 +167,7 @@ fn unanswered(target: &Target, found: &Found, namespace: &str, joined: &Joined) 
              that they don't have; or look for a middleware there that never calls next()"
         )
     };
-    Diagnosis::new(
-        Verdict::ConnectNoReply,
-        format!("The server opens a session, but when we ask to join {namespace}, {how}{detail}; nor does another parser help."),
-        fix,
-    )
-    .try_with(target.command.doctor())
+    Diagnosis::new(Verdict::ConnectNoReply, cause, fix).try_with(target.command.doctor())
 }
 
 fn of_heartbeat(target: &Target, found: &Found) -> Option<Diagnosis> {

@@ -4,6 +4,8 @@ mod engine;
 mod front;
 mod join;
 mod network;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod token;
 
@@ -43,7 +45,7 @@ impl Diagnosis {
 pub(crate) fn judge(checked: &Checked, found: &Found) -> Diagnosis {
     let target = match checked {
         Ok(target) => target,
-        Err((error, command)) => return network::bad_url(error, command),
+        Err(bad) => return network::bad_url(bad),
     };
     let blocking = network::judge(target, found)
         .or_else(|| tls::judge(target, found))

@@ -4,39 +4,47 @@ use sockeye::client::{DialError, Step, UrlError};
 
 use super::Diagnosis;
 use crate::doctor::{
-    command::CommandLine,
     found::Found,
     network::{RefusedBy, Tried},
-    target::Target,
+    target::{BadUrl, Target},
     verdict::Verdict,
 };
 
 /// The URL is none that could be tried.
-pub(super) fn bad_url(error: &UrlError, command: &CommandLine) -> Diagnosis {
-    let (fix, url) = match error {
-        UrlError::Scheme => (
-            "begin the URL with http:// or https:// (ws:// and wss:// mean the same), as in \
-             https://example.com/namespace",
-            "https://example.com/",
-        ),
-        UrlError::NoHost => {
-            ("name the server behind the //, as in https://example.com/", "https://example.com/")
+pub(super) fn bad_url(bad: &BadUrl) -> Diagnosis {
+    let fix = match bad.error {
+        UrlError::Scheme => {
+            "begin the URL with http:// or https:// (ws:// and wss:// mean the same)"
         }
-        UrlError::Port => (
-            "give a port from 1 to 65535 behind the host, as in http://example.com:3000/",
-            "http://example.com:3000/",
-        ),
-        UrlError::Credentials => (
-            "leave user and password out of the URL and send them as a header: -H \"authorization: $AUTHORIZATION\"",
-            "https://example.com/",
-        ),
-        _ => (
-            "write the URL as scheme://host[:port][/namespace][?query], special characters with % as %20 for a blank",
-            "https://example.com/",
-        ),
+        UrlError::NoHost => "name the server behind the //, as in https://example.com/",
+        UrlError::Port => {
+            "give a port from 1 to 65535 behind the host, as in http://example.com:3000/"
+        }
+        UrlError::Credentials => {
+            "leave user and password out of the URL and send them as a header: -H \"authorization: $AUTHORIZATION\""
+        }
+        _ => {
+            "write the URL as scheme://host[:port][/namespace][?query], special characters with % as %20 for a blank"
+        }
     };
-    let cause = format!("The URL can't be used: {error}.");
-    Diagnosis::new(Verdict::BadUrl, cause, fix).try_with(command.clone().to(url).doctor())
+    let cause = format!("The URL can't be used: {}.", bad.error);
+    let command = bad.command.clone().to(&mended(&bad.error, &bad.url)).doctor();
+    Diagnosis::new(Verdict::BadUrl, cause, fix).try_with(command)
+}
+
+/// What was probably meant.
+fn mended(error: &UrlError, url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let scheme = if ["http", "https", "ws", "wss"].contains(&scheme) { scheme } else { "https" };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match error {
+        UrlError::NoHost => "example.com",
+        UrlError::Port => host.rsplit_once(':').map_or(host, |(host, _)| host),
+        _ => host,
+    };
+    format!("{scheme}://{}{}", host.trim().replace(' ', "-"), tail.trim().replace(' ', "%20"))
 }
 
 /// What is wrong below TLS.
@@ -132,4 +140,23 @@ fn of_dial(target: &Target, error: &DialError) -> Option<Diagnosis> {
         Diagnosis::new(verdict, format!("The way to the server ends early: {error}."), fix)
             .try_with(command),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant_is_guessed() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(error: &UrlError, url: &str, expect: &str) {
+            assert_eq!(mended(error, url), expect);
+        }
+        check(&UrlError::Scheme, "h:3000/imchat", "http://h:3000/imchat");
+        check(&UrlError::Scheme, "ftp://h/a", "https://h/a");
+        check(&UrlError::NoHost, "http:///a", "http://example.com/a");
+        check(&UrlError::Port, "ws://h:99999/a?b", "ws://h/a?b");
+        check(&UrlError::Credentials, "http://me:hush@h:80/", "http://h:80/");
+        check(&UrlError::Scheme, "", "http://");
+    }
 }

@@ -77,6 +77,7 @@ impl<'t> Prober<'t> {
         sid: Option<&str>,
         body: Option<(&'static str, Vec<u8>)>,
     ) -> Result<Reply, Unanswered> {
+        let is_patient = sid.is_some() && body.is_none();
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let (content_type, bytes) = body.unwrap_or_default();
         let mut request = self.request(method, self.engine(version, "polling", sid), bytes);
@@ -85,7 +86,9 @@ impl<'t> Prober<'t> {
                 .headers_mut()
                 .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        let asked = time::timeout(self.limit, self.exchange(request)).await;
+        // What asks for packets waits until there are some; whoever asks knows how long.
+        let limit = if is_patient { Duration::MAX } else { self.limit };
+        let asked = time::timeout(limit, self.exchange(request)).await;
         asked.unwrap_or(Err(Unanswered::Silent))
     }
 
@@ -214,7 +217,7 @@ impl<'t> Prober<'t> {
             let pair = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
             let Some((name, value)) = pair.split_once('=') else { continue };
             let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
-            self.secrets.add(&value);
+            self.secrets.add_part(&value);
             cookies.retain(|(known, _)| *known != name);
             cookies.push((name, value));
         }

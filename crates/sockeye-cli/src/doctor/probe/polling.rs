@@ -1,6 +1,6 @@
 //! A session on polling: what is said goes by POST, what is heard comes by GET.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, fmt, pin::Pin, rc::Rc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sockeye_proto::wire::{
@@ -18,13 +18,17 @@ use super::{
 const TEXT: &str = "text/plain;charset=UTF-8";
 const OCTETS: &str = "application/octet-stream";
 
+/// A GET that is under way.
+type Get<'t> = Pin<Box<dyn Future<Output = Result<Reply, Unanswered>> + 't>>;
+
 /// An open session.
-#[derive(Debug)]
 pub(crate) struct Polls<'t> {
-    pub(crate) prober: Prober<'t>,
+    prober: Rc<Prober<'t>>,
     version: Version,
     sid: String,
     heard: VecDeque<Said>,
+    /// The server holds it as long as it has nothing to say; giving it up would end the session.
+    get: Option<Get<'t>>,
     /// What the server said instead of going on.
     pub(crate) refused: Option<Answer>,
 }
@@ -33,10 +37,11 @@ impl<'t> Polls<'t> {
     /// A session that this handshake has opened.
     pub(crate) fn new(prober: Prober<'t>, opened: &Opened) -> Self {
         Self {
-            prober,
+            prober: Rc::new(prober),
             version: opened.version,
             sid: opened.handshake.sid.clone(),
             heard: opened.rest.iter().cloned().map(Said::Text).collect(),
+            get: None,
             refused: None,
         }
     }
@@ -93,12 +98,13 @@ impl<'t> Polls<'t> {
             if self.refused.is_some() {
                 return Some(Said::End(End::Cut));
             }
-            let asked = self.prober.polling(self.version, Some(&self.sid), None);
-            let Ok(asked) = time::timeout_at(until, asked).await else { return None };
-            // The server may hold a request as long as it has nothing to say.
-            if matches!(asked, Err(Unanswered::Silent)) {
-                return None;
-            }
+            let get = self.get.get_or_insert_with(|| {
+                let (prober, version) = (Rc::clone(&self.prober), self.version);
+                let sid = self.sid.clone();
+                Box::pin(async move { prober.polling(version, Some(&sid), None).await })
+            });
+            let Ok(asked) = time::timeout_at(until, get).await else { return None };
+            self.get = None;
             if let Some(reply) = self.judge(asked) {
                 self.read(&reply.body);
             }
@@ -146,5 +152,12 @@ impl<'t> Polls<'t> {
             self.send("1").await;
         }
         self.refused
+    }
+}
+
+impl fmt::Debug for Polls<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the sid.
+        f.debug_struct("Polls").field("version", &self.version).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,221 @@
+//! The judge at findings made by hand: each order of precedence that matters.
+
+use std::time::Duration;
+
+use clap::Parser;
+use serde_json::json;
+use sockeye_proto::wire::engine::{Handshake, Version};
+
+use super::*;
+use crate::{
+    doctor::{
+        found::{Heartbeat, Paths, Upgrade},
+        network::{Refused, RefusedBy, Tried},
+        probe::{Answer, End, Front, Opened, Raw, Stranger},
+        secrets::Secrets,
+        session::Joined,
+    },
+    reach::Connection,
+};
+
+#[derive(Debug, Parser)]
+struct Given {
+    #[command(flatten)]
+    connection: Connection,
+}
+
+fn target(args: &[&str]) -> Checked {
+    let args = [&["sockeye", "http://h/imchat", "-x", "none"], args].concat();
+    let given = Given::try_parse_from(args).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(Target::of(given.connection, Vec::new(), &Secrets::default())).unwrap()
+}
+
+#[track_caller] // a failure points at the row, not at this function
+fn check(args: &[&str], found: &Found, expect: &str, warnings: &[&str]) -> Diagnosis {
+    let diagnosis = judge(&target(args), found);
+    assert_eq!(diagnosis.verdict.id(), expect, "{diagnosis:#?}");
+    let ids: Vec<_> = diagnosis.warnings.iter().map(|warning| warning.id()).collect();
+    assert_eq!(ids, warnings, "{diagnosis:#?}");
+    diagnosis
+}
+
+fn open(version: Version) -> Answer {
+    let handshake = Handshake {
+        sid: "a".to_owned(),
+        upgrades: vec!["websocket".to_owned()],
+        ping_interval: Duration::from_secs(25),
+        ping_timeout: Duration::from_secs(20),
+        max_payload_bytes: None,
+    };
+    Answer::Open(front(200), Opened { version, handshake, rest: Vec::new() })
+}
+
+fn front(status: u16) -> Front {
+    Front { status, ..Front::default() }
+}
+
+fn refused(code: u32) -> Answer {
+    Answer::Refused(front(400), code, "no".to_owned())
+}
+
+fn page(status: u16) -> Answer {
+    Answer::Http(front(status))
+}
+
+/// A server of version 4 whose transports answer so.
+fn server(polling: Answer, websocket: Answer) -> Found {
+    let mut found = Found::default();
+    found.polling.set(Version::V4, polling);
+    found.websocket.set(Version::V4, websocket);
+    found
+}
+
+/// One that is well, up to the joins.
+fn sound_up_to(joined: Joined) -> Found {
+    let mut found = server(open(Version::V4), open(Version::V4));
+    found.upgrade = Some(Upgrade::Done);
+    found.joins = vec![("/imchat".to_owned(), joined)];
+    found
+}
+
+fn no(message: &str) -> Joined {
+    Joined::Refused { message: message.to_owned(), data: None }
+}
+
+#[test]
+fn what_lies_below_comes_first() {
+    let fine = sound_up_to(Joined::In);
+    check(&[], &fine, "ok", &[]);
+    let found = Found { dns: Some(Err("no".to_owned())), ..sound_up_to(no("x")) };
+    check(&[], &found, "dns-failed", &[]);
+    let tried = |kind: RefusedBy| Tried {
+        address: "192.0.2.1:80".parse().unwrap(),
+        outcome: Err(Refused { kind, text: "no".to_owned() }),
+    };
+    let found = |kinds: &[RefusedBy]| Found {
+        tcp: kinds.iter().copied().map(tried).collect(),
+        ..Found::default()
+    };
+    check(&[], &found(&[RefusedBy::Network]), "network-unreachable", &[]);
+    check(&[], &found(&[RefusedBy::Network, RefusedBy::Nobody]), "connect-timeout", &[]);
+    let all = [RefusedBy::Network, RefusedBy::Nobody, RefusedBy::Machine];
+    check(&[], &found(&all), "connection-refused", &[]);
+    // One address that works is enough.
+    let works = Tried { outcome: Ok(Duration::ZERO), ..tried(RefusedBy::Machine) };
+    let found = Found { tcp: vec![tried(RefusedBy::Machine), works], ..fine };
+    check(&[], &found, "ok", &[]);
+}
+
+#[test]
+fn what_answers_instead_of_a_session() {
+    let strange = |stranger| Answer::Stranger(stranger);
+    check(&[], &server(strange(Stranger::Tls), Answer::Silent), "tls-on-plain-port", &[]);
+    let cut = || server(strange(Stranger::Cut), strange(Stranger::Cut));
+    check(&[], &cut(), "no-answer", &[]);
+    check(&[], &Found { speaks_tls: true, ..cut() }, "tls-on-plain-port", &[]);
+    check(&[], &server(strange(Stranger::Http2), page(404)), "http2-only", &[]);
+    check(&[], &server(page(301), page(404)), "redirect", &[]);
+    check(&[], &server(page(429), page(403)), "rate-limited", &[]);
+    check(&[], &server(page(403), page(404)), "forbidden", &[]);
+    check(&[], &server(page(404), refused(4)), "forbidden", &[]);
+    check(&[], &server(Answer::Silent, Answer::Silent), "no-answer", &[]);
+    check(&[], &server(page(502), page(502)), "no-answer", &[]);
+    check(&[], &server(page(503), page(503)), "no-answer", &[]);
+    check(&[], &server(page(404), page(404)), "not-socketio", &[]);
+    let elsewhere = |engine: Option<&str>, raw| {
+        let paths = Paths { tried: Vec::new(), engine: engine.map(str::to_owned), raw };
+        Found { paths: Some(paths), ..server(page(404), page(404)) }
+    };
+    let raw = || Some(("/live".to_owned(), Raw::Silent));
+    check(&[], &elsewhere(Some("/ws/"), raw()), "wrong-path", &[]);
+    let diagnosis = check(&[], &elsewhere(None, raw()), "not-socketio", &[]);
+    assert_eq!(diagnosis.command.unwrap(), "sockeye ws ws://h/live");
+}
+
+#[test]
+fn the_version() {
+    let old = || server(open(Version::V3), open(Version::V3));
+    check(&["--eio", "4"], &old(), "eio3-server", &[]);
+    check(&[], &old(), "ok", &["eio3-server"]);
+    check(&["--eio", "3"], &old(), "ok", &[]);
+    let new = || server(open(Version::V4), open(Version::V4));
+    check(&["--eio", "3"], &new(), "eio4-only-server", &[]);
+    check(&["--eio", "4"], &new(), "ok", &[]);
+    // A version that would not do says more than a session that was lost.
+    let found = Found { lost_session: true, ..old() };
+    check(&["--eio", "4"], &found, "eio3-server", &[]);
+}
+
+#[test]
+fn the_transports() {
+    let off = || refused(0);
+    check(&[], &server(off(), open(Version::V4)), "polling-disabled", &[]);
+    check(&["--transport", "websocket"], &server(off(), open(Version::V4)), "ok", &[]);
+    check(&[], &server(open(Version::V4), off()), "websocket-disabled", &[]);
+    check(&["--transport", "polling"], &server(open(Version::V4), off()), "ok", &[]);
+    for answer in
+        [refused(3), page(200), page(426), Answer::Silent, Answer::Raw(front(101), Raw::Cut)]
+    {
+        let found = server(open(Version::V4), answer.clone());
+        check(&[], &found, "websocket-blocked", &[]);
+        check(&["--transport", "websocket"], &found, "websocket-blocked", &[]);
+        check(&["--transport", "polling"], &found, "ok", &[]);
+        check(&[], &server(off(), answer), "websocket-blocked", &[]);
+    }
+    let moved = |upgrade| Found { upgrade: Some(upgrade), ..sound_up_to(Joined::In) };
+    check(&[], &moved(Upgrade::NotProbed(None)), "websocket-blocked", &[]);
+    let found = moved(Upgrade::Refused(Box::new(refused(1))));
+    check(&[], &Found { lost_session: true, ..found }, "no-sticky-sessions", &[]);
+    // On one connection there is nothing to forget.
+    let found = Found { lost_session: true, ..sound_up_to(Joined::In) };
+    check(&["--transport", "websocket"], &found, "ok", &[]);
+}
+
+#[test]
+fn the_namespace() {
+    for message in ["Invalid namespace", "Unable to connect", "unknown namespace"] {
+        check(&[], &sound_up_to(no(message)), "unknown-namespace", &[]);
+    }
+    check(&[], &sound_up_to(no("unauthorized")), "auth-refused", &[]);
+    for joined in [Joined::NoReply, Joined::Ended(End::Cut), Joined::Lost(Box::new(refused(3)))] {
+        let found = |other_parser| Found { other_parser, ..sound_up_to(joined.clone()) };
+        check(&[], &found(Some(Joined::NoReply)), "connect-no-reply", &[]);
+        check(&[], &found(None), "connect-no-reply", &[]);
+        check(&[], &found(Some(Joined::In)), "wrong-parser", &[]);
+        let diagnosis = check(&[], &found(Some(no("Invalid namespace"))), "wrong-parser", &[]);
+        assert!(diagnosis.command.unwrap().contains("--parser msgpack"));
+    }
+    // What keeps us out weighs more than how we come; that is still a warning.
+    let mut found = sound_up_to(no("unauthorized"));
+    found.websocket.set(Version::V4, page(400));
+    check(&[], &found, "auth-refused", &["websocket-blocked"]);
+    // The first that is not joined counts.
+    let mut found = sound_up_to(Joined::In);
+    found.joins.push(("/other".to_owned(), no("Invalid namespace")));
+    let diagnosis = check(&[], &found, "unknown-namespace", &[]);
+    assert!(diagnosis.fix.contains("/imchat"), "{diagnosis:?}");
+}
+
+#[test]
+fn the_heartbeat() {
+    let found = |heartbeat| Found { heartbeat: Some(heartbeat), ..sound_up_to(Joined::In) };
+    check(&[], &found(Heartbeat::Seen), "ok", &[]);
+    check(&[], &found(Heartbeat::NotDue), "ok", &[]);
+    let within = Duration::from_secs(3);
+    check(&[], &found(Heartbeat::Missing { within }), "no-heartbeat", &[]);
+    check(&[], &found(Heartbeat::Disconnected), "auth-refused", &[]);
+    check(&[], &found(Heartbeat::Ended), "random-drop", &[]);
+}
+
+#[test]
+fn what_a_server_sends_along_is_shown() {
+    let data = Some(json!({ "code": 401 }));
+    let joined = Joined::Refused { message: "no".to_owned(), data };
+    let diagnosis = check(&[], &sound_up_to(joined), "auth-refused", &[]);
+    assert!(diagnosis.cause.contains(r#"{"code":401}"#), "{diagnosis:?}");
+    assert_eq!(
+        diagnosis.command.unwrap(),
+        "sockeye doctor http://h/imchat -x none --auth @auth.json"
+    );
+}
