@@ -32,6 +32,7 @@ Usage: cargo xtask CHORE
   bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes
   bench clients [--quick]
                    the same beside other clients
+  bench command    measure the size of the command, how fast it starts, and what it costs beside bare sockets
   soak [--minutes N]  let clients misbehave for a minute, or N, and see that the server keeps nothing of them";
 
 fn main() -> ExitCode {
