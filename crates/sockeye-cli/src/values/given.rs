@@ -15,7 +15,12 @@ pub(crate) fn event_args(given: &[String]) -> Result<Vec<Arg>, Unreadable> {
     given.iter().map(|text| event_arg(text)).collect()
 }
 
-fn event_arg(text: &str) -> Result<Arg, Unreadable> {
+/// Reads one of them.
+///
+/// # Errors
+///
+/// As [`event_args`].
+pub(crate) fn event_arg(text: &str) -> Result<Arg, Unreadable> {
     if let Some(name) = text.strip_prefix("@bin:") {
         return file(name).map(Arg::bytes);
     }

@@ -8,7 +8,7 @@ mod shown;
 
 pub(crate) use self::{
     arg::Arg,
-    given::{Unreadable, event_args, json_of},
+    given::{Unreadable, event_arg, event_args, json_of},
     pattern::Pattern,
     quoted::quoted,
     shown::{Binary, Unsaved, printable, string_end},

@@ -1,0 +1,174 @@
+//! `sockeye emit`: sends one event, and shows what comes of it; or prints a program that does.
+
+mod program;
+
+use clap::Args;
+use sockeye::{
+    client::Events,
+    event::{NoAnswer, RawArgs},
+};
+use tokio::time;
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    output::Output,
+    printer::Printer,
+    reach::{Connection, Session, Talk, Trouble, ask},
+    task,
+    values::{Arg, Pattern, Unreadable, event_args},
+};
+
+/// Send one event, and wait for its ack or for another event
+///
+/// Prints what comes in: the ack, the event that was waited for. Without --ack and --wait-event it ends once the event
+/// is sent.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    connection: Connection,
+    /// Name of the event
+    event: String,
+    /// Arguments: each is JSON, else a text; @FILE is JSON from a file, @- from standard input, @bin:FILE an attachment
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
+    args: Vec<String>,
+    /// Ask for an ack, and wait for it
+    #[arg(long)]
+    ack: bool,
+    /// Wait for an event of this name
+    #[arg(long, value_name = "NAME")]
+    wait_event: Option<String>,
+    /// Fail with exit code 10 unless the awaited event, else the ack, is this: its only argument, or the list of all;
+    /// objects may have more keys. Asks for an ack unless there is --wait-event
+    #[arg(long, value_name = "JSON")]
+    expect: Option<Pattern>,
+    /// Send nothing, but print a program that would: in python, js or rust. Secrets are not in it; it takes them from the
+    /// environment, or from the file that they came from
+    #[arg(long = "as", value_name = "LANGUAGE")]
+    program: Option<program::Language>,
+    #[command(flatten)]
+    talk: Talk,
+}
+
+/// Who sends, and how it shows what comes.
+struct Emit<'e> {
+    session: Session,
+    event: &'e str,
+    expect: Option<Pattern>,
+    printer: Printer<'e>,
+}
+
+/// Sends, waits, ends.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
+    if options.connection.has_many_namespaces() {
+        return Err(Failure::Usage("an event goes to one namespace; give --nsp once"));
+    }
+    if let Some(language) = options.program {
+        // Says whether secrets may be shown.
+        options.talk.tracing.start(output)?;
+        output.data(&program::write(language, &options)?)?;
+        return Ok(Exit::Done);
+    }
+    let Options { connection, event, args, ack, wait_event, expect, program: _, talk } = options;
+    let tracer = talk.tracing.start(output)?;
+    let printer = talk.printer(output)?;
+    let args = Arg::raw_args(&event_args(&args)?)
+        .map_err(|reason| Unreadable::Argument { text: event.clone(), reason })?;
+    let plan = connection.plan()?.traced(tracer);
+    let wants_ack = ack || expect.is_some() && wait_event.is_none();
+    task::run(async {
+        let session = Session::join(plan, |builder| {
+            let builder = builder.no_reconnect();
+            match &wait_event {
+                Some(_) => builder.events(INBOX),
+                // As a JavaScript client without listeners.
+                None => builder.on_any(async || NoAnswer),
+            }
+        })
+        .await?;
+        let emit = Emit { session, event: &event, expect, printer };
+        let done = emit.run(args, wants_ack, wait_event.as_deref()).await;
+        emit.session.close(false).await;
+        done.map(|()| Exit::Done)
+    })
+}
+
+/// Events that may wait to be looked at.
+const INBOX: usize = 1_024;
+
+impl Emit<'_> {
+    async fn run(
+        &self,
+        args: RawArgs,
+        wants_ack: bool,
+        awaited: Option<&str>,
+    ) -> Result<(), Failure> {
+        let Session { client, sockets, .. } = &self.session;
+        let state = client.state().borrow().clone();
+        self.printer.states(&state, sockets)?;
+        self.printer.sent(self.place(), &args, None)?;
+        let answer = async {
+            if wants_ack { self.call(args, awaited).await } else { self.send(args).await }
+        };
+        let event = async {
+            match (awaited, client.events()) {
+                (Some(name), Ok(events)) => self.wait(name, &events).await,
+                _ => Ok(()),
+            }
+        };
+        tokio::try_join!(answer, event).map(|_| ())
+    }
+
+    async fn send(&self, args: RawArgs) -> Result<(), Failure> {
+        let event = || self.event.to_owned();
+        let sent = self.session.client.emit(self.event, args);
+        let sent = sent.map_err(|error| Trouble::NotEmitted { event: event(), error })?;
+        let written = sent.written().await;
+        Ok(written.map_err(|error| Trouble::NotSent { event: event(), error })?)
+    }
+
+    async fn call(&self, args: RawArgs, awaited: Option<&str>) -> Result<(), Failure> {
+        let Session { client, timeout, .. } = &self.session;
+        let answer = ask(client.socket(), self.event, args, *timeout).await;
+        let (answer, rtt) =
+            answer.map_err(|error| Trouble::Call { event: self.event.to_owned(), error })?;
+        let shown = self.printer.ack(self.place(), &answer, None, rtt)?;
+        // If an event is awaited, it is that which has to be as expected.
+        if awaited.is_none() { self.check(shown) } else { Ok(()) }
+    }
+
+    async fn wait(&self, name: &str, events: &Events) -> Result<(), Failure> {
+        let found = time::timeout(self.session.timeout, async {
+            while let Some(incoming) = events.recv().await {
+                if incoming.event == name {
+                    return Some(incoming);
+                }
+                incoming.withhold();
+            }
+            None
+        });
+        let after = self.session.timeout;
+        let found = found.await.map_err(|_| Trouble::NoEvent { event: name.to_owned(), after })?;
+        let Some(incoming) = found else { return Err(self.session.ended(true).await.into()) };
+        let shown = self.printer.incoming(&incoming)?;
+        incoming.withhold();
+        self.check(shown)
+    }
+
+    fn check(&self, found: String) -> Result<(), Failure> {
+        match &self.expect {
+            Some(expect) if !expect.is(&found) => {
+                Err(Trouble::Unexpected { flag: "--expect", found }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn place(&self) -> (&str, &str) {
+        (self.session.client.namespace(), self.event)
+    }
+}

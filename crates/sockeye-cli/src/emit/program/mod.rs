@@ -1,0 +1,218 @@
+//! `sockeye emit --as LANGUAGE`: a program that does the same, for whoever goes on from there.
+//!
+//! Secrets are not in it: it takes them from the environment, or from the file that they came from.
+
+mod javascript;
+mod literal;
+mod python;
+mod rust;
+
+use std::time::Duration;
+
+use sockeye::event::Value;
+
+use super::Options;
+use crate::{
+    config::words,
+    failure::Failure,
+    reach::{Connection, Eio, Encoding, Road, Transports},
+    trace::Secrets,
+    values::{Arg, Unreadable, event_arg, json_of, printable},
+};
+
+words! {
+    /// What the program is written in.
+    pub(crate) enum Language {
+        Python = "python",
+        JavaScript = "js",
+        Rust = "rust",
+    }
+}
+
+/// What the program has to do.
+struct Program<'p> {
+    /// With the namespace as its path, and the query.
+    url: String,
+    namespace: String,
+    path: &'p str,
+    transport: Transports,
+    eio: Eio,
+    parser: Encoding,
+    headers: Vec<(String, Source)>,
+    auth: Option<Source>,
+    bearer: Option<&'p str>,
+    timeout: Duration,
+    road: &'p Road,
+    proxy: Option<Source>,
+    event: &'p str,
+    args: Vec<Argument>,
+    wants_ack: bool,
+    awaited: Option<&'p str>,
+    /// What its reader has to know.
+    notes: Vec<String>,
+}
+
+/// Where a text comes from.
+enum Source {
+    Here(String),
+    /// A variable of the environment.
+    Variable(String),
+    File(String),
+}
+
+/// Where an argument comes from.
+enum Argument {
+    Here(Value),
+    JsonFile(String),
+    BytesFile(String),
+}
+
+/// The program.
+///
+/// # Errors
+///
+/// An argument can't be read, or there is no such program in this language.
+pub(super) fn write(language: Language, options: &Options) -> Result<String, Failure> {
+    let program = Program::new(options)?;
+    match language {
+        Language::Python => python::write(&program),
+        Language::JavaScript => javascript::write(&program),
+        Language::Rust => Ok(rust::write(&program)),
+    }
+}
+
+impl<'p> Program<'p> {
+    fn new(options: &'p Options) -> Result<Self, Failure> {
+        let Options { connection, event, args, ack, wait_event, expect, .. } = options;
+        let Connection { query, path, road, .. } = connection;
+        let (url, namespaces) = connection.place();
+        let url = with_query(http(url), query.iter().map(|field| (&*field.name, &*field.value)));
+        if Secrets::of_process().target(&url) != url {
+            return Err(Failure::Usage(
+                "a secret in the URL or in --query would stand in the program; leave it out, or give --show-secrets",
+            ));
+        }
+        let mut notes = Vec::new();
+        let headers: Vec<_> =
+            connection.headers.iter().map(|header| header_source(header, &mut notes)).collect();
+        let auth = match connection.auth.as_deref() {
+            Some(_) if connection.eio == Eio::V3 => {
+                notes.push(
+                    "Clients of Socket.IO 2 have no auth payload: it is left out.".to_owned(),
+                );
+                None
+            }
+            Some(auth) => Some(match auth.strip_prefix('@') {
+                Some(file) => Source::File(path_of(file)),
+                None => variable("SOCKEYE_AUTH", "the auth payload, a JSON object", &mut notes),
+            }),
+            None => None,
+        };
+        let proxy = road.proxy.as_deref().map(|proxy| match proxy.contains('@') {
+            true => variable("SOCKEYE_PROXY", "the URL of the proxy", &mut notes),
+            false => Source::Here(proxy.to_owned()),
+        });
+        if connection.eio == Eio::Auto {
+            notes.push(
+                "It speaks Engine.IO 4. For a server of Socket.IO 2, print it with --eio 3."
+                    .to_owned(),
+            );
+        }
+        if expect.is_some() {
+            notes.push("What --expect wants is not checked.".to_owned());
+        }
+        Ok(Self {
+            url,
+            namespace: namespaces.into_iter().next().unwrap_or_else(|| "/".to_owned()),
+            path,
+            transport: connection.transport,
+            eio: connection.eio,
+            parser: connection.parser,
+            headers,
+            auth,
+            bearer: connection.bearer_cmd.as_deref(),
+            timeout: connection.timeout.get(),
+            road,
+            proxy,
+            event,
+            args: args.iter().map(|arg| Argument::read(arg)).collect::<Result<_, _>>()?,
+            wants_ack: *ack || expect.is_some() && wait_event.is_none(),
+            awaited: wait_event.as_deref(),
+            notes,
+        })
+    }
+
+    const fn is_v3(&self) -> bool {
+        matches!(self.eio, Eio::V3)
+    }
+
+    /// The notes as comments.
+    fn comments(&self, begin: &str) -> String {
+        self.notes.iter().map(|note| format!("{begin} {}\n", printable(note))).collect()
+    }
+}
+
+impl Argument {
+    fn read(text: &str) -> Result<Self, Unreadable> {
+        if let Some(name) = text.strip_prefix("@bin:") {
+            return Ok(Self::BytesFile(path_of(name)));
+        }
+        // A file with attachments in it is no plain JSON; what stands on standard input is not there a second time.
+        if let Some(name) = text.strip_prefix('@')
+            && name != "-"
+            && !json_of(name)?.contains("$bin")
+        {
+            event_arg(text)?;
+            return Ok(Self::JsonFile(name.to_owned()));
+        }
+        Ok(Self::Here(match event_arg(text)? {
+            Arg::Tree(value) => value,
+            Arg::Text(raw) => serde_json::from_str::<serde_json::Value>(raw.get())
+                .map_err(|error| Unreadable::Argument {
+                    text: text.to_owned(),
+                    reason: error.to_string(),
+                })?
+                .into(),
+        }))
+    }
+}
+
+/// Headers that hold secrets are left to the environment.
+fn header_source(header: &crate::reach::Header, notes: &mut Vec<String>) -> (String, Source) {
+    const SECRETS: [&str; 6] = ["auth", "cookie", "key", "password", "secret", "token"];
+    let name = header.name.as_str();
+    if SECRETS.iter().any(|secret| name.contains(secret)) {
+        let var = name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        return (name.to_owned(), variable(&var, &format!("the header {name}"), notes));
+    }
+    let value = String::from_utf8_lossy(header.value.as_bytes()).into_owned();
+    (name.to_owned(), Source::Here(value))
+}
+
+fn variable(name: &str, what: &str, notes: &mut Vec<String>) -> Source {
+    notes.push(format!("Set {name} in the environment: {what}."));
+    Source::Variable(name.to_owned())
+}
+
+/// Standard input has a name, too.
+fn path_of(name: &str) -> String {
+    if name == "-" { "/dev/stdin".to_owned() } else { name.to_owned() }
+}
+
+/// Clients of others know no `ws://`.
+fn http(url: String) -> String {
+    match url.strip_prefix("ws") {
+        Some(rest) if rest.starts_with("://") || rest.starts_with("s://") => format!("http{rest}"),
+        _ => url,
+    }
+}
+
+fn with_query<'f>(url: String, fields: impl Iterator<Item = (&'f str, &'f str)>) -> String {
+    let mut has_query = url.contains('?');
+    fields.fold(url, |mut url, (name, value)| {
+        url.push(if has_query { '&' } else { '?' });
+        has_query = true;
+        let mut field = form_urlencoded::Serializer::new(String::new());
+        url + &field.append_pair(name, value).finish()
+    })
+}
