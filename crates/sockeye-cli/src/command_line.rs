@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{decode, doctor, emit, listen, pipe, repl, serve, ws};
+use crate::{decode, doctor, emit, generate, listen, pipe, repl, serve, ws};
 
 /// Event-driven, two-way messaging: Socket.IO and WebSocket.
 #[derive(Debug, Parser)]
@@ -32,4 +32,6 @@ pub(crate) enum Command {
     Ws(Box<ws::Options>),
     Doctor(Box<doctor::Options>),
     Decode(Box<decode::Options>),
+    Completions(generate::Completions),
+    Man(generate::Manual),
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod emit;
 mod exit;
 mod failure;
+mod generate;
 mod lines;
 mod listen;
 mod log;
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
         Command::Ws(options) => ws::run(*options, &output),
         Command::Doctor(options) => doctor::run(*options, &output),
         Command::Decode(options) => decode::run(&options, &output),
+        Command::Completions(options) => generate::completions(&options, &output),
+        Command::Man(options) => generate::manual(&options, &output),
     };
     exit.unwrap_or_else(|failure| {
         output.failure(&failure);
