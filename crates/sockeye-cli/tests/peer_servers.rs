@@ -59,6 +59,10 @@ fn they_say_no() {
             // npm's version 3 serves both.
             if host != Host::Npm3 {
                 check(host, &sandbox.run(&args), 6, "--eio");
+                // It knows no such namespace; but that is not why.
+                let elsewhere = &format!("{url}/nowhere");
+                let args = ["emit", elsewhere, "echo", "--eio", other, "--transport", transport];
+                check(host, &sandbox.run(&args), 6, "--eio");
             }
         }
         let run = sandbox.run(&["emit", url, "echo", "--path", "/elsewhere/", "--timeout", "2s"]);

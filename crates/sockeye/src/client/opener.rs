@@ -246,10 +246,16 @@ impl Opener {
             let refused =
                 |(status, body): (_, String)| TransportError::of_answer(status, "", &body);
             (asks, said.map_err(refused)?)
-        } else if self.version.is_some() {
+        } else if self.version.is_some() && self.remembered.is_some() {
             (asks, early) // it is known, or the server shows it when it lets us in
         } else {
-            deadline.within(step, version_of(&mut stream, early)).await?.map_err(broken)?
+            let (found, early) =
+                deadline.within(step, version_of(&mut stream, early)).await?.map_err(broken)?;
+            // It might answer in another way than that shows, or not at all.
+            if self.way.version.is_some_and(|forced| forced != found) {
+                return Err(TransportError::OtherVersion { found });
+            }
+            (found, early)
         };
         let conn = self.conn(version, false, keys);
         let start = Start::WebSocket { stream: (stream, early), deflate };

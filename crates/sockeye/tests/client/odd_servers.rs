@@ -153,14 +153,17 @@ async fn a_version_that_the_server_does_not_speak_is_told() {
         while let Ok(Some(_)) = socket.recv().await {}
     })
     .await;
-    let builder = Client::builder(&url).websocket_only().version(Version::V4);
-    let error = soon(builder.connect()).await.unwrap_err();
-    let ConnectError::Open(error) = error else { panic!("{error}") };
-    let [Tried { error: TransportError::OtherVersion { found: Version::V3 }, .. }] =
-        &error.tried[..]
-    else {
-        panic!("{error}")
-    };
+    // Also if it has no answer for the namespace that is asked for.
+    for url in [url.clone(), format!("{url}/chat")] {
+        let builder = Client::builder(&url).websocket_only().version(Version::V4);
+        let error = soon(builder.connect()).await.unwrap_err();
+        let ConnectError::Open(error) = error else { panic!("{error}") };
+        let [Tried { error: TransportError::OtherVersion { found: Version::V3 }, .. }] =
+            &error.tried[..]
+        else {
+            panic!("{error}")
+        };
+    }
 
     // As npm's servers do: they agree to a WebSocket, and then refuse in HTTP.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
