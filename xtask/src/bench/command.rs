@@ -173,23 +173,21 @@ pub(crate) fn bare(address: &str, trips: &str) -> Outcome {
     Ok(())
 }
 
-/// Reads a message, which has to begin so.
+/// Reads messages up to the one that begins so.
 fn expect(input: &mut impl Read, begin: &str) -> Outcome {
-    let mut head = [0; 2];
-    input.read_exact(&mut head).context("reading a message")?;
-    let mut len = u16::from(head[1]);
-    if len == 126 {
-        let mut long = [0; 2];
-        input.read_exact(&mut long).context("reading a message")?;
-        len = u16::from_be_bytes(long);
-    }
-    let mut message = vec![0; len.into()];
-    input.read_exact(&mut message).context("reading a message")?;
-    match message.starts_with(begin.as_bytes()) {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
-            "expected {begin}, found {}",
-            String::from_utf8_lossy(&message)
-        ))),
+    loop {
+        let mut head = [0; 2];
+        input.read_exact(&mut head).context("reading a message")?;
+        let mut len = u16::from(head[1]);
+        if len == 126 {
+            let mut long = [0; 2];
+            input.read_exact(&mut long).context("reading a message")?;
+            len = u16::from_be_bytes(long);
+        }
+        let mut message = vec![0; len.into()];
+        input.read_exact(&mut message).context("reading a message")?;
+        if message.starts_with(begin.as_bytes()) {
+            return Ok(());
+        }
     }
 }
