@@ -86,6 +86,6 @@ mod tests {
         check(&asked, "/jo", (0, &["/join"]));
         check(&asked, "/nsp /i", (5, &["/imchat"]));
         check(&asked, "chat ch", (5, &[]));
-        check(&asked, "chat @bin:src/repl/compl", (19, &["completion.rs"]));
+        check(&asked, "chat @bin:src/repl/compl", (10, &["src/repl/completion.rs"]));
     }
 }
