@@ -30,9 +30,17 @@ pub(super) struct Examination<'t, 'r> {
     pub(super) report: &'r Report<'r>,
     pub(super) found: Found,
     pub(super) was_silent: bool,
-    /// Where to save the certificates that the server shows.
-    pub(super) save_cert: Option<PathBuf>,
+    pub(super) wishes: Wishes,
     began: Instant,
+}
+
+/// What is wanted beside the checks.
+#[derive(Debug)]
+pub(crate) struct Wishes {
+    /// Where to save the certificates that the server shows.
+    pub(crate) save_cert: Option<PathBuf>,
+    /// How long to watch connections.
+    pub(crate) watch: Option<Duration>,
 }
 
 /// Looks at the server, and prints each check as it is made.
@@ -43,7 +51,7 @@ pub(super) struct Examination<'t, 'r> {
 pub(crate) async fn examine(
     checked: &Checked,
     report: &Report<'_>,
-    save_cert: Option<PathBuf>,
+    wishes: Wishes,
 ) -> Result<Found, Failure> {
     let began = Instant::now();
     let target = match checked {
@@ -58,7 +66,7 @@ pub(crate) async fn examine(
     report.check(url(target, began))?;
     let (found, secrets) = (Found::default(), report.secrets);
     let mut examination =
-        Examination { target, secrets, report, found, was_silent: false, save_cert, began };
+        Examination { target, secrets, report, found, was_silent: false, wishes, began };
     examination.run().await?;
     Ok(examination.found)
 }
@@ -82,13 +90,15 @@ impl Examination<'_, '_> {
         };
         if !self.target.may_speak(session.opened.version) {
             session.close().await;
-            return self.skip(&["connect", "heartbeat"], "it is not the version asked for");
+            self.skip(&["connect", "heartbeat"], "it is not the version asked for")?;
+            return self.watch_mismatched().await;
         }
         self.connect(&mut session).await?;
         self.parser().await?;
         self.heartbeat(&mut session).await?;
+        let (version, transport) = (session.opened.version, session.transport());
         session.close().await;
-        Ok(())
+        self.watch(version, transport).await
     }
 
     /// Whether there is a way to the server's port.

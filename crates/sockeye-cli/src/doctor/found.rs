@@ -10,6 +10,7 @@ use super::{
     probe::{Answer, Opened, Raw, Said},
     session::Joined,
     tls::Examined,
+    watch::Watched,
 };
 
 /// Everything that is known about the server. What was not reached is absent.
@@ -40,6 +41,8 @@ pub(crate) struct Found {
     /// What came of joining with the other parser.
     pub(crate) other_parser: Option<Joined>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// What became of the links that were watched.
+    pub(crate) watched: Option<Watched>,
 }
 
 /// The answers to both versions of Engine.IO, on one transport.

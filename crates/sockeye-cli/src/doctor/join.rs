@@ -118,6 +118,8 @@ impl<'t> Examination<'t, '_> {
         let (interval, timeout) = (handshake.ping_interval, handshake.ping_timeout);
         let within = interval.saturating_add(timeout);
         let (is_due, wait) = match session.opened.version {
+            // The watch has more time for it.
+            _ if self.wishes.watch.is_some() => (false, LOOK),
             Version::V3 => (true, timeout.min(LONGEST_WAIT)),
             Version::V4 if within <= LONGEST_WAIT => (true, within),
             Version::V4 => (false, LOOK),

@@ -21,16 +21,25 @@ mod session;
 mod target;
 mod tls;
 mod verdict;
+mod watch;
+mod watching;
 
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
 use self::{
-    examine::examine, judge::judge, report::Report, secrets::Secrets, target::Target,
+    examine::{Wishes, examine},
+    judge::judge,
+    report::Report,
+    secrets::Secrets,
+    target::Target,
     verdict::Verdict,
 };
-use crate::{exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection, task};
+use crate::{
+    exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection, task,
+    units::Time,
+};
 
 /// Find out why a connection does not work, and what to do about it
 ///
@@ -43,6 +52,10 @@ pub(crate) struct Options {
     /// Namespace to try as well, to find the one that the server has; may be repeated
     #[arg(long = "try-nsp", value_name = "NAMESPACE")]
     others: Vec<String>,
+    /// Watch for so long how long connections last: one that is silent and one that talks, both made again when they are
+    /// lost
+    #[arg(long, value_name = "TIME")]
+    watch: Option<Time>,
     /// Save the certificates that the server shows to this file (PEM), to compare them and to give them as --cacert
     #[arg(long, value_name = "FILE")]
     save_cert: Option<PathBuf>,
@@ -88,7 +101,7 @@ impl Args for Server {
 ///
 /// [`Failure`]: it can't begin, or nobody reads what it has to say. What is wrong with the server is no failure.
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
-    let Options { server, others, save_cert, explain, json } = options;
+    let Options { server, others, watch, save_cert, explain, json } = options;
     if let Some(verdict) = explain {
         output.data(explain::page(verdict).trim_end())?;
         return Ok(Exit::Done);
@@ -100,9 +113,10 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let reader = if json { Reader::Program } else { Reader::Person };
     let secrets = Secrets::default();
     let report = Report { output, reader, secrets: &secrets };
+    let wishes = Wishes { save_cert, watch: watch.map(|time| time.get()) };
     task::run(async {
         let target = Target::of(connection, others, &secrets).await?;
-        let found = examine(&target, &report, save_cert).await?;
+        let found = examine(&target, &report, wishes).await?;
         let diagnosis = judge(&target, &found);
         report.diagnosis(&diagnosis)?;
         Ok(diagnosis.verdict.exit())

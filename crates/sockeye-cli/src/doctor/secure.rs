@@ -33,7 +33,7 @@ impl Examination<'_, '_> {
                 return Ok(false);
             }
         };
-        if let (Some(file), Some(pem)) = (self.save_cert.take(), examined.pem()) {
+        if let (Some(file), Some(pem)) = (self.wishes.save_cert.take(), examined.pem()) {
             let unsaved = |source| Failure::UnsavedChain { path: file.clone(), source };
             fs::write(&file, pem).map_err(unsaved)?;
             examined.saved = Some(file);

@@ -19,3 +19,4 @@ mod stub;
 mod tls;
 mod transports;
 mod versions;
+mod watch;

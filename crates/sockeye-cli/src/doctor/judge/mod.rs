@@ -8,6 +8,7 @@ mod network;
 mod tests;
 mod tls;
 mod token;
+mod watch;
 
 use super::{
     found::Found,
@@ -49,6 +50,7 @@ pub(crate) fn judge(checked: &Checked, found: &Found) -> Diagnosis {
     };
     let blocking = network::judge(target, found)
         .or_else(|| tls::judge(target, found))
+        .or_else(|| watch::judge(target, found))
         .or_else(|| front::judge(target, found))
         .or_else(|| engine::blocking(target, found))
         .or_else(|| join::judge(target, found));

@@ -8,7 +8,7 @@ mod stream;
 
 pub(crate) use self::{
     answer::{Answer, Front, Opened, Raw, Stranger, excerpt},
-    http::Prober,
+    http::{Prober, Reply, Unanswered},
     link::{End, Link, Said},
     polling::Polls,
 };
