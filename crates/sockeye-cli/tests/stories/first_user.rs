@@ -102,3 +102,21 @@ fn a_certificate_that_nobody_believes() {
     let run = sandbox.run(&["emit", url, "echo", "hi", "--ack", "--cacert", "server.pem"]);
     assert_eq!(run.code, Some(0), "{run:?}");
 }
+
+#[test]
+fn cut_every_minute() {
+    let sandbox = Sandbox::new("story-cut");
+    let server = JavaServer::start(Duration::from_secs(1));
+    // A WebSocket of a client of version 4: it opens, and a while later the server ends it.
+    let socket = server.url.replace("http:", "ws:") + "/socket.io/?EIO=4&transport=websocket";
+    let run = sandbox.run(&["ws", &socket, "--linger", "30s"]);
+    assert_eq!(run.stdout.lines().nth(1), Some("40"), "{run:?}");
+    let url = &format!("{}/imchat", server.url);
+    let diagnosis = doctor(&sandbox, &[url, "--eio", "4", "--watch", "30s"]);
+    assert_eq!(diagnosis["verdict"], "version-drop", "{diagnosis}");
+    let run = paste(&sandbox, &diagnosis);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    // Twice the time after which it was cut.
+    let run = sandbox.run(&["listen", url, "--eio", "3", "--for", "4s"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
