@@ -118,8 +118,8 @@ pub(crate) struct Driver<U> {
     phase: Phase,
     /// When the wheel will wake this driver.
     deadline: Option<Instant>,
-    /// How long a write may make no progress.
-    write_timeout: Duration,
+    /// How long a write may make no progress, in whole milliseconds: it is kept while idle.
+    write_timeout_ms: u32,
     /// Sessions that this driver's handlers pushed to and that are not flushed yet.
     unflushed: Vec<Arc<Conn>>,
     /// Whether the machine was told that reading is paused.
@@ -228,7 +228,7 @@ impl<U: Upper> Driver<U> {
         Self::new(conn, Some(wheel), Carrier::Polling(polling), write_timeout, upper)
     }
 
-    const fn new(
+    fn new(
         conn: Arc<Conn>,
         wheel: Option<Arc<Wheel>>,
         carrier: Carrier,
@@ -242,7 +242,7 @@ impl<U: Upper> Driver<U> {
             upper,
             phase: Phase::Running,
             deadline: None,
-            write_timeout,
+            write_timeout_ms: u32::try_from(write_timeout.as_millis()).unwrap_or(u32::MAX),
             unflushed: Vec::new(),
             paused: false,
         }
@@ -259,8 +259,7 @@ impl<U: Upper> Driver<U> {
         if let Carrier::WebSocket(framed) = &mut self.carrier {
             framed.websocket.handle_timeout(now);
         }
-        let stalled = self.conn.outbox(|outbox| outbox.stalled_since());
-        if stalled.is_some_and(|since| now >= since + self.write_timeout) {
+        if self.stalls_at().is_some_and(|at| now >= at) {
             tracing::warn!(target: "sockeye::engine", "slow consumer is cut: a write stalled");
             self.lose(Reason::SlowConsumer);
         }
@@ -539,10 +538,16 @@ impl<U: Upper> Driver<U> {
         !self.unflushed.is_empty()
     }
 
+    /// When a write that makes no progress has taken too long; `None` if there is none.
+    fn stalls_at(&self) -> Option<Instant> {
+        let since = self.conn.outbox(|outbox| outbox.stalled_since())?;
+        Some(since + Duration::from_millis(self.write_timeout_ms.into()))
+    }
+
     /// Tells the wheel when to wake this driver.
     fn schedule(&mut self, now: Instant) {
         let machine = self.conn.machine(|machine| machine.next_deadline());
-        let stalled = self.conn.outbox(|outbox| outbox.stalled_since());
+        let stalled = self.stalls_at();
         let pause = match (self.phase, self.upper.pressure(now)) {
             (Phase::Running, Pressure::Pause { until, .. }) => Some(until),
             _ => None,
@@ -551,7 +556,6 @@ impl<U: Upper> Driver<U> {
             Phase::Lingering { until } | Phase::Farewell { until } => Some(until),
             _ => None,
         };
-        let stalled = stalled.map(|since| since + self.write_timeout);
         let websocket = match &self.carrier {
             Carrier::WebSocket(framed) => framed.websocket.next_deadline(),
             _ => None,

@@ -13,7 +13,7 @@ pub(super) struct Framed {
     pub(super) io: Io,
     pub(super) websocket: WebSocket,
     /// Bytes that somebody else has read already.
-    pub(super) early: Vec<u8>,
+    pub(super) early: Box<[u8]>,
 }
 
 impl Framed {
@@ -26,7 +26,7 @@ impl Framed {
         let (io, tcp) = stream.split();
         let websocket = WebSocket::new(role, config);
         // A copy: even empty, it would keep hyper's read buffer alive.
-        (Self { io, websocket, early: early.to_vec() }, tcp)
+        (Self { io, websocket, early: Box::from(&*early) }, tcp)
     }
 
     /// As [`Self::new`], a client's, which reads compressed messages if that was agreed on. It sends none: nobody has to.

@@ -141,7 +141,7 @@ impl Probe {
                     outbox.push_control(Prepared::engine(Kind::Pong, "probe"));
                 }
                 session::Probe::Upgraded => {
-                    *early = input.remaining().to_vec();
+                    *early = Box::from(input.remaining());
                     return Probed::Upgraded;
                 }
                 session::Probe::Pause => {} // the owner sees to what is under way

@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn an_idle_session_is_small() {
         // What tens of thousands of idle sessions cost; more needs a reason.
-        assert!(size_of::<Driver<Dispatcher>>() <= 312, "{}", size_of::<Driver<Dispatcher>>());
-        assert!(size_of::<Lane>() <= 56, "{}", size_of::<Lane>());
+        // tokio puts about 96 bytes around a task, and rounds up to a multiple of 128.
+        assert!(size_of::<Driver<Dispatcher>>() <= 288, "{}", size_of::<Driver<Dispatcher>>());
+        assert!(size_of::<Lane>() <= 48, "{}", size_of::<Lane>());
     }
 }
