@@ -3,6 +3,7 @@
 //! Checks observe ([`examine`]), a judge decides ([`judge`]), a report prints ([`report`]). Input and output never mix
 //! with judgement.
 
+mod beginning;
 mod check;
 mod command;
 mod engine;

@@ -15,9 +15,12 @@ use tokio::{task::JoinSet, time};
 use super::{
     answer::{Answer, Front, Raw, Stranger},
     link::Link,
-    stream::{Beginning, Watched},
 };
-use crate::doctor::{secrets::Secrets, target::Target};
+use crate::doctor::{
+    beginning::{Beginning, Watched},
+    secrets::Secrets,
+    target::Target,
+};
 
 /// Most of a body that is read.
 const MAX_BODY_BYTES: usize = 64 * 1024;

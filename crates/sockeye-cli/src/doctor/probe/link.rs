@@ -12,10 +12,8 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::{
-    answer::{Answer, Front, Opened, Raw, excerpt, late_refusal},
-    stream::Watched,
-};
+use super::answer::{Answer, Front, Opened, Raw, excerpt, late_refusal};
+use crate::doctor::beginning::Watched;
 
 /// How long a server of Engine.IO 3 may take to let us into `/` unasked; it does so right behind its handshake.
 const PATIENCE: Duration = Duration::from_millis(300);

@@ -4,7 +4,6 @@ mod answer;
 mod http;
 mod link;
 mod polling;
-mod stream;
 
 pub(crate) use self::{
     answer::{Answer, Front, Opened, Raw, Stranger, excerpt},

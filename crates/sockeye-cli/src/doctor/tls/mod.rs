@@ -10,7 +10,6 @@ mod examined;
 mod fault;
 mod judge;
 mod old;
-mod stream;
 mod witness;
 
 use std::{io, sync::Arc, time::Duration};
@@ -28,15 +27,13 @@ use tokio_rustls::{
     rustls::{ClientConfig, client::Resumption, pki_types::ServerName},
 };
 
+use self::witness::{Seen, Witness};
 pub(crate) use self::{
     examined::Examined,
     fault::{Fault, Unbelieved},
     judge::{Change, judge},
 };
-use self::{
-    stream::Overheard,
-    witness::{Seen, Witness},
-};
+use super::beginning::Watched;
 use crate::{reach::Belief, values::printable};
 
 /// Whom to examine, and on whose word.
@@ -71,7 +68,7 @@ impl Examination<'_> {
         let mut config = self.tls.config(|real| witness.verifier(real))?;
         config.client_auth_cert_resolver = witness.resolver(config.client_auth_cert_resolver);
         config.resumption = Resumption::disabled(); // whoever resumes shows no certificate
-        let stream = Overheard::new(self.plain().await?);
+        let (stream, beginning) = Watched::new(self.plain().await?);
 
         let mut examined = Examined::new(self.dialer.host(), self.belief);
         let end = Instant::now() + self.timeout;
@@ -80,11 +77,11 @@ impl Examination<'_> {
                 examined.see(witness.seen());
                 examined.fault = Some(self.explain(Fault::Silent, &[]).await);
             }
-            Ok(Err((error, stream))) => {
+            Ok(Err(error)) => {
                 let seen = witness.seen();
                 let fault = fault::broken(&error, seen.asked);
                 examined.see(seen);
-                examined.fault = Some(self.explain(fault, stream.beginning()).await);
+                examined.fault = Some(self.explain(fault, &beginning.bytes()).await);
             }
             Ok(Ok(stream)) => {
                 let Seen { asked, .. } = witness.seen();
@@ -138,13 +135,10 @@ impl Examination<'_> {
         &self,
         config: ClientConfig,
         stream: S,
-    ) -> Result<TlsStream<S>, (io::Error, S)> {
-        match ServerName::try_from(self.dialer.host().to_owned()) {
-            Ok(name) => {
-                TlsConnector::from(Arc::new(config)).connect(name, stream).into_fallible().await
-            }
-            Err(error) => Err((io::Error::new(io::ErrorKind::InvalidInput, error), stream)),
-        }
+    ) -> io::Result<TlsStream<S>> {
+        let name = ServerName::try_from(self.dialer.host().to_owned())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
     /// What a server has against our answer to its question for a certificate. In TLS 1.3 it says so only once we are

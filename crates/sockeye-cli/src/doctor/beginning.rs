@@ -1,4 +1,4 @@
-//! A stream that remembers how the server's answer begins: when it is no HTTP, that tells what it is.
+//! A stream that remembers how the server's answer begins: when it is not what was asked for, that tells what it is.
 
 use std::{
     io,
