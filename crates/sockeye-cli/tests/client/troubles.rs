@@ -1,6 +1,10 @@
 //! Each way not to get through has its exit code, and its message names what to change.
 
-use std::net::TcpListener;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
 
 use crate::{
     sandbox::{Run, Sandbox},
@@ -65,6 +69,20 @@ fn tls_fails() {
     check(&run, 4, &["http://", "--cacert", "--pin"]);
 }
 
+/// A server that answers its first request with this body; its URL.
+fn answer_once(body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let length = body.len();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        // Until it has been read.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    url
+}
+
 #[test]
 fn nothing_answers_as_engine_io_does() {
     let (running, sandbox) = (Running::start(), Sandbox::new("trouble-handshake"));
@@ -73,6 +91,10 @@ fn nothing_answers_as_engine_io_does() {
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}", mute.local_addr().unwrap());
     check(&sandbox.run(&["emit", &silent, "a", "--timeout", "300ms"]), 5, &["--timeout"]);
+    let broken = answer_once(r#"0{"sid":"x","pingInterval":"soon"}"#);
+    let run = sandbox.run(&["emit", &broken, "a", "--transport", "polling"]);
+    check(&run, 5, &["handshake", r#"pingInterval is "soon"; expected milliseconds"#]);
+    assert!(!run.stderr.contains("parser"), "{run:?}");
     let running = Running::start_with(|server| server.polling(false));
     let run = sandbox.run(&["emit", &running.url, "a", "--transport", "polling"]);
     check(&run, 5, &["--transport websocket"]);

@@ -575,8 +575,7 @@ impl<A> Session<A> {
     }
 
     fn opened<'m>(&mut self, now: Instant, body: &str) -> Result<Received<'m, A>, Violation> {
-        let handshake: Handshake =
-            serde_json::from_str(body).map_err(|error| Violation::Handshake(error.to_string()))?;
+        let handshake = Handshake::decode(body)?;
         self.timing =
             Timing { ping_interval: handshake.ping_interval, ping_timeout: handshake.ping_timeout };
         self.heartbeat = heartbeat(now, self.role, self.version, self.timing);

@@ -21,10 +21,8 @@ pub enum Violation {
         kind: engine::Kind,
     },
     /// The Engine.IO handshake of the server could not be read.
-    #[error(
-        "unreadable Engine.IO handshake: {0}; expected sid, upgrades, pingInterval, pingTimeout, maxPayload"
-    )]
-    Handshake(String),
+    #[error("unreadable Engine.IO handshake: {0}")]
+    Handshake(#[from] engine::HandshakeError),
     /// The Socket.IO layer could not read the packet.
     #[error("unreadable Socket.IO packet: {0}")]
     Packet(#[from] packet::DecodeError),

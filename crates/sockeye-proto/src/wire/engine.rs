@@ -1,9 +1,10 @@
 //! Engine.IO messages: a type digit and a body.
 
-use std::time::Duration;
+mod handshake;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use self::handshake::{Handshake, HandshakeError};
 
 /// The version of Engine.IO that a client speaks; decided once, by the `EIO` of its first request.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -163,57 +164,6 @@ pub enum DecodeError {
     },
 }
 
-/// The server's first packet: who the session is and how it is kept alive.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use sockeye_proto::wire::engine::Handshake;
-///
-/// let json = r#"{"sid":"a1","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-/// let handshake: Handshake = serde_json::from_str(json)?;
-/// assert_eq!(handshake.ping_interval, Duration::from_secs(25));
-/// assert_eq!(serde_json::to_string(&handshake)?, json);
-/// # Ok::<_, serde_json::Error>(())
-/// ```
-// The field order is the order of the keys on the wire.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Handshake {
-    /// The session's id: a bearer secret, never the public id of a socket.
-    pub sid: String,
-    /// Names of the transports that this session may move to.
-    pub upgrades: Vec<String>,
-    /// Time between two pings of the server; whole milliseconds on the wire.
-    #[serde(with = "milliseconds")]
-    pub ping_interval: Duration,
-    /// Time that a ping's answer may take; whole milliseconds on the wire.
-    #[serde(with = "milliseconds")]
-    pub ping_timeout: Duration,
-    /// Largest message that the server accepts, in bytes; servers before Engine.IO 6.2 don't say.
-    #[serde(rename = "maxPayload", default, skip_serializing_if = "Option::is_none")]
-    pub max_payload_bytes: Option<u64>,
-}
-
-/// A duration as a JSON number of milliseconds.
-mod milliseconds {
-    use super::{Deserialize, Duration};
-
-    pub(super) fn serialize<S: serde::Serializer>(
-        duration: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_millis)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -239,30 +189,6 @@ mod tests {
         check(" 2", Err(DecodeError::UnknownKind { digit: ' ' }));
         check("é", Err(DecodeError::UnknownKind { digit: 'é' })); // must not split inside a char
         check("٤", Err(DecodeError::UnknownKind { digit: '٤' })); // a digit, but not an ASCII one
-    }
-
-    #[track_caller]
-    fn check_handshake(json: &str, expect: Option<Handshake>) {
-        assert_eq!(serde_json::from_str(json).ok(), expect, "reading {json}");
-    }
-
-    #[test]
-    fn handshakes_of_old_and_new_servers() {
-        let old = Handshake {
-            sid: "x".to_owned(),
-            upgrades: Vec::new(),
-            ping_interval: Duration::from_millis(1),
-            ping_timeout: Duration::from_millis(2),
-            max_payload_bytes: None,
-        };
-        let new = Handshake { max_payload_bytes: Some(3), ..old.clone() };
-        let text = r#"{"sid":"x","upgrades":[],"pingInterval":1,"pingTimeout":2}"#;
-        check_handshake(text, Some(old));
-        let text = r#"{"more":[],"maxPayload":3,"sid":"x","upgrades":[],"pingInterval":1,"pingTimeout":2}"#;
-        check_handshake(text, Some(new));
-        check_handshake(r#"{"sid":"x","upgrades":[],"pingInterval":-1,"pingTimeout":2}"#, None);
-        check_handshake("{}", None);
-        check_handshake("[]", None);
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::{fmt, io, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use serde_json::Value;
-use sockeye_proto::wire::engine::Version;
+use sockeye_proto::wire::engine::{self, Version};
 use thiserror::Error;
 
 use super::{CloseReason, Transport};
@@ -198,6 +198,9 @@ pub enum TransportError {
         /// The beginning of the body.
         body: String,
     },
+    /// The server's first packet is a handshake of Engine.IO that can't be read.
+    #[error("the server's handshake of Engine.IO can't be read: {0}")]
+    BrokenHandshake(#[from] engine::HandshakeError),
     /// The server speaks another version than the one that it has to.
     #[error(
         "the server speaks EIO={}; leave the version to be found out, or ask for that one", .found.to_eio()

@@ -56,5 +56,9 @@ pub use crate::{
 };
 pub use sockeye_proto::{
     session::{Delays, Reason},
-    wire::{encoding::Parser, engine::Version, ws::deflate::Config as Deflate},
+    wire::{
+        encoding::Parser,
+        engine::{HandshakeError, Version},
+        ws::deflate::Config as Deflate,
+    },
 };

@@ -7,8 +7,8 @@ use sockeye_proto::{
     session::{Config, websocket},
     wire::{
         encoding::{Encoding, Parser},
-        engine::Version,
-        polling::Format,
+        engine::{self, Handshake, Kind, Version},
+        polling::{Format, Item, Packets},
         ws::deflate,
     },
 };
@@ -218,6 +218,7 @@ impl Opener {
             Some((found, _)) => return Err(TransportError::OtherVersion { found }),
             None => return Err(TransportError::of_polling(&answer)),
         };
+        check_handshake(format, &answer.body)?;
         let requesting = Requesting::new(
             remote.clone(),
             version,
@@ -241,22 +242,23 @@ impl Opener {
         let Offered { stream: (mut stream, early), keys, deflate } = offered;
         let broken = |error: std::io::Error| TransportError::Http(error.to_string());
         let step = crate::net::Step::Handshake;
-        let (version, early) = if self.way.version == Some(Version::V3) {
+        let early = if self.way.version == Some(Version::V3) {
             let said = deadline.within(step, refusal(&mut stream, early)).await?.map_err(broken)?;
-            let refused =
-                |(status, body): (_, String)| TransportError::of_answer(status, "", &body);
-            (asks, said.map_err(refused)?)
-        } else if self.version.is_some() && self.remembered.is_some() {
-            (asks, early) // it is known, or the server shows it when it lets us in
+            said.map_err(|(status, body)| TransportError::of_answer(status, "", &body))?
         } else {
-            let (found, early) =
-                deadline.within(step, version_of(&mut stream, early)).await?.map_err(broken)?;
-            // It might answer in another way than that shows, or not at all.
-            if self.way.version.is_some_and(|forced| forced != found) {
-                return Err(TransportError::OtherVersion { found });
-            }
-            (found, early)
+            early
         };
+        let known = match self.way.version {
+            Some(Version::V3) => Some(asks),
+            _ if self.version.is_some() && self.remembered.is_some() => Some(asks),
+            _ => None, // the server shows it when it lets us in
+        };
+        let said = deadline.within(step, version_of(&mut stream, early, known)).await?;
+        let (version, early) = said.map_err(broken)??;
+        // It might answer in another way than that shows, or not at all.
+        if self.way.version.is_some_and(|forced| forced != version) {
+            return Err(TransportError::OtherVersion { found: version });
+        }
         let conn = self.conn(version, false, keys);
         let start = Start::WebSocket { stream: (stream, early), deflate };
         Ok(Opened { conn, start, transport: Transport::WebSocket })
@@ -289,6 +291,16 @@ impl Opener {
         let headers = (attempt.headers, cookies.clone(), keep_alive.clone());
         Ok(Remote::new(address, route, headers, path, attempt.query, *deflate))
     }
+}
+
+/// The session would end with what is wrong with it; here it can be told.
+fn check_handshake(format: Format, body: &[u8]) -> Result<(), engine::HandshakeError> {
+    if let Ok(Some(Item::Text(first))) = Packets::new(format, body).next()
+        && let Ok((Kind::Open, json)) = engine::decode(first)
+    {
+        Handshake::decode(json)?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Opener {

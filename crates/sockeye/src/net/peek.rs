@@ -1,4 +1,4 @@
-//! Which version a server speaks that answers on WebSocket at once, told by the first that it says.
+//! What a server says first on a WebSocket: whether its handshake can be read, and which version it speaks.
 
 use std::time::Duration;
 
@@ -20,27 +20,36 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Enough for a handshake and what follows it at once.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// Reads until the version is known, and gives it with all that was read: nobody has seen that yet.
+/// Reads until the version is known, and gives it with all that was read: nobody has seen that yet. If it is `known`
+/// before, nothing but the handshake is waited for.
 ///
 /// A server that names its largest payload speaks version 4, since only late ones do. One that does not, and lets us
 /// into `/` unasked, speaks version 3.
-pub(crate) async fn version_of(stream: &mut Stream, early: Bytes) -> io::Result<(Version, Bytes)> {
+pub(crate) async fn version_of(
+    stream: &mut Stream,
+    early: Bytes,
+    known: Option<Version>,
+) -> io::Result<Result<(Version, Bytes), engine::HandshakeError>> {
     let mut read = BytesMut::from(&*early);
     loop {
         let found = look(&read);
         let more = stream.read_buf(&mut read);
-        let more = match found {
-            Found::Version(version) => return Ok((version, read.freeze())),
-            Found::Nothing => more.await?,
+        let more = match (found, known) {
+            (Found::Broken(error), _) => return Ok(Err(error)),
+            (Found::Nothing, _) => more.await?,
+            (Found::Handshake | Found::Version(_), Some(version)) => {
+                return Ok(Ok((version, read.freeze())));
+            }
+            (Found::Version(version), None) => return Ok(Ok((version, read.freeze()))),
             // An older server of version 4 says nothing until it is asked.
-            Found::Handshake => match time::timeout(PATIENCE, more).await {
+            (Found::Handshake, None) => match time::timeout(PATIENCE, more).await {
                 Ok(more) => more?,
-                Err(_) => return Ok((Version::V4, read.freeze())),
+                Err(_) => return Ok(Ok((Version::V4, read.freeze()))),
             },
         };
         // What is wrong with it, the session will say.
         if more == 0 || read.len() > MAX_BYTES {
-            return Ok((Version::V4, read.freeze()));
+            return Ok(Ok((known.unwrap_or(Version::V4), read.freeze())));
         }
     }
 }
@@ -72,12 +81,13 @@ pub(crate) async fn refusal(
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Found {
     /// No message as a whole.
     Nothing,
     /// A handshake that leaves it open.
     Handshake,
+    /// A handshake that can't be read.
+    Broken(engine::HandshakeError),
     Version(Version),
 }
 
@@ -94,12 +104,11 @@ fn look(read: &[u8]) -> Found {
             _ => return Found::Version(Version::V4),
         };
         found = match (found, engine::decode(text)) {
-            (Found::Nothing, Ok((Kind::Open, body))) => {
-                match serde_json::from_str::<Handshake>(body) {
-                    Ok(handshake) if handshake.max_payload_bytes.is_none() => Found::Handshake,
-                    _ => return Found::Version(Version::V4),
-                }
-            }
+            (Found::Nothing, Ok((Kind::Open, body))) => match Handshake::decode(body) {
+                Ok(handshake) if handshake.max_payload_bytes.is_none() => Found::Handshake,
+                Ok(_) => return Found::Version(Version::V4),
+                Err(error) => return Found::Broken(error),
+            },
             (Found::Handshake, Ok((Kind::Message, body))) if body.starts_with('0') => {
                 return Found::Version(Version::V3);
             }
@@ -136,7 +145,6 @@ mod tests {
             (&[OPEN], Version::V4),
             (&[OPEN, "2"], Version::V4),
             (&["hello"], Version::V4),
-            (&["0{}"], Version::V4),
         ] {
             let bytes = frames(texts);
             // In one piece, byte by byte, and partly before.
@@ -151,12 +159,35 @@ mod tests {
                     std::future::pending::<()>().await;
                 };
                 let (version, read) = tokio::select! {
-                    found = version_of(&mut stream, Bytes::copy_from_slice(early)) => found.unwrap(),
+                    found = version_of(&mut stream, Bytes::copy_from_slice(early), None) => found.unwrap().unwrap(),
                     () = server => unreachable!(),
                 };
                 assert_eq!(version, expect, "{texts:?}");
                 assert!(bytes.starts_with(&read), "{texts:?}");
             }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_version_that_is_known_waits_for_no_more_than_the_handshake() {
+        for known in [Version::V3, Version::V4] {
+            let (ours, mut theirs) = duplex(1 << 10);
+            let mut stream = Stream::Other(Box::new(ours));
+            theirs.write_all(&frames(&[OPEN])).await.unwrap();
+            let begun = time::Instant::now();
+            let found = version_of(&mut stream, Bytes::new(), Some(known)).await.unwrap().unwrap();
+            assert_eq!((found.0, begun.elapsed()), (known, Duration::ZERO));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_can_not_be_read_is_told() {
+        for known in [None, Some(Version::V3), Some(Version::V4)] {
+            let (ours, mut theirs) = duplex(1 << 10);
+            let mut stream = Stream::Other(Box::new(ours));
+            theirs.write_all(&frames(&[&OPEN.replacen('1', "\"soon\"", 1)])).await.unwrap();
+            let broken = version_of(&mut stream, Bytes::new(), known).await.unwrap().unwrap_err();
+            assert!(broken.to_string().starts_with("pingInterval is \"soon\""), "{broken}");
         }
     }
 
@@ -166,7 +197,7 @@ mod tests {
         let mut stream = Stream::Other(Box::new(ours));
         theirs.write_all(b"\x81\x05abc").await.unwrap();
         drop(theirs);
-        let (version, read) = version_of(&mut stream, Bytes::new()).await.unwrap();
+        let (version, read) = version_of(&mut stream, Bytes::new(), None).await.unwrap().unwrap();
         assert_eq!((version, &*read), (Version::V4, &b"\x81\x05abc"[..]));
     }
 

@@ -10,12 +10,17 @@ use std::{
 
 use sockeye::{
     client::{
-        Client, ConnectError, ConnectionState, Left, Reason, Socket, TransportError, Tried, Version,
+        Client, ConnectError, ConnectionState, Left, Reason, Socket, Transport, TransportError,
+        Tried, Version,
     },
     event::{Args, State},
     ws::{self, Message, WebSocket},
 };
-use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::mpsc};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::mpsc,
+};
 
 use super::server::{PATIENCE, QUICK, soon};
 
@@ -47,6 +52,76 @@ async fn say(socket: &mut WebSocket, texts: &[&str]) {
 async fn expect(socket: &mut WebSocket, text: &str) {
     let message = soon(socket.recv()).await.unwrap();
     assert_eq!(message, Some(Message::from(text)));
+}
+
+/// A server that answers whatever it is asked with this body; its URL.
+async fn answer_all(body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let length = body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+/// As servers send it whose configuration keeps numbers as texts.
+#[tokio::test]
+async fn a_handshake_is_read_by_its_meaning() {
+    const OPEN: &str = r#"0{"sid":77,"pingInterval":"25000","pingTimeout":2e4,"maxPayload":"1e6"}"#;
+    let url = serve(|mut socket: WebSocket| async move {
+        say(&mut socket, &[OPEN]).await;
+        expect(&mut socket, "40").await;
+        say(&mut socket, &[r#"40{"sid":"x"}"#]).await;
+        while let Ok(Some(_)) = socket.recv().await {}
+    })
+    .await;
+    let client = soon(Client::builder(url).websocket_only().connect()).await.unwrap();
+    soon(client.close()).await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_can_not_be_read_is_told_by_its_field() {
+    for (version, known) in
+        [Version::V3, Version::V4].into_iter().flat_map(|one| [(one, Some(one)), (one, None)])
+    {
+        let open = OPEN_4.replacen("25000", "\"soon\"", 1);
+        let body = match version {
+            Version::V3 => format!("{}:{open}", open.len()),
+            _ => open.clone(),
+        };
+        let by_polling = answer_all(body).await;
+        let by_websocket = serve(move |mut socket: WebSocket| {
+            let open = open.clone();
+            async move {
+                say(&mut socket, &[&open]).await;
+                while let Ok(Some(_)) = socket.recv().await {}
+            }
+        })
+        .await;
+        for (url, transport) in
+            [(by_polling, Transport::Polling), (by_websocket, Transport::WebSocket)]
+        {
+            let mut builder = Client::builder(&url).transports([transport]);
+            if let Some(version) = known {
+                builder = builder.version(version);
+            }
+            let error = soon(builder.connect()).await.unwrap_err();
+            let ConnectError::Open(error) = error else { panic!("{transport}: {error}") };
+            let [Tried { error: TransportError::BrokenHandshake(_), .. }] = &error.tried[..] else {
+                panic!("{transport}: {error}")
+            };
+            assert!(error.to_string().contains(r#"pingInterval is "soon"; expected"#), "{error}");
+        }
+    }
 }
 
 /// As python-socketio and netty-socketio do with what connect handlers emit.
@@ -109,8 +184,6 @@ async fn the_root_of_version_3_is_joined_again_by_a_new_session() {
 /// As Werkzeug does, which waits for another request on what was a WebSocket.
 #[tokio::test]
 async fn a_server_that_never_ends_the_stream_holds_nobody_up() {
-    use tokio::io::AsyncReadExt as _;
-
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move {

@@ -318,7 +318,7 @@ fn opening(body: &[u8]) -> Option<Opened> {
     let mut packets = Packets::new(format, body);
     let Ok(Some(Item::Text(first))) = packets.next() else { return None };
     let handshake = match engine::decode(first) {
-        Ok((Kind::Open, json)) => serde_json::from_str(json).ok()?,
+        Ok((Kind::Open, json)) => Handshake::decode(json).ok()?,
         _ => return None,
     };
     let mut rest = Vec::new();

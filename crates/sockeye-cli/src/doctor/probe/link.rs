@@ -84,7 +84,7 @@ impl Link {
             Some(Said::End(_)) => return Answer::Raw(front, Raw::Cut),
         };
         let handshake: Option<Handshake> = match engine::decode(&first) {
-            Ok((Kind::Open, json)) => serde_json::from_str(json).ok(),
+            Ok((Kind::Open, json)) => Handshake::decode(json).ok(),
             _ => None,
         };
         let Some(handshake) = handshake else {

@@ -399,7 +399,7 @@ fn heard(message: &Incoming, plan: &Plan<'_>) -> Heard {
     match message {
         Incoming::Text(text) => match engine::decode(text) {
             Ok((engine::Kind::Open, body)) => {
-                serde_json::from_str(body).map_or(Heard::Other, |read| Heard::Open(Box::new(read)))
+                Handshake::decode(body).map_or(Heard::Other, |read| Heard::Open(Box::new(read)))
             }
             Ok((engine::Kind::Ping, body)) => Heard::Ping(body.to_owned()),
             Ok((engine::Kind::Pong, _)) => Heard::Pong,
