@@ -26,6 +26,9 @@ impl CommandLine {
         if connection.path != "/socket.io/" {
             line.flags.push(("--path", Some(quoted(&connection.path))));
         }
+        if connection.no_trailing_slash {
+            line.flags.push(("--no-trailing-slash", None));
+        }
         if connection.transport != Transports::Auto {
             line.flags.push(("--transport", Some(connection.transport.to_string())));
         }

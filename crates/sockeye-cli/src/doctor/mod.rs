@@ -110,6 +110,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Some(connection) = server.0 else {
         return Err(Failure::Usage("name the server: sockeye doctor URL"));
     };
+    connection.warn(output);
     // People read the report in files, too; programs ask for JSON.
     let reader = if json { Reader::Program } else { Reader::Person };
     let secrets = Secrets::default();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value};
-use sockeye::client::{BuildError, Dialer, Proxy, Tls, UrlError};
+use sockeye::client::{BuildError, Dialer, Proxy, Query, Tls, UrlError, engine_path};
 use sockeye_proto::wire::engine::Version;
 
 use super::{
@@ -30,11 +30,11 @@ pub(crate) struct Target {
     pub(crate) authority: HeaderValue,
     /// Where Engine.IO is to listen.
     pub(crate) path: String,
-    /// The path of the URL, as it was given.
+    /// The path of the URL, encoded.
     pub(crate) url_path: String,
     /// Whether the namespace is named by the URL's path.
     pub(crate) names_by_url: bool,
-    pub(crate) query: Vec<(String, String)>,
+    pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
     pub(crate) namespaces: Vec<String>,
     /// Namespaces to try, too.
@@ -89,7 +89,7 @@ impl Target {
             secrets.add_payload(auth);
         }
         let (tls, proxy) = (connection.road.tls()?, connection.road.proxy()?);
-        let (url, namespaces) = connection.place();
+        let (_, namespaces) = connection.place();
         let timeout = connection.timeout.get();
         let dialer = match dialer(&connection.url, tls, proxy, timeout) {
             Ok(dialer) => dialer,
@@ -99,35 +99,28 @@ impl Target {
             }
             Err(error) => return Err(Trouble::Build(error).into()),
         };
-        // It was read before, by the same rules.
-        let uri: Uri = match url.parse() {
-            Ok(uri) => uri,
+        let query = match connection.fields() {
+            Ok(query) => query,
             Err(error) => {
-                let error = UrlError::Syntax(error);
+                let url = connection.url;
                 return Ok(Err(Box::new(BadUrl { error, url, command })));
             }
         };
-        let mut query: Vec<_> = fields(uri.query().unwrap_or_default());
-        query
-            .extend(connection.query.iter().map(|field| (field.name.clone(), field.value.clone())));
-        for (name, value) in &query {
-            if is_secret_field(name) {
-                secrets.add(value);
+        for (name, value) in fields(&query) {
+            if is_secret_field(&name) {
+                secrets.add(&value);
             }
         }
-        let path = connection.path.clone();
-        if !path.starts_with('/') || path.parse::<Uri>().is_err() {
-            return Err(Trouble::Build(BuildError::Path { path }).into());
-        }
-        let given: Option<Uri> = connection.url.parse().ok();
+        let path = engine_path(&connection.path, !connection.no_trailing_slash);
+        let path = path.map_err(Trouble::Build)?.path().to_owned();
         Ok(Ok(Self {
             origin: origin(dialer.is_secure(), dialer.host(), dialer.port()),
             host: dialer.host().to_owned(),
             port: dialer.port(),
             is_secure: dialer.is_secure(),
-            authority: authority(&uri),
+            authority: dialer.authority().clone(),
             path,
-            url_path: given.map_or_else(String::new, |uri| uri.path().to_owned()),
+            url_path: dialer.path().to_owned(),
             names_by_url: connection.namespaces.is_empty(),
             query,
             headers,
@@ -199,15 +192,9 @@ pub(crate) fn origin(is_secure: bool, host: &str, port: u16) -> String {
     }
 }
 
-fn authority(uri: &Uri) -> HeaderValue {
-    let authority =
-        uri.authority().map_or("", |authority| authority.as_str().trim_end_matches(':'));
-    HeaderValue::from_str(authority).unwrap_or(HeaderValue::from_static(""))
-}
-
-/// The fields of a query, as they stand there.
-fn fields(query: &str) -> Vec<(String, String)> {
-    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+/// The fields of a query, as a server reads them.
+pub(crate) fn fields(query: &Query) -> impl Iterator<Item = (String, String)> {
+    form_urlencoded::parse(query.as_str().as_bytes()).into_owned()
 }
 
 fn with_slash(name: String) -> String {

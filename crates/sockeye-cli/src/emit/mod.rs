@@ -67,6 +67,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     if options.connection.has_many_namespaces() {
         return Err(Failure::Usage("an event goes to one namespace; give --nsp once"));
     }
+    options.connection.warn(output);
     if let Some(language) = options.program {
         // Says whether secrets may be shown.
         options.talk.tracing.start(output)?;

@@ -31,6 +31,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let printer = talk.printer(output)?.with_states(keep.states);
     let json = |reason| Unreadable::Flag { flag: "--ack-with", reason };
     let answer = ack_with.as_deref().map(Arg::from_json).transpose().map_err(json)?;
+    connection.warn(output);
     let plan = connection.plan()?.traced(tracer);
     task::run(async {
         let session = Session::join(plan, |builder| keep.attach(builder)).await?;

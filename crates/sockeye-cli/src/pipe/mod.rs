@@ -53,6 +53,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Options { connection, linger, keep, talk } = options;
     let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?.with_states(keep.states);
+    connection.warn(output);
     let plan = connection.plan()?.traced(tracer);
     task::run(async {
         let session = Session::join(plan, |builder| keep.attach(builder)).await?;

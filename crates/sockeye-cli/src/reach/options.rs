@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use http::HeaderValue;
 use serde_json::{Map, Value};
-use sockeye::client::{Builder, Client, Namespace, Parser, Transport, Version};
+use sockeye::client::{Builder, Client, Namespace, Parser, Query, Transport, UrlError, Version};
 
 use super::{
     road::{Header, Road},
@@ -81,6 +81,9 @@ pub(crate) struct Connection {
     /// Where the server's Engine.IO listens
     #[arg(long, value_name = "PATH", default_value = "/socket.io/", help_heading = "Connection")]
     pub(crate) path: String,
+    /// Ask for --path without a slash at its end; else one is added, as by other clients
+    #[arg(long, help_heading = "Connection")]
+    pub(crate) no_trailing_slash: bool,
     /// Transport to use: auto, polling or websocket
     #[arg(long, value_name = "NAME", default_value_t = Transports::Auto, help_heading = "Connection")]
     pub(crate) transport: Transports,
@@ -176,6 +179,30 @@ impl Connection {
         place(&self.url, self.namespaces.clone())
     }
 
+    /// The fields that go along with each request.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`].
+    pub(crate) fn fields(&self) -> Result<Query, UrlError> {
+        let mut query = Query::of_url(&self.url)?;
+        for Field { name, value } in &self.query {
+            query.push(name, value);
+        }
+        Ok(query)
+    }
+
+    /// Says what of it is passed over. What is wrong with it is said elsewhere.
+    pub(crate) fn warn(&self, output: &Output) {
+        let Ok(query) = self.fields() else { return };
+        if !query.left_out().is_empty() {
+            output.talk(&format!(
+                "warning: left out of the query, as Engine.IO decides it: {}; use --eio and --transport to choose",
+                query.left_out().join(", ")
+            ));
+        }
+    }
+
     /// The auth payload, its file read.
     ///
     /// # Errors
@@ -227,7 +254,8 @@ impl Connection {
             secrets.header(name, value);
         }
         let mut builder =
-            Client::builder(url).path(self.path).connect_timeout(self.timeout.get()).parser(parser);
+            Client::builder(url).path(self.path).trailing_slash(!self.no_trailing_slash);
+        builder = builder.connect_timeout(self.timeout.get()).parser(parser);
         builder = match self.transport {
             Transports::Auto => builder,
             Transports::Polling => builder.transports([Transport::Polling]).upgrade(false),
@@ -272,6 +300,9 @@ impl Connection {
 
 /// The URL with the first namespace as its path, and the names of all.
 fn place(url: &str, mut namespaces: Vec<String>) -> (String, Vec<String>) {
+    // Whoever reads the URL passes over these.
+    let url = url.trim_matches(|c: char| c <= ' ').replace(['\t', '\n', '\r'], "");
+    let url = url.as_str();
     let begin = url.find("://").map_or(0, |index| index + 3);
     let (head, rest) = url.split_at(begin);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -342,5 +373,6 @@ mod tests {
         check("http://h/imchat?a=/b", &[], ("http://h/imchat?a=/b", &["/imchat"]));
         check("http://h/imchat?a=1", &["/other"], ("http://h/other?a=1", &["/other"]));
         check("http://h?a=1", &["a", "/b"], ("http://h/a?a=1", &["/a", "/b"]));
+        check(" http://h/imchat\n?a b ", &[], ("http://h/imchat?a b", &["/imchat"]));
     }
 }

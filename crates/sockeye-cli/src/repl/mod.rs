@@ -50,6 +50,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let keep = Keep { states: states || is_person, reconnect: true };
     let (tracer, verbosity) = talk.tracing.start_anyway(output)?;
     let printer = talk.printer(output)?.with_states(keep.states);
+    connection.warn(output);
     task::run(async {
         let known = Known::default();
         let room = Room::enter(connection, keep, known.clone(), tracer).await?;

@@ -193,9 +193,10 @@ impl Secrets {
             return;
         }
         let as_json = Value::from(secret).to_string();
-        let in_query: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let in_form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let in_query = in_form.replace('+', "%20");
         let mut known = self.known();
-        for form in [secret, as_json.trim_matches('"'), &in_query] {
+        for form in [secret, as_json.trim_matches('"'), &in_form, &in_query] {
             if known.len() < MOST && !known.iter().any(|known| known == form) {
                 known.push(form.to_owned());
             }

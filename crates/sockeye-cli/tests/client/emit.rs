@@ -100,9 +100,13 @@ fn it_comes_as_it_is_told() {
     let token = ["headers", "authorization", "--bearer-cmd", "echo again >> count; echo abc"];
     assert_eq!(answer(&token), r#""Bearer abc""#);
     let query = answer(&["query", "--query", "a=b c", "--transport", "polling"]);
-    assert!(query.contains("room=1") && query.contains("a=b+c"), "{query}");
+    assert!(query.contains("room=1") && query.contains("a=b%20c"), "{query}");
     assert!(query.contains("transport=polling"), "{query}");
     assert!(answer(&["query", "--transport", "websocket"]).contains("transport=websocket"));
+    assert!(answer(&["headers", "user-agent"]).starts_with(r#""sockeye/"#));
+    assert_eq!(answer(&["headers", "user-agent", "-H", "User-Agent: me"]), r#""me""#);
+    // As npm's client reads it.
+    assert_eq!(answer(&["echo", "1", "--path", "/socket.io"]), "1");
 
     let run = sandbox.run_with(
         &["emit", &running.url, "echo", "--nsp", "/guarded", "--wait-event", "welcome"],
@@ -114,6 +118,28 @@ fn it_comes_as_it_is_told() {
     let guarded = &running.at("/guarded");
     let run = sandbox.run(&["emit", guarded, "echo", "--ack", "--auth", "@auth.json"]);
     assert_eq!(lines(&run, 0).len(), 1);
+}
+
+#[test]
+fn a_url_copied_from_a_browser_works() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-copied"));
+    for (query, expect) in [
+        ("?EIO=3&transport=websocket&t=P3&sid=S&a=1", "EIO, transport, t, sid; use --eio"),
+        ("?EIO=4&transport=polling&a=1", "EIO, transport; use --eio"),
+    ] {
+        let url = running.at(query);
+        for way in ["auto", "polling", "websocket"] {
+            let run = sandbox.run(&["emit", &url, "query", "--ack", "--transport", way]);
+            assert_eq!(run.code, Some(0), "{run:?}");
+            let is_told = run.stderr.starts_with("warning: ") && run.stderr.contains(expect);
+            assert!(is_told && run.stderr.lines().count() == 1, "{run:?}");
+            for once in ["EIO=", "transport=", "a=1"] {
+                assert_eq!(run.stdout.matches(once).count(), 1, "{run:?}");
+            }
+        }
+    }
+    let run = sandbox.run(&["emit", &running.url, "echo", "--query", "b64=1", "--ack"]);
+    assert!(run.code == Some(0) && run.stderr.contains("b64"), "{run:?}");
 }
 
 #[test]

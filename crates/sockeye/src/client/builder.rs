@@ -23,8 +23,8 @@ use crate::{
     dispatch::Backlog,
     event::{OnEvent, States},
     net::{
-        Address, Bounds, Cookies, Id, KeepAlive, Proxy, RequestLimits, Route, RouteError, Seen,
-        Tap, Tls,
+        Address, Bounds, Cookies, Id, KeepAlive, Proxy, Query, RequestLimits, Route, RouteError,
+        Seen, Tap, Tls, add_header, path_of,
     },
 };
 
@@ -46,6 +46,7 @@ pub struct Builder {
     inbox: Option<usize>,
     connect_timeout: Duration,
     path: String,
+    has_slash: bool,
 }
 
 impl Builder {
@@ -58,7 +59,7 @@ impl Builder {
             way: Way {
                 url: url.clone(),
                 headers: HeaderMap::new(),
-                query: Vec::new(),
+                query: Query::default(),
                 path: Uri::from_static("/socket.io/"),
                 tls: None,
                 proxy: Proxy::default(),
@@ -101,6 +102,7 @@ impl Builder {
             inbox: None,
             connect_timeout: timeout,
             path: "/socket.io/".to_owned(),
+            has_slash: true,
             url,
         }
     }
@@ -214,21 +216,29 @@ impl Builder {
         self
     }
 
-    /// Where the server's Engine.IO listens. Default: `/socket.io/`.
+    /// Where the server's Engine.IO listens; it gets a slash at its end, see [`Self::trailing_slash`]. Default:
+    /// `/socket.io/`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Sets a header of all requests; those of WebSocket's handshake can't be changed, except `Host`.
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.way.headers.insert(name, value);
+    /// Whether there is a slash at the end of [`Self::path`], whatever was given: npm's `addTrailingSlash`. Default: yes.
+    pub fn trailing_slash(mut self, has_slash: bool) -> Self {
+        self.has_slash = has_slash;
         self
     }
 
-    /// Adds a field to the query of all requests.
+    /// Adds a header to all requests; of `Host` and `User-Agent` ([`USER_AGENT`](super::USER_AGENT) by default) the last
+    /// counts. Those of WebSocket's handshake can't be changed.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        add_header(&mut self.way.headers, name, value);
+        self
+    }
+
+    /// Adds a field to the query of all requests, behind those of the URL; see [`Query`] for what is left out.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.way.query.push((name.into(), value.into()));
+        self.way.query.push(&name.into(), &value.into());
         self
     }
 
@@ -457,13 +467,17 @@ impl Builder {
         if way.transports.is_empty() {
             return Err(BuildError::NoTransport);
         }
-        way.path = engine_path(&self.path)?;
-        let query = address.target.query().unwrap_or_default();
-        let of_url = form_urlencoded::parse(query.as_bytes()).into_owned();
-        way.query = of_url.chain(std::mem::take(&mut way.query)).collect();
+        way.path = engine_path(&self.path, self.has_slash)?;
+        let mut query = Query::of(&address);
+        query.extend(&way.query);
+        if !query.left_out().is_empty() {
+            let names = query.left_out();
+            tracing::warn!(target: "sockeye::engine", ?names, "left out of the query: Engine.IO decides these");
+        }
+        way.query = query;
         let inbox = self.inbox.map(Inbox::new);
         let mut members = Vec::new();
-        let own = (address.target.path().trim_end_matches('/'), own);
+        let own = (address.path.trim_end_matches('/'), own);
         let own = (if own.0.is_empty() { "/" } else { own.0 }.to_owned(), own.1);
         for (name, namespace) in [own].into_iter().chain(others) {
             if !packet::is_namespace(&name) {
@@ -496,11 +510,27 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Largest message accepted from a server, unless the builder says otherwise.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
-fn engine_path(path: &str) -> Result<Uri, BuildError> {
-    let error = || BuildError::Path { path: path.to_owned() };
-    let uri: Uri = path.parse().map_err(|_| error())?;
-    let is_path = path.starts_with('/') && uri.query().is_none() && uri.host().is_none();
-    if is_path { Ok(uri) } else { Err(error()) }
+/// The path of Engine.IO as a client asks for it, which is as npm's client reads it: encoded, with a slash at its end or
+/// without one.
+///
+/// # Errors
+///
+/// [`BuildError::Path`].
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::client::{BuildError, engine_path};
+///
+/// assert_eq!(engine_path("/é", true)?, "/%C3%A9/");
+/// assert_eq!(engine_path("/chat/", false)?, "/chat");
+/// # Ok::<_, BuildError>(())
+/// ```
+pub fn engine_path(path: &str, has_slash: bool) -> Result<Uri, BuildError> {
+    let bare = path.strip_suffix('/').unwrap_or(path);
+    let whole = if has_slash || bare.is_empty() { format!("{bare}/") } else { bare.to_owned() };
+    let uri = path_of(&whole).filter(|_| path.starts_with('/'));
+    uri.ok_or_else(|| BuildError::Path { path: path.to_owned() })
 }
 
 impl std::fmt::Debug for Builder {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::BuildError;
@@ -89,6 +90,18 @@ impl Dialer {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.address.port
+    }
+
+    /// What the header `Host` of a request says: host and port, without the scheme's own port.
+    #[must_use]
+    pub const fn authority(&self) -> &HeaderValue {
+        &self.address.authority
+    }
+
+    /// The path of the URL, encoded as in a request line.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.address.target.path()
     }
 
     /// Whether the stream is TLS.

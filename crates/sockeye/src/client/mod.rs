@@ -28,7 +28,7 @@ mod transport;
 mod unsent;
 mod verdict;
 
-pub use builder::Builder;
+pub use builder::{Builder, engine_path};
 pub use call::Call;
 pub use context::Context;
 pub use dialer::{DialedStream, Dialer, DialerBuilder};
@@ -51,7 +51,8 @@ pub use crate::{
     dispatch::SendState,
     event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
     net::{
-        DialError, Direction, Proxy, ProxyError, Seen, Step, Tls, TlsBuilder, TlsError, UrlError,
+        DialError, Direction, Proxy, ProxyError, Query, Seen, Step, Tls, TlsBuilder, TlsError,
+        USER_AGENT, UrlError,
     },
 };
 pub use sockeye_proto::{

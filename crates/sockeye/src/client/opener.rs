@@ -18,8 +18,8 @@ use super::{OpenError, Transport, TransportError, auth::BoxError, error::Tried};
 use crate::{
     event::Running,
     net::{
-        Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, Proxy, Remote,
-        RequestLimits, Requesting, Route, Start, Tap, Tls, refusal, version_of,
+        Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, Proxy, Query,
+        Remote, RequestLimits, Requesting, Route, Start, Tap, Tls, refusal, version_of,
     },
 };
 
@@ -36,7 +36,7 @@ pub struct Attempt {
     number: u32,
     url: String,
     headers: HeaderMap,
-    query: Vec<(String, String)>,
+    query: Query,
 }
 
 impl Attempt {
@@ -53,7 +53,7 @@ impl Attempt {
         self
     }
 
-    /// Sets a header of all requests of this connection.
+    /// Sets a header of all requests of this connection, instead of those of its name that were given before.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
@@ -63,7 +63,7 @@ impl Attempt {
     /// Adds a field to the query of all requests of this connection.
     #[must_use]
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.query.push((name.into(), value.into()));
+        self.query.push(&name.into(), &value.into());
         self
     }
 }
@@ -72,7 +72,7 @@ impl Attempt {
 pub(super) struct Way {
     pub(super) url: String,
     pub(super) headers: HeaderMap,
-    pub(super) query: Vec<(String, String)>,
+    pub(super) query: Query,
     pub(super) path: Uri,
     pub(super) tls: Option<Tls>,
     pub(super) proxy: Proxy,
@@ -283,10 +283,10 @@ impl Opener {
         let address = Address::parse(&attempt.url)?;
         if attempt.url != *url {
             // That of the client's own URL is in the query already.
-            let of_url = address.target.query().unwrap_or_default();
-            attempt.query.extend(form_urlencoded::parse(of_url.as_bytes()).into_owned());
+            attempt.query.extend(&Query::of(&address));
         }
-        let route = Route::new(&address, tls.as_ref(), proxy)?.watched(tap.clone());
+        let route = Route::new(&address, tls.as_ref(), proxy)?;
+        let route = route.named(&attempt.headers).watched(tap.clone());
         let Way { cookies, keep_alive, deflate, .. } = &self.way;
         let headers = (attempt.headers, cookies.clone(), keep_alive.clone());
         Ok(Remote::new(address, route, headers, path, attempt.query, *deflate))

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use http::{HeaderMap, HeaderValue, header};
 use rustls::ProtocolVersion;
 use thiserror::Error;
 use tokio::{
@@ -18,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::{
     Address, Proxy, ProxyError, ProxyFailure, Seen, Stream, Tap, Tls, TlsError,
+    headers::user_agent,
     proxy::{Via, host_and_port},
 };
 
@@ -32,6 +34,8 @@ pub(crate) struct Route {
     port: u16,
     tls: Option<Tls>,
     proxy: Option<Via>,
+    /// What a proxy is told that we are.
+    agent: HeaderValue,
     tap: Option<Tap>,
 }
 
@@ -48,7 +52,14 @@ impl Route {
             None => Some(Tls::platform()?),
         };
         let proxy = proxy.on_the_way_to(address)?;
-        Ok(Self { host: address.host.clone(), port: address.port, tls, proxy, tap: None })
+        let (host, port) = (address.host.clone(), address.port);
+        Ok(Self { host, port, tls, proxy, agent: user_agent(), tap: None })
+    }
+
+    /// Calls us the same on the way as these headers do to the server; a proxy is told nothing else of them.
+    pub(crate) fn named(self, headers: &HeaderMap) -> Self {
+        let agent = headers.get(header::USER_AGENT).cloned().unwrap_or(self.agent);
+        Self { agent, ..self }
     }
 
     /// Tells what passes on the way, and from there on.
@@ -198,7 +209,7 @@ async fn through(via: &Via, route: &Route, deadline: Deadline) -> Result<Stream,
         }
     }
     let began = Instant::now();
-    let connecting = via.connect(stream, &host, route.port);
+    let connecting = via.connect(stream, &host, route.port, &route.agent);
     let stream = deadline.within(Step::Proxy, connecting).await.map_err(on_the_way)??;
     if let Some(tap) = tap {
         let (proxy, took) = (&via.to_string(), began.elapsed());

@@ -1,12 +1,12 @@
 //! The client's WebSocket handshake: one HTTP request on a fresh stream, which the server then lets go of.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
 use sockeye_proto::wire::ws::handshake::{Accepted, Offer, ResponseError};
 use thiserror::Error;
 
-use super::{Causes, Plain, Stream, Tap, exchange};
+use super::{Address, Causes, Plain, Stream, Tap, exchange, headers::complete};
 
 /// A stream that carries WebSocket frames from here on.
 #[derive(Debug)]
@@ -21,12 +21,12 @@ pub(crate) struct Upgraded {
 
 /// Asks for a WebSocket at `target`, a path with a query, and checks the answer against `offer`.
 ///
-/// `headers` go along, but can't change those of the handshake; `authority` is the `Host`, unless they have one.
+/// `headers` go along, but can't change those of the handshake; what they lack is filled in for `address`.
 /// There is no deadline. Dropping the future closes the stream.
 pub(crate) async fn upgrade(
     stream: Stream,
     target: Uri,
-    authority: HeaderValue,
+    address: &Address,
     headers: HeaderMap,
     offer: &Offer,
     tap: Option<&Tap>,
@@ -34,7 +34,7 @@ pub(crate) async fn upgrade(
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = target;
     *request.headers_mut() = headers;
-    request.headers_mut().entry(header::HOST).or_insert(authority);
+    complete(request.headers_mut(), address);
     offer.write_headers(request.headers_mut());
     if let Some(tap) = tap {
         tap.asked(&request);
@@ -76,6 +76,7 @@ pub(crate) enum HandshakeError {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderValue, header};
     use sockeye_proto::wire::ws::handshake::accept_key;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
@@ -85,10 +86,11 @@ mod tests {
     async fn ask(headers: HeaderMap, response: &str) -> (Result<Upgraded, HandshakeError>, String) {
         let (ours, mut theirs) = duplex(1 << 16);
         let offer = Offer::new(*b"the sample nonce").protocols(["chat"]).unwrap();
+        let address = Address::parse("http://h:81").unwrap();
         let upgrade = upgrade(
             Stream::Other(Box::new(ours)),
             "/a?b=c".parse().unwrap(),
-            HeaderValue::from_static("h:80"),
+            &address,
             headers,
             &offer,
             None,
@@ -141,7 +143,7 @@ mod tests {
         let (_, request) = ask(headers.clone(), &switching("\r\n")).await;
         assert!(request.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{request}");
         for line in
-            ["authorization: Bearer x", "upgrade: websocket", "connection: Upgrade", "host: h:80"]
+            ["authorization: Bearer x", "upgrade: websocket", "connection: Upgrade", "host: h:81"]
         {
             assert!(request.contains(&format!("\r\n{line}\r\n")), "{line}: {request}");
         }
@@ -149,7 +151,7 @@ mod tests {
         headers.insert(header::HOST, HeaderValue::from_static("other"));
         let (_, request) = ask(headers, &switching("\r\n")).await;
         assert!(request.contains("\r\nhost: other\r\n"), "{request}");
-        assert!(!request.contains("h:80"), "{request}");
+        assert!(!request.contains("h:81"), "{request}");
     }
 
     #[tokio::test]
@@ -186,11 +188,11 @@ mod tests {
     async fn a_head_without_end_is_given_up() {
         let (ours, mut theirs) = duplex(1 << 10);
         let offer = Offer::new([0; 16]);
-        let authority = HeaderValue::from_static("h");
+        let address = Address::parse("http://h").unwrap();
         let upgrade = upgrade(
             Stream::Other(Box::new(ours)),
             Uri::from_static("/"),
-            authority,
+            &address,
             HeaderMap::new(),
             &offer,
             None,
@@ -208,11 +210,12 @@ mod tests {
     async fn dropping_the_future_closes_the_stream() {
         let (ours, mut theirs) = duplex(1 << 10);
         let offer = Offer::new([0; 16]);
+        let address = Address::parse("http://h").unwrap();
         {
             let upgrade = upgrade(
                 Stream::Other(Box::new(ours)),
                 Uri::from_static("/"),
-                HeaderValue::from_static("h"),
+                &address,
                 HeaderMap::new(),
                 &offer,
                 None,

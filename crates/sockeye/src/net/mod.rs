@@ -15,6 +15,8 @@ mod framed;
 #[cfg(feature = "client")]
 mod handshake;
 #[cfg(feature = "client")]
+mod headers;
+#[cfg(feature = "client")]
 mod http;
 mod id;
 mod keys;
@@ -28,6 +30,8 @@ mod polling;
 mod probe;
 #[cfg(feature = "client")]
 mod proxy;
+#[cfg(feature = "client")]
+mod query;
 #[cfg(feature = "client")]
 mod remote;
 #[cfg(feature = "client")]
@@ -64,6 +68,10 @@ pub(crate) use driver::{Driver, Pressure, Upper};
 #[cfg(feature = "client")]
 pub(crate) use handshake::{HandshakeError, upgrade};
 #[cfg(feature = "client")]
+pub use headers::USER_AGENT;
+#[cfg(feature = "client")]
+pub(crate) use headers::add_header;
+#[cfg(feature = "client")]
 pub(crate) use http::{Answer, Http, HttpError, KeepAlive};
 pub(crate) use id::Id;
 pub(crate) use keys::Keys;
@@ -74,6 +82,8 @@ pub(crate) use peek::{refusal, version_of};
 pub(crate) use plain::Plain;
 #[cfg(feature = "client")]
 pub use proxy::{Proxy, ProxyError, ProxyFailure};
+#[cfg(feature = "client")]
+pub use query::Query;
 #[cfg(feature = "client")]
 pub(crate) use remote::{Offered, Remote, WebSocketError};
 #[cfg(feature = "client")]
@@ -87,9 +97,9 @@ pub(crate) use tap::Tap;
 #[cfg(feature = "client")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 #[cfg(feature = "client")]
-pub(crate) use url::Address;
-#[cfg(feature = "client")]
 pub use url::UrlError;
+#[cfg(feature = "client")]
+pub(crate) use url::{Address, path_of};
 #[cfg(feature = "client")]
 pub(crate) use watched::Carries;
 pub(crate) use wheel::Wheel;

@@ -3,7 +3,6 @@
 use std::{io, sync::Arc};
 
 use bytes::Bytes;
-use form_urlencoded::Serializer;
 use http::{HeaderMap, HeaderValue, Uri};
 use sockeye_proto::wire::{
     engine::Version,
@@ -17,7 +16,7 @@ use thiserror::Error;
 
 use super::{
     Address, Answer, Carries, Cookies, Deadline, DialError, HandshakeError, Http, HttpError,
-    KeepAlive, Keys, Route, Step, Stream, dial, upgrade,
+    KeepAlive, Keys, Query, Route, Step, Stream, dial, upgrade,
 };
 
 /// A server and the way to it; clones share connections and cookies.
@@ -32,7 +31,7 @@ struct Inner {
     cookies: Option<Cookies>,
     http: Http,
     path: String,
-    query: Vec<(String, String)>,
+    query: Query,
     deflate: Option<Config>,
 }
 
@@ -44,7 +43,7 @@ impl Remote {
         route: Route,
         (headers, cookies, keep_alive): (HeaderMap, Option<Cookies>, KeepAlive),
         path: &Uri,
-        query: Vec<(String, String)>,
+        query: Query,
         deflate: Option<Config>,
     ) -> Self {
         let (to, by) = (address.clone(), route.clone());
@@ -101,7 +100,7 @@ impl Remote {
         let path = target.path().to_owned();
         let tap = route.tap();
         let stream = dial(route, deadline).await?;
-        let upgrade = upgrade(stream, target, address.authority.clone(), headers, &offer, tap);
+        let upgrade = upgrade(stream, target, address, headers, &offer, tap);
         let upgraded = deadline.within(Step::Http, upgrade).await??;
         if let Some(cookies) = cookies {
             cookies.store(address, &path, &upgraded.headers);
@@ -116,15 +115,8 @@ impl Remote {
 
     fn target(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {
         let Inner { path, query, .. } = &*self.0;
-        let begin = path.len() + 1;
-        let mut target = Serializer::for_suffix(format!("{path}?"), begin);
-        target.append_pair("EIO", version.to_eio()).append_pair("transport", transport);
-        if let Some(sid) = sid {
-            target.append_pair("sid", sid);
-        }
-        target.extend_pairs(query);
         #[expect(clippy::expect_used, reason = "the path was a URI's, and the query is encoded")]
-        target.finish().parse().expect("a path and an encoded query")
+        query.target(path, version, transport, sid).parse().expect("a path and an encoded query")
     }
 }
 

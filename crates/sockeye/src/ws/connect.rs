@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{Options, WebSocket, socket::Agreed};
 use crate::net::{
     Address, Carries, Causes, Deadline, DialError, HandshakeError, Keys, Plain, Proxy, ProxyError,
-    Route, RouteError, Seen, Step, Tap, Tls, TlsError, UrlError, dial, upgrade,
+    Route, RouteError, Seen, Step, Tap, Tls, TlsError, UrlError, add_header, dial, upgrade,
 };
 
 /// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
@@ -76,9 +76,9 @@ impl Connect {
         Self { url: url.into(), headers, tls: None, proxy: Proxy::default(), options, tap: None }
     }
 
-    /// Sets a header of the request. The handshake's own can't be changed, except `Host`.
+    /// Adds a header to the request; of `Host` and `User-Agent` the last counts. The handshake's own can't be changed.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        add_header(&mut self.headers, name, value);
         self
     }
 
@@ -162,10 +162,11 @@ impl Connect {
         if let Some(config) = self.options.deflate {
             offer = offer.deflate(config);
         }
-        let route = Route::new(&address, self.tls.as_ref(), &self.proxy)?.watched(self.tap);
+        let route = Route::new(&address, self.tls.as_ref(), &self.proxy)?;
+        let route = route.named(&self.headers).watched(self.tap);
         let tap = route.tap();
         let stream = dial(&route, deadline).await?;
-        let upgrade = upgrade(stream, address.target, address.authority, self.headers, &offer, tap);
+        let upgrade = upgrade(stream, address.target.clone(), &address, self.headers, &offer, tap);
         let upgraded = deadline.within(Step::Http, upgrade).await??;
         let (mut stream, early) = (upgraded.stream, upgraded.early);
         if let Some(tap) = tap {

@@ -9,5 +9,6 @@ mod first_connection;
 mod joining;
 mod odd_servers;
 mod reconnecting;
+mod requests;
 mod server;
 mod watching;

@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::header;
 use serde_json::{Map, Value};
 
-use crate::doctor::target::Target;
+use crate::doctor::target::{Target, fields};
 
 /// Clocks that differ by less are well enough.
 const TOLERANCE: i64 = 30;
@@ -31,8 +31,8 @@ pub(super) fn judge(target: &Target, date: Option<&str>) -> Option<Fault> {
         let token = value.split(' ').next_back().unwrap_or_default();
         tokens.push(("the header authorization".to_owned(), token.to_owned()));
     }
-    for (name, value) in &target.query {
-        tokens.push((format!("{name} of the query"), value.clone()));
+    for (name, value) in fields(&target.query) {
+        tokens.push((format!("{name} of the query"), value));
     }
     tokens.iter().find_map(|(place, token)| fault(place, &claims(token)?, ours, theirs))
 }

@@ -3,12 +3,11 @@
 use std::{cell::RefCell, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use form_urlencoded::Serializer;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use sockeye::client::DialError;
+use sockeye::client::{DialError, USER_AGENT};
 use sockeye_proto::wire::{engine::Version, ws::handshake::Offer};
 use tokio::{task::JoinSet, time};
 
@@ -106,8 +105,7 @@ impl<'t> Prober<'t> {
 
     /// A WebSocket at a path of one's own, without the query of Engine.IO.
     pub(crate) async fn raw_websocket(&self, path: &str) -> Result<Link, Answer> {
-        let mut target = Serializer::new(String::new());
-        let query = target.extend_pairs(&self.target.query).finish();
+        let query = self.target.query.as_str();
         let question = if query.is_empty() { "" } else { "?" };
         self.upgrade(uri(&format!("{path}{question}{query}"))).await
     }
@@ -191,6 +189,7 @@ impl<'t> Prober<'t> {
         let headers = request.headers_mut();
         *headers = self.target.headers.clone();
         headers.entry(header::HOST).or_insert_with(|| self.target.authority.clone());
+        headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
         let cookies = self.cookies.borrow();
         if !cookies.is_empty() {
             let given = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
@@ -204,14 +203,7 @@ impl<'t> Prober<'t> {
     }
 
     fn engine(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {
-        let begin = self.path.len() + 1;
-        let mut target = Serializer::for_suffix(format!("{}?", self.path), begin);
-        target.append_pair("EIO", version.to_eio()).append_pair("transport", transport);
-        if let Some(sid) = sid {
-            target.append_pair("sid", sid);
-        }
-        target.extend_pairs(&self.target.query);
-        uri(&target.finish())
+        uri(&self.target.query.target(&self.path, version, transport, sid))
     }
 
     fn keep_cookies(&self, headers: &HeaderMap) {

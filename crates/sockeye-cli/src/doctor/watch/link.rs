@@ -2,7 +2,6 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use form_urlencoded::Serializer;
 use sockeye::{
     client::{Proxy, Tls},
     ws::{Connect, ConnectError, Options},
@@ -132,10 +131,8 @@ impl<'p> Link<'p> {
     async fn by_websocket(plan: &'p Plan<'p>) -> Result<Self, Unopened> {
         let target = plan.target;
         let version = plan.encoding.version;
-        let mut query = Serializer::new(String::new());
-        query.append_pair("EIO", version.to_eio()).append_pair("transport", "websocket");
-        let query = query.extend_pairs(&target.query).finish();
-        let url = format!("{}{}?{query}", target.origin.replacen("http", "ws", 1), target.path);
+        let request = target.query.target(&target.path, version, "websocket", None);
+        let url = format!("{}{request}", target.origin.replacen("http", "ws", 1));
         let options = Options::default()
             .handshake_timeout(target.timeout)
             .close_timeout(GOODBYE)

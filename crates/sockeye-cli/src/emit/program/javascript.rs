@@ -67,6 +67,9 @@ impl Script<'_> {
     fn options(&mut self) -> String {
         let program = self.program;
         let mut options = vec![format!("path: {}", javascript(program.path))];
+        if !program.has_trailing_slash {
+            options.push("addTrailingSlash: false".to_owned());
+        }
         match program.transport {
             Transports::Auto => {}
             Transports::Polling => {

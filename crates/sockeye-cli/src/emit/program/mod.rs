@@ -9,13 +9,13 @@ mod rust;
 
 use std::time::Duration;
 
-use sockeye::event::Value;
+use sockeye::{client::Query, event::Value};
 
 use super::Options;
 use crate::{
     config::words,
     failure::Failure,
-    reach::{Connection, Eio, Encoding, Road, Transports},
+    reach::{Connection, Eio, Encoding, Road, Transports, Trouble},
     trace::Secrets,
     values::{Arg, Unreadable, event_arg, json_of, printable},
 };
@@ -35,6 +35,7 @@ struct Program<'p> {
     url: String,
     namespace: String,
     path: &'p str,
+    has_trailing_slash: bool,
     transport: Transports,
     eio: Eio,
     parser: Encoding,
@@ -84,9 +85,10 @@ pub(super) fn write(language: Language, options: &Options) -> Result<String, Fai
 impl<'p> Program<'p> {
     fn new(options: &'p Options) -> Result<Self, Failure> {
         let Options { connection, event, args, ack, wait_event, expect, .. } = options;
-        let Connection { query, path, road, .. } = connection;
+        let Connection { path, no_trailing_slash, road, .. } = connection;
         let (url, namespaces) = connection.place();
-        let url = with_query(http(url), query.iter().map(|field| (&*field.name, &*field.value)));
+        let fields = connection.fields().map_err(|error| Trouble::Build(error.into()))?;
+        let url = with_query(&http(url), &fields);
         if Secrets::of_process().target(&url) != url {
             return Err(Failure::Usage(
                 "a secret in the URL or in --query would stand in the program; leave it out, or give --show-secrets",
@@ -125,6 +127,7 @@ impl<'p> Program<'p> {
             url,
             namespace: namespaces.into_iter().next().unwrap_or_else(|| "/".to_owned()),
             path,
+            has_trailing_slash: !no_trailing_slash,
             transport: connection.transport,
             eio: connection.eio,
             parser: connection.parser,
@@ -207,12 +210,8 @@ fn http(url: String) -> String {
     }
 }
 
-fn with_query<'f>(url: String, fields: impl Iterator<Item = (&'f str, &'f str)>) -> String {
-    let mut has_query = url.contains('?');
-    fields.fold(url, |mut url, (name, value)| {
-        url.push(if has_query { '&' } else { '?' });
-        has_query = true;
-        let mut field = form_urlencoded::Serializer::new(String::new());
-        url + &field.append_pair(name, value).finish()
-    })
+fn with_query(url: &str, fields: &Query) -> String {
+    let base = url.split(['?', '#']).next().unwrap_or_default();
+    let question = if fields.as_str().is_empty() { "" } else { "?" };
+    format!("{base}{question}{}", fields.as_str())
 }

@@ -84,6 +84,9 @@ fn tree(names: &[&str]) -> String {
 
 fn options(program: &Program<'_>) -> Vec<String> {
     let mut options = Vec::new();
+    if !program.has_trailing_slash {
+        options.push(".trailing_slash(false)".to_owned());
+    }
     match program.transport {
         Transports::Auto => {}
         Transports::Polling => {

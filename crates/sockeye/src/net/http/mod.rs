@@ -18,7 +18,7 @@ use self::{
 };
 use super::{
     Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, dial,
-    exchange::EXCERPT_BYTES,
+    exchange::EXCERPT_BYTES, headers::complete,
 };
 
 /// Sends requests to one server; a clone shares its connections.
@@ -58,7 +58,7 @@ impl Http {
         ] {
             headers.remove(decided);
         }
-        headers.entry(header::HOST).or_insert_with(|| address.authority.clone());
+        complete(&mut headers, &address);
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let idle = Mutex::default();
         Self(Arc::new(Shared { address, route, headers, cookies, idle, keep_alive }))

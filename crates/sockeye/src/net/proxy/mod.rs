@@ -162,16 +162,18 @@ impl Via {
         matches!(self.kind, Kind::Socks5 { looks_up_names: false, .. })
     }
 
-    /// Asks the proxy at the other end of `stream` to connect to `host`, a name or an address without brackets.
+    /// Asks the proxy at the other end of `stream` to connect to `host`, a name or an address without brackets. One of
+    /// HTTP is told the name of the `agent` that asks.
     pub(super) async fn connect(
         &self,
         stream: Stream,
         host: &str,
         port: u16,
+        agent: &HeaderValue,
     ) -> Result<Stream, ProxyFailure> {
         match &self.kind {
             Kind::Http { authorization, .. } => {
-                tunnel::connect(stream, host, port, authorization.as_ref()).await
+                tunnel::connect(stream, (host, port), authorization.as_ref(), agent).await
             }
             Kind::Socks5 { credentials, .. } => {
                 let credentials =

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use http::{HeaderMap, header};
 use proptest::prelude::*;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
@@ -10,7 +11,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::net::{Deadline, Route, Step, dial};
+use crate::net::{Deadline, Route, Step, USER_AGENT, dial, headers::user_agent};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -97,11 +98,20 @@ async fn an_http_proxy_is_asked_for_a_tunnel() {
         ("", None),
     ] {
         let route = route(&format!("http://{user}{proxy_address}"), &address.to_string());
+        let (agent, headers) = match authorization {
+            Some(_) => (USER_AGENT, HeaderMap::new()),
+            None => {
+                let mine = HeaderValue::from_static("mine/1");
+                ("mine/1", [(header::USER_AGENT, mine)].into_iter().collect())
+            }
+        };
+        let route = route.named(&headers);
         let all =
             async { tokio::join!(ask_for_echo(&route), tunnel(&proxy, address), echo(&server)).1 };
         let head = timeout(LONG, all).await.unwrap();
         assert!(head.starts_with(&format!("CONNECT {address} HTTP/1.1\r\n")), "{head}");
         assert!(head.contains(&format!("host: {address}\r\n")), "{head}");
+        assert!(head.contains(&format!("user-agent: {agent}\r\n")), "{head}");
         match authorization {
             Some(line) => assert!(head.contains(line), "{head}"),
             None => assert!(!head.contains("authorization"), "{head}"),
@@ -373,7 +383,7 @@ proptest! {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (ours, mut theirs) = tokio::io::duplex(1 << 10);
-        let asked = async { via.connect(Stream::Other(Box::new(ours)), "h", 80).await.map(drop) };
+        let asked = async { via.connect(Stream::Other(Box::new(ours)), "h", 80, &user_agent()).await.map(drop) };
         let answered = async {
             let _ = theirs.write_all(beginning).await;
             let _ = theirs.write_all(&rest).await;

@@ -10,9 +10,9 @@ use crate::net::{Plain, Stream, exchange};
 /// The stream to the server, once the proxy says so.
 pub(super) async fn connect(
     stream: Stream,
-    host: &str,
-    port: u16,
+    (host, port): (&str, u16),
     authorization: Option<&HeaderValue>,
+    agent: &HeaderValue,
 ) -> Result<Stream, ProxyFailure> {
     let refused = |said: &str| ProxyFailure::Refused { said: said.to_owned() };
     let authority = host_and_port(host, port);
@@ -27,6 +27,7 @@ pub(super) async fn connect(
     if let Ok(host) = HeaderValue::from_str(&authority) {
         headers.insert(header::HOST, host);
     }
+    headers.insert(header::USER_AGENT, agent.clone());
     if let Some(authorization) = authorization {
         headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
     }

@@ -108,7 +108,8 @@ fn remote(url: &str) -> Remote {
     let address = Address::parse(url).unwrap();
     let route = Route::new(&address, None, &Proxy::none()).unwrap();
     let path = Uri::from_static("/socket.io/");
-    let query = vec![("who".into(), "a b".into())];
+    let mut query = Query::default();
+    query.push("who", "a b");
     let headers = (HeaderMap::new(), None, KeepAlive::default());
     Remote::new(address, route, headers, &path, query, None)
 }
