@@ -1,6 +1,6 @@
 //! The options of `ws`.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
 use sockeye::ws::Connect;
@@ -10,8 +10,11 @@ use crate::{
     output::Output,
     reach::{Header, Road},
     trace::{Secrets, Tracing},
-    units::Time,
+    units::{Bytes, Time},
 };
+
+/// As of the commands that speak Socket.IO.
+const MAX_MESSAGE: Bytes = Bytes::new(NonZeroUsize::new(64 * 1024 * 1024).unwrap());
 
 /// Talk over a raw WebSocket: lines of standard input go out as text messages, messages that come in are printed
 ///
@@ -33,6 +36,9 @@ pub(crate) struct Options {
     /// How long to go on listening once standard input has ended
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) linger: Option<Time>,
+    /// Largest message that the server may send
+    #[arg(long, value_name = "SIZE", default_value_t = MAX_MESSAGE, help_heading = "Connection")]
+    max_message: Bytes,
     #[command(flatten)]
     road: Road,
     /// Print a JSON object for each message: {"t":…,"dir":"in","data":…}
@@ -58,6 +64,7 @@ impl Options {
         let options = sockeye::ws::Options::default()
             .handshake_timeout(self.timeout.get())
             .close_timeout(self.timeout.get())
+            .max_message_bytes(self.max_message.get())
             .protocols(self.subprotocol);
         let mut connect = Connect::new(self.url).options(options);
         for Header { name, value } in self.headers {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sockeye::ws::{Close, ConnectError, Error};
+use sockeye::ws::{Close, ConnectError, DecodeError, Error};
 
 use crate::{
     exit::Exit,
@@ -52,6 +52,9 @@ impl Trouble {
                 429 | 503 => "try again later",
                 _ => "check the URL's path, and what the server wants in headers (-H)",
             },
+            Self::Lost(Error::Peer(DecodeError::MessageTooBig { .. })) => {
+                "allow more with --max-message SIZE"
+            }
             Self::Connect(ConnectError::Handshake(_)) => "change --subprotocol, or the URL",
             _ => "",
         }

@@ -11,7 +11,10 @@ use crate::{
     untimed,
 };
 
-/// A server that answers: `close` with a close, `bytes` with bytes, all else as it is.
+/// More letters than a raw WebSocket of the library takes unasked.
+const MUCH: usize = 1_000_001;
+
+/// A server that answers: `close` with a close, `bytes` with bytes, `much` with much, all else as it is.
 struct Running {
     address: SocketAddr,
     _runtime: Runtime,
@@ -41,6 +44,7 @@ async fn answer(mut socket: WebSocket) {
         let Message::Text(text) = message else { continue };
         let answered = match text.strip_prefix("close ").map(|code| code.parse::<u16>().unwrap()) {
             Some(code) => socket.close(CloseCode::new(code).unwrap(), "because").await,
+            None if text == "much" => socket.send("x".repeat(MUCH)).await,
             None if text == "bytes" => socket.send(vec![0, 0xFF]).await,
             None => socket.send(text).await,
         };
@@ -88,6 +92,19 @@ fn much_goes_both_ways_at_once() {
     let input = format!("{}\n", "x".repeat(1_000)).repeat(20_000);
     let run = feed(&sandbox, &[&running.url()], &input);
     assert_eq!((run.code, run.stdout.len()), (Some(0), input.len()), "{}", run.stderr);
+}
+
+#[test]
+fn a_message_may_be_as_long_as_is_allowed() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("ws-long"));
+    for args in [&[][..], &["--max-message", "1000001"], &["-v"]] {
+        let run = feed(&sandbox, &[&[&*running.url()], args].concat(), "much\n");
+        assert_eq!((run.code, run.stdout.len()), (Some(0), MUCH + 1), "{}", run.stderr);
+    }
+    let run = feed(&sandbox, &[&running.url(), "--max-message", "1MB"], "much\n");
+    assert_eq!((run.code, &*run.stdout), (Some(9), ""), "{}", run.stderr);
+    assert!(run.stderr.contains("longer than 1000000 bytes"), "{}", run.stderr);
+    assert!(run.stderr.contains("--max-message SIZE"), "{}", run.stderr);
 }
 
 #[test]
