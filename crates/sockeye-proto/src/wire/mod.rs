@@ -1,6 +1,7 @@
 //! Bytes to values and back: WebSocket frames, Engine.IO messages, Socket.IO packets.
 
 pub mod attachment;
+pub mod base64;
 pub mod encoding;
 pub mod engine;
 mod json;

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-
 use super::{DecodeError, Format, Item, SEPARATOR, units_begun_by};
+use crate::wire::base64;
 
 /// A cursor over the packets of one body. It allocates nothing but the data behind base64.
 ///
@@ -98,7 +97,7 @@ fn split_v4(rest: &[u8], is_first: bool) -> Split<'_> {
     let (packet, rest) = rest.split_at(end);
     let item = match packet {
         [] => return Err(DecodeError::Empty),
-        [b'b', base64 @ ..] => Item::Binary(Cow::Owned(decode_base64(base64)?)),
+        [b'b', base64 @ ..] => binary(base64)?,
         text => Item::Text(utf8(text)?),
     };
     Ok((Some(item), rest))
@@ -136,7 +135,7 @@ fn split_v3_binary(rest: &[u8]) -> Split<'_> {
 /// Reads a packet that is a string to JavaScript; not empty.
 fn v3_string(packet: &[u8]) -> Result<Item<'_>, DecodeError> {
     match packet {
-        [b'b', b'4', base64 @ ..] => Ok(Item::Binary(Cow::Owned(decode_base64(base64)?))),
+        [b'b', b'4', base64 @ ..] => binary(base64),
         [b'b', rest @ ..] => {
             let &found = rest.first().ok_or(DecodeError::Empty)?;
             Err(DecodeError::NotAMessage { found, expected: b'4' })
@@ -186,15 +185,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| DecodeError::NotUtf8)
 }
 
-fn decode_base64(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    match BASE64_STANDARD.decode(text) {
-        // The Java client breaks lines, and ends the last one too.
-        Err(_) if text.contains(&b'\n') => {
-            let unbroken: Vec<u8> =
-                text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-            BASE64_STANDARD.decode(unbroken)
-        }
-        decoded => decoded,
-    }
-    .map_err(|_| DecodeError::NotBase64)
+fn binary(base64: &[u8]) -> Result<Item<'_>, DecodeError> {
+    let data = base64::decode(base64).map_err(|_| DecodeError::NotBase64)?;
+    Ok(Item::Binary(Cow::Owned(data)))
 }

@@ -16,7 +16,7 @@ pub enum DecodeError {
     #[error("the packet's text is not UTF-8")]
     NotUtf8,
     /// A binary packet that is not base64.
-    #[error("the binary packet is not base64; expected the standard alphabet, with padding")]
+    #[error("the binary packet is not base64")]
     NotBase64,
     /// A binary packet of another type than message.
     #[error("binary packet of type {found:#04x}; expected {expected:#04x}, a message")]

@@ -1,6 +1,5 @@
 //! The server's side of the handshake: is this request an upgrade, and what answers it.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use thiserror::Error;
 
@@ -48,7 +47,7 @@ impl<'r> Request<'r> {
         }
         let key = single(headers, &header::SEC_WEBSOCKET_KEY)
             .map_err(in_header("Sec-WebSocket-Key"))?
-            .filter(|key| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16))
+            .filter(|key| is_key(key))
             .ok_or(RequestError::Key)?;
         let offered_protocols = list(headers, &header::SEC_WEBSOCKET_PROTOCOL)
             .map_err(in_header("Sec-WebSocket-Protocol"))?;
@@ -109,6 +108,13 @@ impl<'r> Request<'r> {
         }
         response
     }
+}
+
+/// Whether it is 16 bytes in base64, as everybody else sees it: what the four bits behind the last byte say does not
+/// matter. In the example of RFC 6455 §4.1 they are not zero.
+fn is_key(key: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.strip_suffix("==").is_some_and(|key| key.len() == 22 && key.bytes().all(is_digit))
 }
 
 /// Why a request does not open a WebSocket: always the client's fault.
@@ -252,7 +258,22 @@ mod tests {
         );
         let key = "sec-websocket-key";
         check(&changed(key, &[]), Err((RequestError::Key, 400)));
-        for wrong in ["", "AAAA", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZSE="] {
+        for good in
+            ["AQIDBAUGBwgJCgsMDQ4PEC==", "dGhlIHNhbXBsZSBub25jZf==", "////++++////++++////++=="]
+        {
+            check(&changed(key, &[(key, good)]), Ok(()));
+        }
+        for wrong in [
+            "",
+            "AAAA",
+            "==",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQ=",
+            "dGhlIHNhbXBsZSBub25jZSE=",
+            "dGhlIHNhbXBsZSBub25jZQ===",
+            "dGhlIHNhbXBsZSBub25j_Q==",
+            "dGhlIHNhbXBsZSBub25j Q==",
+        ] {
             check(&changed(key, &[(key, wrong)]), Err((RequestError::Key, 400)));
         }
         check(
