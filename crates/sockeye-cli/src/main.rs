@@ -17,6 +17,7 @@ mod pipe;
 mod printer;
 mod reach;
 mod repl;
+mod secrets;
 mod serve;
 mod task;
 mod trace;

@@ -7,7 +7,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{above::Above, config::words, exit::Exit, failure::Failure, trace::Secrets};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::{
+    above::Above,
+    config::words,
+    exit::Exit,
+    failure::Failure,
+    secrets::{REDACTED, Secrets, is_secret_argument},
+};
 
 words! {
     /// When to use colours.
@@ -28,6 +36,9 @@ pub(crate) struct Output {
     /// Where it goes while somebody types.
     above: Arc<Mutex<Option<Above>>>,
 }
+
+/// Then the help is shown.
+const MISSING: ErrorKind = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 
 impl Default for Output {
     fn default() -> Self {
@@ -89,7 +100,7 @@ impl Output {
 
     /// Writes talk to stderr, without the secrets that are known.
     pub(crate) fn talk(&self, text: &str) {
-        let text = Secrets::of_process().hide(text);
+        let text = Secrets::of_process().redact(text);
         if let Some(above) = &*self.above() {
             return above.line(text);
         }
@@ -123,12 +134,29 @@ impl Output {
         self.above.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints what clap has to say: help and version as data, mistakes as talk.
+    /// Prints what clap has to say: help and version as data, mistakes as talk. Those repeat what was given.
     pub(crate) fn clap(&self, answer: &clap::Error) -> Exit {
-        match answer.print() {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
-            _ if answer.use_stderr() => Exit::Usage,
-            _ => Exit::Done,
+        let given = |kind| match answer.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        match (given(ContextKind::InvalidArg), given(ContextKind::InvalidValue)) {
+            (Some(arg), Some(value)) if is_secret_argument(arg) => {
+                let (found, hidden) = (format!("'{value}'"), format!("'{REDACTED}'"));
+                self.talk(answer.render().to_string().replace(&found, &hidden).trim_end());
+                Exit::Usage
+            }
+            _ if answer.use_stderr() && answer.kind() != MISSING => {
+                let text = answer.render();
+                let text = if self.colored() { text.ansi().to_string() } else { text.to_string() };
+                self.talk(text.trim_end());
+                Exit::Usage
+            }
+            _ => match answer.print() {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
+                _ if answer.use_stderr() => Exit::Usage,
+                _ => Exit::Done,
+            },
         }
     }
 }

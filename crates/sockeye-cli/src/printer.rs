@@ -12,6 +12,7 @@ use crate::{
     lines::{Direction, Line, Reader, State, for_people, milliseconds, raw},
     output::Output,
     reach::{states, states_now},
+    secrets::Secrets,
     values::{Binary, Unsaved},
 };
 
@@ -75,8 +76,8 @@ impl<'o> Printer<'o> {
         ack_id: Option<u64>,
     ) -> Result<(), Failure> {
         if self.is_verbose {
-            // What is ours need not be saved.
-            let args = Binary::Base64.show(args)?;
+            // What is ours need not be saved, and is said rather than passed on.
+            let args = Secrets::of_process().redact(&Binary::Base64.show(args)?);
             self.event(Direction::Out, place, args, ack_id, None)?;
         }
         Ok(())

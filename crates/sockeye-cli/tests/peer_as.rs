@@ -51,6 +51,7 @@ const SECRET: &str = r#"{"token":"secret"}"#;
 fn run(sandbox: &Sandbox, mut command: Command, name: &str, program: &str) -> Output {
     command.arg(sandbox.write(name, program));
     command.current_dir(sandbox.path("")).env("SOCKEYE_AUTH", SECRET).env("X_TOKEN", "abc");
+    command.env("X_A", "b").env("BEARER_CMD", "echo a'b'c");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{program}\n{output:?}");
     output
@@ -107,7 +108,6 @@ fn check(
 fn check_way(sandbox: &Sandbox, language: &str, mut runs: impl FnMut(String) -> Output) {
     let running = Running::start();
     let way = ["-H", "x-token: abc", "-H", "X-A: b", "--query", "q=a b"];
-    // What it prints is a secret, which the command itself need not be.
     let way = [&way[..], &["--bearer-cmd", "echo a'b'c"]].concat();
     let guarded = running.at("/guarded?room=1");
     for (event, name, expect) in [
@@ -195,7 +195,8 @@ fn in_rust() {
     let mut example = pinned::example("printed");
     let proxy = format!("http://{}", proxy(running.url.strip_prefix("http://").unwrap()));
     example.current_dir(sandbox.path("")).env("HTTP_PROXY", &proxy).env("http_proxy", proxy);
-    let output = example.env("SOCKEYE_AUTH", SECRET).env("X_TOKEN", "abc").output().unwrap();
+    example.env("SOCKEYE_AUTH", SECRET).env("X_TOKEN", "abc").env("BEARER_CMD", "echo a'b'c");
+    let output = example.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let expect = r#"[1.5,"text",{"a":null,"b":[1,"x"]},{"_placeholder":true,"num":0},{"deep":[{"_placeholder":true,"num":1},"é\u202e\""]},null,[true,{"n":5000000000}],""]"#;
     let shown = String::from_utf8(output.stdout).unwrap();

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    trace::{Layer, Line, Packets, Secrets},
+    secrets::Secrets,
+    trace::{Layer, Line, Packets},
 };
 
 /// Reads frames as they come. Those of a client are masked, those of a server are not.
@@ -254,7 +255,7 @@ fn head(bytes: &[u8]) -> Option<(Line, usize)> {
         let (name, value) = header.split_once(':').unwrap_or((header, ""));
         let shown = match (name.trim().parse::<HeaderName>(), HeaderValue::from_str(value.trim())) {
             (Ok(name), Ok(value)) => secrets.header(&name, &value),
-            _ => secrets.hide(value.trim()),
+            _ => secrets.redact(value.trim()),
         };
         line.head.push(format!("{name}: {shown}"));
         headers.insert(name.to_ascii_lowercase(), shown.into());

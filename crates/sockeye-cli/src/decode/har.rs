@@ -2,7 +2,6 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Map;
@@ -17,7 +16,9 @@ use super::{
 use crate::{
     failure::Failure,
     lines::rfc_3339,
-    trace::{Layer, Line, Packets, Secrets},
+    secrets::Secrets,
+    trace::{Layer, Line, Packets},
+    values::from_base64,
 };
 
 #[derive(Deserialize)]
@@ -79,7 +80,7 @@ impl Content {
     fn bytes(&self) -> Option<Vec<u8>> {
         let text = self.text.as_ref()?;
         match self.encoding.as_deref() {
-            Some("base64") => BASE64_STANDARD.decode(text).ok(),
+            Some("base64") => from_base64(text).ok(),
             _ => Some(text.as_bytes().to_vec()),
         }
     }
@@ -212,7 +213,7 @@ impl Part<'_> {
             show.line(place, &line)?;
             return read_body(packets, into, &body, place, show);
         }
-        let body = Secrets::of_process().json(&String::from_utf8_lossy(&body));
+        let body = Secrets::of_process().redact(&String::from_utf8_lossy(&body));
         show.line(place, &line.carrying("body", body))
     }
 
@@ -244,7 +245,7 @@ impl Part<'_> {
             show.line(place, &line("text", message.data.len()))?;
             return show.told(place, packets.text(Some(direction), &message.data));
         }
-        let Ok(bytes) = BASE64_STANDARD.decode(&message.data) else {
+        let Ok(bytes) = from_base64(&message.data) else {
             show.trouble(place, "a binary message that is no base64");
             return Ok(());
         };
@@ -271,7 +272,7 @@ fn with_headers(mut line: Line, headers: &[Header]) -> Line {
         let Ok(known) = name.parse::<HeaderName>() else { continue };
         let shown = match HeaderValue::from_str(value) {
             Ok(value) => secrets.header(&known, &value),
-            Err(_) => secrets.hide(value),
+            Err(_) => secrets.redact(value),
         };
         line.head.push(format!("{known}: {shown}"));
         all.insert(known.to_string(), shown.into());

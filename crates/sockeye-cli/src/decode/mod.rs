@@ -23,7 +23,7 @@ use crate::{
     lines::Reader,
     output::Output,
     reach::{Eio, Encoding},
-    trace::Secrets,
+    secrets::Secrets,
     values::Unreadable,
 };
 

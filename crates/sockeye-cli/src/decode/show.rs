@@ -7,6 +7,7 @@ use crate::{
     failure::Failure,
     lines::Reader,
     output::Output,
+    secrets::Secrets,
     trace::{Line, Told},
 };
 
@@ -85,11 +86,15 @@ impl<'o> Show<'o> {
             return Ok(());
         }
         match self.reader {
-            Reader::Program => self.output.line(&line.for_programs(Some(place.field()))),
+            Reader::Program => self.data(&line.for_programs(Some(place.field()))),
             Reader::Person => {
-                self.output.line(&line.for_people(place.label(), self.output.colored_data()))
+                self.data(&line.for_people(place.label(), self.output.colored_data()))
             }
         }
+    }
+
+    fn data(&self, text: &str) -> Result<(), Failure> {
+        self.output.line(&Secrets::of_process().redact(text))
     }
 
     /// The lines of a packet, or why there are none.

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sockeye::client::Direction;
 use sockeye_proto::wire::polling::{Format, Item, Packets as Body};
 
@@ -10,10 +9,7 @@ use super::{
     Known, MAX_LINE_BYTES, found,
     show::{Place, Show},
 };
-use crate::{
-    failure::Failure,
-    trace::{Packets, Secrets},
-};
+use crate::{failure::Failure, secrets::Secrets, trace::Packets, values::from_base64};
 
 /// Reads texts whose direction nobody knows.
 #[derive(Debug)]
@@ -114,5 +110,5 @@ pub(super) fn read_body(
 /// of both readings has a length that base64 has.
 fn single_binary_v3(body: &[u8]) -> Option<Vec<u8>> {
     let text = body.strip_prefix(b"b4")?;
-    (text.len() % 4 == 0).then(|| BASE64_STANDARD.decode(text).ok()).flatten()
+    (text.len() % 4 == 0).then(|| from_base64(text).ok()).flatten()
 }

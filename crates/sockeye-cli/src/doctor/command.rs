@@ -2,9 +2,9 @@
 
 use std::env;
 
-use super::secrets::{is_secret_field, is_secret_header};
 use crate::{
     reach::{Connection, Eio, Encoding, Header, Transports},
+    secrets::{is_open_header, is_secret_field},
     values::quoted,
 };
 
@@ -21,10 +21,10 @@ impl CommandLine {
     pub(crate) fn of(connection: &Connection, token: Option<&str>) -> Self {
         let mut line = Self { url: url(&connection.url), flags: Vec::new() };
         for name in &connection.namespaces {
-            line.flags.push(("--nsp", Some(quoted(name))));
+            line.flags.push(("--nsp", Some(url(name))));
         }
         if connection.path != "/socket.io/" {
-            line.flags.push(("--path", Some(quoted(&connection.path))));
+            line.flags.push(("--path", Some(url(&connection.path))));
         }
         if connection.no_trailing_slash {
             line.flags.push(("--no-trailing-slash", None));
@@ -40,7 +40,7 @@ impl CommandLine {
         }
         for Header { name, value } in &connection.headers {
             let value = match value.to_str() {
-                Ok(value) if !is_secret_header(name) => quoted(&format!("{name}: {value}")),
+                Ok(text) if is_open_header(name, value) => quoted(&format!("{name}: {text}")),
                 _ => format!("\"{name}: ${}\"", variable(name.as_str())),
             };
             line.flags.push(("-H", Some(value)));
@@ -139,25 +139,44 @@ impl CommandLine {
     }
 }
 
-/// The URL, in double quotes if a secret of its query has become the name of a variable.
+/// A URL or a part of one, in double quotes if what is secret in it has become the name of a variable.
 fn url(given: &str) -> String {
-    let Some((base, query)) = given.split_once('?') else { return quoted(given) };
+    let (rest, fragment) = given.split_once('#').map_or((given, None), |(url, f)| (url, Some(f)));
+    let (base, query) = rest.split_once('?').map_or((rest, None), |(url, q)| (url, Some(q)));
+    let user = user(base);
     let has_secret = |field: &str| is_secret_field(field.split('=').next().unwrap_or(field));
-    if !query.split('&').any(has_secret) {
+    let fields = || [query, fragment].into_iter().flatten().flat_map(|fields| fields.split('&'));
+    if user.is_none() && !fields().any(has_secret) {
         return quoted(given);
     }
-    let fields: Vec<_> = query
-        .split('&')
-        .map(|field| {
-            let name = field.split('=').next().unwrap_or(field);
-            if has_secret(field) {
-                format!("{}=${{{}}}", escaped(name), variable(name))
-            } else {
-                escaped(field)
-            }
-        })
-        .collect();
-    format!("\"{}?{}\"", escaped(base), fields.join("&"))
+    let field = |field: &str| {
+        let name = field.split('=').next().unwrap_or(field);
+        match has_secret(field) {
+            true => format!("{}=${{{}}}", escaped(name), variable(name)),
+            false => escaped(field),
+        }
+    };
+    let mut text = match user {
+        Some((scheme, host)) => {
+            format!("{}${{USER_AND_PASSWORD}}@{}", escaped(scheme), escaped(host))
+        }
+        None => escaped(base),
+    };
+    for (mark, fields) in [('?', query), ('#', fragment)] {
+        if let Some(fields) = fields {
+            text.push(mark);
+            text += &fields.split('&').map(field).collect::<Vec<_>>().join("&");
+        }
+    }
+    format!("\"{text}\"")
+}
+
+/// What stands around the user of a URL, if there is one.
+fn user(base: &str) -> Option<(&str, &str)> {
+    let begin = base.find("://")? + 3;
+    let end = base[begin..].find('/').map_or(base.len(), |end| begin + end);
+    let at = begin + base[begin..end].rfind('@')?;
+    Some((&base[..begin], &base[at + 1..]))
 }
 
 /// The name of a variable of the shell that a secret is to be put into.
@@ -206,6 +225,20 @@ mod tests {
         check(&["http://h/imchat"], "http://h/imchat");
         check(&["http://h/a b?x=1&y=$z"], "'http://h/a b?x=1&y=$z'");
         check(&["http://h?token=hush&y=`z`"], r#""http://h?token=${TOKEN}&y=\`z\`""#);
+        check(&["http://me:hush@h/a"], r#""http://${USER_AND_PASSWORD}@h/a""#);
+        check(
+            &["http://h?%70ass=hush#ticket=hush"],
+            r#""http://h?%70ass=${_70ASS}#ticket=${TICKET}""#,
+        );
+        check(&["http://h", "--nsp", "/a?jwt=hush"], r#"http://h --nsp "/a?jwt=${JWT}""#);
+        check(
+            &["http://h", "-H", "referer: http://a/?otp=hush", "-H", "csrf: hush", "-H", "X: hush"],
+            r#"http://h -H "referer: $REFERER" -H "csrf: $CSRF" -H "x: $X""#,
+        );
+        check(
+            &["http://h?ticket=hush&sig=hush", "--query", "passphrase=hush"],
+            r#""http://h?ticket=${TICKET}&sig=${SIG}" --query "passphrase=$PASSPHRASE""#,
+        );
         check(&["http://h", "--eio", "4", "--path", "/x/"], "http://h --path /x/ --eio 4");
         check(
             &["http://h", "-H", "origin: https://a", "-H", "X-Api: hush"],

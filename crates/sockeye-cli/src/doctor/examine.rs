@@ -11,10 +11,9 @@ use super::{
     network::{dns, tcp},
     probe::{Answer, Stranger},
     report::Report,
-    secrets::Secrets,
     target::{Checked, Target},
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, secrets::Secrets};
 
 /// How long all checks together may take, but for the last one.
 const WHOLE: Duration = Duration::from_secs(28);

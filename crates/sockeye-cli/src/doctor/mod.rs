@@ -16,7 +16,6 @@ mod network;
 mod paths;
 mod probe;
 mod report;
-mod secrets;
 mod secure;
 mod session;
 mod target;
@@ -33,13 +32,12 @@ use self::{
     examine::{Wishes, examine},
     judge::judge,
     report::Report,
-    secrets::Secrets,
     target::Target,
     verdict::Verdict,
 };
 use crate::{
-    exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection, task,
-    units::Time,
+    exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection,
+    secrets::Secrets, task, units::Time,
 };
 
 /// Find out why a connection does not work, and what to do about it
@@ -113,11 +111,11 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     connection.warn(output);
     // People read the report in files, too; programs ask for JSON.
     let reader = if json { Reader::Program } else { Reader::Person };
-    let secrets = Secrets::default();
-    let report = Report { output, reader, secrets: &secrets };
+    let secrets = Secrets::of_process();
+    let report = Report { output, reader, secrets };
     let wishes = Wishes { save_cert, watch: watch.map(|time| time.get()) };
     task::run(async {
-        let target = Target::of(connection, others, &secrets).await?;
+        let target = Target::of(connection, others, secrets).await?;
         let found = examine(&target, &report, wishes).await?;
         let diagnosis = judge(&target, &found);
         report.diagnosis(&diagnosis)?;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{check::Check, judge::Diagnosis, secrets::Secrets, verdict::Verdict};
-use crate::{failure::Failure, lines::Reader, output::Output, values::printable};
+use super::{check::Check, judge::Diagnosis, verdict::Verdict};
+use crate::{failure::Failure, lines::Reader, output::Output, secrets::Secrets, values::printable};
 
 /// The longest name of a check.
 const WIDTH: usize = 16;

@@ -7,13 +7,11 @@ use serde_json::{Map, Value};
 use sockeye::client::{BuildError, Dialer, Proxy, Query, Tls, UrlError, engine_path};
 use sockeye_proto::wire::engine::Version;
 
-use super::{
-    command::CommandLine,
-    secrets::{Secrets, is_secret_field},
-};
+use super::command::CommandLine;
 use crate::{
     failure::Failure,
     reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble},
+    secrets::Secrets,
 };
 
 /// A server as it is to be reached.
@@ -84,7 +82,9 @@ impl Target {
         if let Some(value) = bearer {
             headers.insert(header::AUTHORIZATION, value);
         }
-        secrets.add_headers(&headers);
+        for (name, value) in &headers {
+            secrets.header(name, value);
+        }
         if let Some(auth) = &auth {
             secrets.add_payload(auth);
         }
@@ -107,9 +107,7 @@ impl Target {
             }
         };
         for (name, value) in fields(&query) {
-            if is_secret_field(&name) {
-                secrets.add(&value);
-            }
+            secrets.add_field(&name, &value);
         }
         let path = engine_path(&connection.path, !connection.no_trailing_slash);
         let path = path.map_err(Trouble::Build)?.path().to_owned();

@@ -1,12 +1,12 @@
 //! How a command reaches a Socket.IO server: the options for it, the way in, and why it did not work.
 
 mod ask;
+mod credentials;
 mod departures;
 mod keep;
 mod options;
 mod questions;
 mod road;
-mod secrets;
 mod session;
 mod states;
 mod trouble;
@@ -14,12 +14,12 @@ mod under_way;
 
 pub(crate) use self::{
     ask::ask,
+    credentials::{Auth, BearerError},
     departures::Departures,
     keep::Keep,
     options::{Connection, Eio, Encoding, Talk, Transports},
     questions::Questions,
     road::{Belief, Header, Road, RoadError},
-    secrets::{Auth, BearerError},
     session::Session,
     states::{states, states_now},
     trouble::{Trouble, hint_of_dial, of_dial},

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use sockeye::client::{Builder, Client, Namespace, Parser, Query, Transport, UrlError, Version};
 
 use super::{
+    credentials::{Auth, Bearer, BearerError, auth_payload},
     road::{Header, Road},
-    secrets::{Auth, Bearer, BearerError, auth_payload},
 };
 use crate::{
     config::{Expected, words},
@@ -17,7 +17,8 @@ use crate::{
     lines::Reader,
     output::Output,
     printer::Printer,
-    trace::{Secrets, Tracer, Tracing},
+    secrets::Secrets,
+    trace::{Tracer, Tracing},
     units::Time,
     values::Unreadable,
 };
@@ -248,7 +249,7 @@ impl Connection {
         let secrets = Secrets::of_process();
         secrets.target(&self.url);
         for Field { name, value } in &self.query {
-            secrets.target(&format!("?{name}={value}"));
+            secrets.add_field(name, value);
         }
         for Header { name, value } in &self.headers {
             secrets.header(name, value);

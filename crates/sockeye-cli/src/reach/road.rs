@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use sockeye::client::{Proxy, ProxyError, Tls, TlsBuilder, TlsError};
 use thiserror::Error;
 
-use crate::{config::Expected, exit::Exit, trace::Secrets};
+use crate::{config::Expected, exit::Exit, secrets::Secrets};
 
 /// Whom to believe, who to be, and through which proxy to go.
 #[derive(Clone, Debug, Args)]

@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::{completion::Asked, history, known::Known, line::Line};
-use crate::{above::Above, failure::Failure, output::Output, values::Unreadable};
+use crate::{
+    above::Above, failure::Failure, output::Output, secrets::is_better_forgotten,
+    values::Unreadable,
+};
 
 /// What was typed.
 #[derive(Debug)]
@@ -148,7 +151,7 @@ fn edit(
         };
         let (read, is_end) = match read {
             Ok(line) => {
-                if history::may_keep(&line) && editor.add_history_entry(&line).unwrap_or(false) {
+                if !is_better_forgotten(&line) && editor.add_history_entry(&line).unwrap_or(false) {
                     // A line that can't be kept is no reason not to follow it.
                     let _ = history.as_ref().map(|file| editor.append_history(file));
                 }

@@ -1,10 +1,8 @@
 //! What passes between a command and the server, layer by layer, without its secrets: `-v`, `-vv`, `-vvv`, `--trace`.
 
 mod certificate;
-mod json;
 mod line;
 mod packets;
-mod secrets;
 mod telling;
 
 use std::{
@@ -27,10 +25,9 @@ use sockeye::{
 pub(crate) use self::{
     line::{Layer, Line},
     packets::{Packets, Told},
-    secrets::Secrets,
     telling::{Depth, Teller},
 };
-use crate::{failure::Failure, lines::rfc_3339, output::Output};
+use crate::{failure::Failure, lines::rfc_3339, output::Output, secrets::Secrets};
 
 /// How much is said of what passes.
 #[derive(Debug, Args)]
@@ -149,6 +146,7 @@ impl Tracer {
     fn line(&mut self, depth: Depth, mut line: Line) {
         if let Some(mut file) = self.file.as_deref() {
             let object = line.for_programs(Some(("t", rfc_3339(SystemTime::now()).into())));
+            let object = Secrets::of_process().redact(&object);
             if let Err(error) = writeln!(file, "{object}") {
                 self.file = None;
                 self.output.talk(&format!("warning: --trace ends here: {error}"));

@@ -10,10 +10,8 @@ use sockeye_proto::wire::{
     payload::Payload,
 };
 
-use super::{
-    line::{Layer, Line},
-    secrets::Secrets,
-};
+use super::line::{Layer, Line};
+use crate::secrets::Secrets;
 
 /// Reads along in both directions: attachments belong to the packet before them.
 #[derive(Debug)]
@@ -65,7 +63,7 @@ impl Packets {
             Ok((kind, body)) => Ok(self.packet(direction, kind, body)),
             Err(error) => {
                 let line = Line::trouble(Layer::EngineIo, direction, &error.to_string());
-                Err(line.carrying("found", self.secrets.json(text)))
+                Err(line.carrying("found", self.secrets.redact(text)))
             }
         }
     }
@@ -91,7 +89,7 @@ impl Packets {
         }
         let engine = match body {
             "" => engine,
-            body => engine.carrying("data", self.secrets.json(body)),
+            body => engine.carrying("data", self.secrets.redact(body)),
         };
         Told { engine, socket: None }
     }
@@ -122,7 +120,7 @@ impl Packets {
             Ok(packet) => packet,
             Err(error) => {
                 let line = Line::trouble(Layer::SocketIo, direction, &error.to_string());
-                return line.carrying("found", self.secrets.json(body));
+                return line.carrying("found", self.secrets.redact(body));
             }
         };
         let arrived = 0;
@@ -189,7 +187,7 @@ impl Packets {
             return line.carrying("auth", self.secrets.auth(data));
         }
         line.text = text;
-        line.carrying("data", self.secrets.json(data))
+        line.carrying("data", self.secrets.redact(data))
     }
 
     fn attachment(&mut self, direction: Option<Direction>, data: &[u8]) -> Line {

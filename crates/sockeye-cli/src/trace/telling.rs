@@ -13,8 +13,8 @@ use super::{
     certificate,
     line::{Layer, Line},
     packets::{Packets, Told},
-    secrets::Secrets,
 };
+use crate::secrets::Secrets;
 
 /// From how many `-v` on a line is shown.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -105,7 +105,7 @@ impl Teller {
                 let layer =
                     if error.is::<ws::DecodeError>() { Layer::WebSocket } else { Layer::EngineIo };
                 let line = Line::trouble(layer, Some(direction), &error.to_string());
-                let found = self.secrets.json(&String::from_utf8_lossy(bytes));
+                let found = self.secrets.redact(&String::from_utf8_lossy(bytes));
                 vec![(Depth::Connection, line.carrying("found", found))]
             }
             Seen::Ended { error } => {
@@ -146,7 +146,7 @@ impl Teller {
         if status.is_success() || body.is_empty() {
             return line;
         }
-        line.carrying("body", self.secrets.json(String::from_utf8_lossy(body).trim()))
+        line.carrying("body", self.secrets.redact(String::from_utf8_lossy(body).trim()))
     }
 
     fn with_head(&self, mut line: Line, headers: &HeaderMap) -> Line {
@@ -170,7 +170,7 @@ impl Teller {
         };
         let line = match message {
             Message::Text(text) if self.packets.is_none() => {
-                data("text", text.len()).carrying("data", self.secrets.json(text))
+                data("text", text.len()).carrying("data", self.secrets.redact(text))
             }
             Message::Text(text) => data("text", text.len()),
             Message::Binary(bytes) => data("binary", bytes.len()),
@@ -178,7 +178,7 @@ impl Teller {
             Message::Pong(bytes) => data("pong", bytes.len()),
             Message::Close(None) => line("close".to_owned()).with("kind", "close"),
             Message::Close(Some(frame)) => {
-                let (code, reason) = (frame.code.as_u16(), self.secrets.hide(frame.reason));
+                let (code, reason) = (frame.code.as_u16(), self.secrets.redact(frame.reason));
                 let line = line(format!("close {code} {reason}").trim_end().to_owned());
                 line.with("kind", "close").with("code", code).with("reason", reason)
             }

@@ -1,36 +1,44 @@
-//! One argument to send: JSON kept as it was written, or a tree that holds attachments.
+//! One argument to send: JSON kept as it was written, from which attachments are taken out.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::{RawValue, to_raw_value};
 use sockeye::event::{RawArgs, Value};
 
-/// One argument.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
+use super::from_base64;
+
+/// One argument. What holds no attachment is its own text: order of keys and all digits of numbers stay as they are.
+#[derive(Clone, Debug)]
 pub(crate) enum Arg {
-    /// Its own text: order of keys and all digits of numbers stay as they are.
     Text(Box<RawValue>),
+    Bytes(Bytes),
     /// With attachments somewhere inside.
-    Tree(Value),
+    List(Vec<Self>),
+    /// The same; the keys are JSON, too.
+    Object(Vec<(Box<RawValue>, Self)>),
 }
 
 /// The key that stands for an attachment.
 const BIN: &str = "$bin";
+/// Deeper down nobody looks for attachments; no peer would read that.
+const MAX_DEPTH: usize = 127;
 
 impl Arg {
     /// A text.
     pub(crate) fn string(text: &str) -> Self {
-        Self::Tree(Value::from(text))
+        // A text can always be written.
+        Self::Text(to_raw_value(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 
     /// An attachment.
     pub(crate) fn bytes(bytes: Vec<u8>) -> Self {
-        Self::Tree(Value::Bytes(bytes.into()))
+        Self::Bytes(bytes.into())
     }
 
-    /// Reads JSON; `{"$bin":"<base64>"}` anywhere inside is an attachment.
+    /// Reads JSON; `{"$bin":"<base64>"}` anywhere inside is an attachment, but not inside of a text.
     ///
     /// # Errors
     ///
@@ -45,13 +53,37 @@ impl Arg {
     /// # Errors
     ///
     /// What stands for an attachment is no base64.
-    pub(crate) fn from_raw(raw: Box<RawValue>) -> Result<Self, String> {
-        if !raw.get().contains(BIN) {
-            return Ok(Self::Text(raw));
+    fn from_raw(raw: Box<RawValue>) -> Result<Self, String> {
+        match attach(&raw, MAX_DEPTH)? {
+            Some(arg) => Ok(arg),
+            None => Ok(Self::Text(raw)),
         }
-        let json: serde_json::Value =
-            serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-        attach(json).map(Self::Tree)
+    }
+
+    /// Whether there is an attachment in it.
+    pub(crate) const fn has_attachments(&self) -> bool {
+        !matches!(self, Self::Text(_))
+    }
+
+    /// As a tree, in which numbers are what this program can count with.
+    ///
+    /// # Errors
+    ///
+    /// A number is too large for that, or a text has half a character.
+    pub(crate) fn value(&self) -> Result<Value, String> {
+        let list = |items: &Vec<Self>| items.iter().map(Self::value).collect::<Result<_, _>>();
+        Ok(match self {
+            Self::Text(raw) => {
+                let json: serde_json::Value = read(raw)?;
+                json.into()
+            }
+            Self::Bytes(bytes) => Value::Bytes(bytes.clone()),
+            Self::List(items) => Value::Array(list(items)?),
+            Self::Object(members) => {
+                let members = members.iter().map(|(key, value)| Ok((read(key)?, value.value()?)));
+                Value::Object(members.collect::<Result<_, String>>()?)
+            }
+        })
     }
 
     /// What is sent.
@@ -72,25 +104,86 @@ impl<'de> Deserialize<'de> for Arg {
     }
 }
 
-/// Puts attachments where they are written in base64.
-fn attach(json: serde_json::Value) -> Result<Value, String> {
-    Ok(match json {
-        serde_json::Value::Array(items) => {
-            Value::Array(items.into_iter().map(attach).collect::<Result<_, _>>()?)
-        }
-        serde_json::Value::Object(mut object) => {
-            if object.len() == 1
-                && let Some(serde_json::Value::String(text)) = object.get_mut(BIN)
-            {
-                let bytes = BASE64_STANDARD.decode(&*text);
-                let bytes = bytes.map_err(|error| format!("{BIN}: no base64 ({error})"))?;
-                return Ok(Value::Bytes(Bytes::from(bytes)));
+impl Serialize for Arg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(raw) => raw.serialize(serializer),
+            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(members) => {
+                serializer.collect_map(members.iter().map(|(key, value)| (key, value)))
             }
-            let entries = object.into_iter().map(|(key, value)| Ok((key, attach(value)?)));
-            Value::Object(entries.collect::<Result<_, String>>()?)
         }
-        other => other.into(),
-    })
+    }
+}
+
+/// What has attachments inside, opened only as far as they are; none if it has none.
+fn attach(raw: &RawValue, depth: usize) -> Result<Option<Arg>, String> {
+    let text = raw.get();
+    if depth == 0 || !text.contains(BIN) {
+        return Ok(None);
+    }
+    let part = |raw: &RawValue| {
+        let attached = attach(raw, depth - 1)?;
+        Ok::<_, String>(attached.unwrap_or_else(|| Arg::Text(raw.to_owned())))
+    };
+    let arg = match text.as_bytes().first() {
+        Some(b'[') => {
+            let items: Vec<&RawValue> = read(raw)?;
+            let items = items.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
+            items.iter().any(Arg::has_attachments).then_some(Arg::List(items))
+        }
+        Some(b'{') => {
+            let Members(members) = read(raw)?;
+            if let [(key, value)] = members[..]
+                && read::<String>(key).is_ok_and(|key| key == BIN)
+                && value.get().starts_with('"')
+            {
+                let no_base64 = |why: String| format!("{BIN}: no base64 ({why})");
+                let text: String = read(value).map_err(no_base64)?;
+                let bytes = from_base64(text).map_err(|error| no_base64(error.to_string()))?;
+                return Ok(Some(Arg::bytes(bytes)));
+            }
+            let members =
+                members.into_iter().map(|(key, value)| Ok((key.to_owned(), part(value)?)));
+            let members = members.collect::<Result<Vec<_>, String>>()?;
+            members.iter().any(|(_, value)| value.has_attachments()).then_some(Arg::Object(members))
+        }
+        // A text that speaks of attachments.
+        _ => None,
+    };
+    Ok(arg)
+}
+
+fn read<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Result<T, String> {
+    serde_json::from_str(raw.get()).map_err(|error| error.to_string())
+}
+
+/// The members of an object as they are written, in this order.
+struct Members<'j>(Vec<(&'j RawValue, &'j RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +208,20 @@ mod tests {
             r#"[{"f":{"_placeholder":true,"num":0}},1]"#,
             &[b"a"],
         );
+        check(r#"{"$bin":"AR=="}"#, r#"{"_placeholder":true,"num":0}"#, &[b"\x01"]);
+        // All that is no attachment stays as it is.
+        check(
+            r#"{"z":12345678901234567890123,"b":{"$bin":"YQ=="},"a":[1e400, 1.50,"\ud800"],"\udfff":1,"z":-0}"#,
+            r#"{"z":12345678901234567890123,"b":{"_placeholder":true,"num":0},"a":[1e400, 1.50,"\ud800"],"\udfff":1,"z":-0}"#,
+            &[b"a"],
+        );
+        check(
+            r#"["{\"$bin\":\"YQ==\"}",{"$bin":"YQ=="}]"#,
+            r#"["{\"$bin\":\"YQ==\"}",{"_placeholder":true,"num":0}]"#,
+            &[b"a"],
+        );
+        let spoken = r#"{"b": 1e400, "a": "$bin", "$bin": [ ]}"#;
+        check(spoken, spoken, &[]);
         check(r#"{"$bin":1}"#, r#"{"$bin":1}"#, &[]);
         check(r#"{"$bin":"YQ==","x":1}"#, r#"{"$bin":"YQ==","x":1}"#, &[]);
     }
@@ -123,5 +230,12 @@ mod tests {
     fn mistakes_are_told() {
         assert!(Arg::from_json("{").is_err());
         assert!(Arg::from_json(r#"{"$bin":"%"}"#).unwrap_err().contains("base64"));
+        assert!(Arg::from_json(r#"[{"$bin":"\ud800"}]"#).unwrap_err().contains("base64"));
+    }
+
+    #[test]
+    fn no_depth_is_too_much() {
+        let deep = "[".repeat(100_000) + r#"{"$bin":"YQ=="}"# + &"]".repeat(100_000);
+        assert!(!Arg::from_json(&deep).unwrap().has_attachments());
     }
 }

@@ -1,6 +1,7 @@
 //! Arguments of events on their way between people and the wire: what was typed, what is shown, what is looked for.
 
 mod arg;
+mod base64;
 mod given;
 mod pattern;
 mod quoted;
@@ -8,8 +9,9 @@ mod shown;
 
 pub(crate) use self::{
     arg::Arg,
+    base64::from_base64,
     given::{Unreadable, event_arg, event_args, json_of},
     pattern::Pattern,
     quoted::quoted,
-    shown::{Binary, Unsaved, printable, string_end},
+    shown::{Binary, Unsaved, printable},
 };

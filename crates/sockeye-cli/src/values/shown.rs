@@ -2,7 +2,8 @@
 
 use std::{
     fmt::Write as _,
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -94,24 +95,36 @@ impl Binary {
     }
 }
 
-/// Writes a file whose name is its content's hash: nothing that a server says decides where.
+/// Writes a new file for its owner alone. Nothing that a server says decides where, and nobody can guess it: whatever
+/// stands there already, such as a link to elsewhere, is left alone.
 fn save(folder: &Path, bytes: &[u8]) -> Result<String, Unsaved> {
-    let hash = Sha256::digest(bytes).iter().fold(String::new(), |mut hash, byte| {
-        let _ = write!(hash, "{byte:02x}"); // a String takes everything
-        hash
-    });
-    let path = folder.join(format!("{hash}.bin"));
-    match fs::write(&path, bytes) {
+    let hash = hex(&Sha256::digest(bytes));
+    let mut random = [0; 16];
+    let unsaved = |path: &Path, source| Unsaved { path: path.to_owned(), source };
+    getrandom::fill(&mut random).map_err(|error| unsaved(folder, error.into()))?;
+    let path = folder.join(format!("{}.bin", hex(&random)));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(&path).and_then(|mut file| file.write_all(bytes)) {
         Ok(()) => {
             let name = serde_json::Value::from(path.to_string_lossy());
             Ok(format!(r#"{{"$bin_file":{name},"len":{},"sha256":"{hash}"}}"#, bytes.len()))
         }
-        Err(source) => Err(Unsaved { path, source }),
+        Err(source) => Err(unsaved(&path, source)),
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // a String takes everything
+        hex
+    })
+}
+
 /// Where the string ends that the text begins with.
-pub(crate) fn string_end(text: &str) -> usize {
+fn string_end(text: &str) -> usize {
     let mut is_escaped = false;
     for (index, byte) in text.bytes().enumerate().skip(1) {
         match byte {
@@ -192,10 +205,14 @@ mod tests {
         let binary = Binary::new(Some(folder.clone())).unwrap();
         let shown = binary.attachment(b"abc").unwrap();
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let path = folder.join(format!("{hash}.bin"));
-        let expect = serde_json::json!({ "$bin_file": path, "len": 3, "sha256": hash });
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), expect);
-        assert_eq!(fs::read(path).unwrap(), b"abc");
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!((&shown["len"], &shown["sha256"]), (&3.into(), &hash.into()));
+        let path = PathBuf::from(shown["$bin_file"].as_str().unwrap());
+        assert_eq!((path.parent(), fs::read(&path).unwrap()), (Some(&*folder), b"abc".to_vec()));
+        // Its name can't be guessed, and the same again is another file.
+        assert!(!path.to_string_lossy().contains(hash));
+        assert_ne!(binary.attachment(b"abc").unwrap(), shown.to_string());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
         fs::remove_dir_all(folder).unwrap();
     }
 

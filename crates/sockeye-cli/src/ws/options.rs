@@ -9,7 +9,8 @@ use crate::{
     failure::Failure,
     output::Output,
     reach::{Header, Road},
-    trace::{Secrets, Tracing},
+    secrets::Secrets,
+    trace::Tracing,
     units::{Bytes, Time},
 };
 

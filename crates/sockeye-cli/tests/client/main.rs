@@ -11,6 +11,7 @@ mod repl;
 #[allow(dead_code, reason = "it is made for `serve`")]
 #[path = "../serve/sandbox.rs"]
 mod sandbox;
+mod secrets;
 mod server;
 #[cfg(unix)]
 mod terminal;

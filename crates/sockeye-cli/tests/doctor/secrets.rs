@@ -7,15 +7,24 @@ use crate::{
     stub::{answering, response},
 };
 
-const SECRETS: [&str; 6] = ["a-token", "a-header", "a-cookie", "a-query", "a-field", "a-bearer"];
+const SECRETS: [&str; 10] = [
+    "a-token", "a-header", "a-cookie", "a-query", "a-field", "a-bearer", "a-phrase", "a-ticket",
+    "a-pass", "hushhush",
+];
 
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 18] = [
     "--auth",
     r#"{"user":{"token":"a-token"}}"#,
     "-H",
     "x-api-key: a-header",
     "-H",
     "cookie: id=a-cookie",
+    "-H",
+    "passphrase: a-phrase",
+    "-H",
+    "x-unknown: hushhush",
+    "--query",
+    "pass=a-pass",
     "--query",
     "access_token=a-query",
     "--bearer-cmd",
@@ -34,9 +43,12 @@ fn a_server_that_repeats_them() {
         let status = if request.has("socket.io") { "403 Forbidden" } else { "302 Found" };
         response(status, &headers, &text)
     });
-    let url = format!("{url}/imchat?token=a-field");
+    let url = format!("{url}/imchat?token=a-field&ticket=a-ticket");
     let args = [&[url.as_str()], &FLAGS[..]].concat();
-    examine(&sandbox, &args).is("forbidden", 5).hides(&SECRETS).says("command", &["${TOKEN}"]);
+    examine(&sandbox, &args)
+        .is("forbidden", 5)
+        .hides(&SECRETS)
+        .says("command", &["${TOKEN}", "${TICKET}"]);
     let elsewhere = [&args[..], &["--path", "/elsewhere/"]].concat();
     examine(&sandbox, &elsewhere).is("redirect", 5).hides(&SECRETS);
     // For people, too.

@@ -12,10 +12,10 @@ use crate::{
         found::{Heartbeat, Paths, Upgrade},
         network::{Refused, RefusedBy, Tried},
         probe::{Answer, End, Front, Opened, Raw, Stranger},
-        secrets::Secrets,
         session::Joined,
     },
     reach::Connection,
+    secrets::Secrets,
 };
 
 #[derive(Debug, Parser)]

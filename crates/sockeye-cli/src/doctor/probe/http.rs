@@ -15,10 +15,12 @@ use super::{
     answer::{Answer, Front, Raw, Stranger},
     link::Link,
 };
-use crate::doctor::{
-    beginning::{Beginning, Watched},
+use crate::{
+    doctor::{
+        beginning::{Beginning, Watched},
+        target::Target,
+    },
     secrets::Secrets,
-    target::Target,
 };
 
 /// Most of a body that is read.

@@ -25,9 +25,9 @@ use super::{
 use crate::{
     doctor::{
         probe::{Answer, Prober},
-        secrets::Secrets,
         target::Target,
     },
+    secrets::Secrets,
     values::printable,
 };
 

@@ -82,11 +82,11 @@ impl Script<'_> {
             .iter()
             .map(|(name, value)| format!("{}: {}", javascript(name), self.text(value)))
             .collect();
-        if let Some(command) = program.bearer {
+        if let Some(command) = &program.bearer {
             self.imports.insert(RUN);
             headers.push(format!(
                 "authorization: \"Bearer \" + execSync({}, {{ encoding: \"utf8\" }}).trim()",
-                javascript(command)
+                self.text(command)
             ));
         }
         if !headers.is_empty() {
@@ -130,6 +130,7 @@ impl Script<'_> {
                 self.imports.insert(READ);
                 format!("readFileSync({})", javascript(file))
             }
+            Argument::Variable(name) => format!("JSON.parse(process.env[{}])", javascript(name)),
         }));
         let args = args.join(", ");
         let mut lines = vec![

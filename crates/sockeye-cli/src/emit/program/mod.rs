@@ -16,7 +16,7 @@ use crate::{
     config::words,
     failure::Failure,
     reach::{Connection, Eio, Encoding, Road, Transports, Trouble},
-    trace::Secrets,
+    secrets::Secrets,
     values::{Arg, Unreadable, event_arg, json_of, printable},
 };
 
@@ -41,7 +41,8 @@ struct Program<'p> {
     parser: Encoding,
     headers: Vec<(String, Source)>,
     auth: Option<Source>,
-    bearer: Option<&'p str>,
+    /// The command that prints a token.
+    bearer: Option<Source>,
     timeout: Duration,
     road: &'p Road,
     proxy: Option<Source>,
@@ -66,6 +67,8 @@ enum Argument {
     Here(Value),
     JsonFile(String),
     BytesFile(String),
+    /// JSON in a variable of the environment.
+    Variable(String),
 }
 
 /// The program.
@@ -114,6 +117,14 @@ impl<'p> Program<'p> {
             true => variable("SOCKEYE_PROXY", "the URL of the proxy", &mut notes),
             false => Source::Here(proxy.to_owned()),
         });
+        // Often enough it is `echo` and the token itself.
+        let bearer = connection
+            .bearer_cmd
+            .as_deref()
+            .map(|_| variable("BEARER_CMD", "the shell command that prints a token", &mut notes));
+        let args =
+            args.iter().zip(1..).map(|(arg, number)| Argument::read(arg, number, &mut notes));
+        let args = args.collect::<Result<_, _>>()?;
         if connection.eio == Eio::Auto {
             notes.push(
                 "It speaks Engine.IO 4. For a server of Socket.IO 2, print it with --eio 3."
@@ -133,12 +144,12 @@ impl<'p> Program<'p> {
             parser: connection.parser,
             headers,
             auth,
-            bearer: connection.bearer_cmd.as_deref(),
+            bearer,
             timeout: connection.timeout.get(),
             road,
             proxy,
             event,
-            args: args.iter().map(|arg| Argument::read(arg)).collect::<Result<_, _>>()?,
+            args,
             wants_ack: *ack || expect.is_some() && wait_event.is_none(),
             awaited: wait_event.as_deref(),
             notes,
@@ -156,35 +167,44 @@ impl<'p> Program<'p> {
 }
 
 impl Argument {
-    fn read(text: &str) -> Result<Self, Unreadable> {
+    fn read(text: &str, number: usize, notes: &mut Vec<String>) -> Result<Self, Failure> {
         if let Some(name) = text.strip_prefix("@bin:") {
             return Ok(Self::BytesFile(path_of(name)));
         }
-        // A file with attachments in it is no plain JSON; what stands on standard input is not there a second time.
-        if let Some(name) = text.strip_prefix('@')
-            && name != "-"
-            && !json_of(name)?.contains("$bin")
-        {
-            event_arg(text)?;
-            return Ok(Self::JsonFile(name.to_owned()));
+        let mut written = text.to_owned();
+        let arg = match text.strip_prefix('@') {
+            None => event_arg(text)?,
+            Some(name) => {
+                written = json_of(name)?;
+                let reason = |reason| Unreadable::Json { name: name.to_owned(), reason };
+                let arg = Arg::from_json(&written).map_err(reason)?;
+                // A file with attachments in it is no plain JSON; what stands on standard input is not there again.
+                if name != "-" && !arg.has_attachments() {
+                    return Ok(Self::JsonFile(name.to_owned()));
+                }
+                arg
+            }
+        };
+        if Secrets::of_process().redact(&written) != written {
+            if arg.has_attachments() {
+                return Err(Failure::Usage(
+                    "a secret beside an attachment would stand in the program; leave it out, or give --show-secrets",
+                ));
+            }
+            let what = format!("argument {number}, as JSON");
+            return Ok(Self::Variable(left_to(format!("ARG_{number}"), &what, notes)));
         }
-        Ok(Self::Here(match event_arg(text)? {
-            Arg::Tree(value) => value,
-            Arg::Text(raw) => serde_json::from_str::<serde_json::Value>(raw.get())
-                .map_err(|error| Unreadable::Argument {
-                    text: text.to_owned(),
-                    reason: error.to_string(),
-                })?
-                .into(),
-        }))
+        let value = arg.value().map_err(|reason| Unreadable::Argument { text: written, reason })?;
+        Ok(Self::Here(value))
     }
 }
 
-/// Headers that hold secrets are left to the environment.
+/// Headers that may hold secrets are left to the environment.
 fn header_source(header: &crate::reach::Header, notes: &mut Vec<String>) -> (String, Source) {
-    const SECRETS: [&str; 6] = ["auth", "cookie", "key", "password", "secret", "token"];
     let name = header.name.as_str();
-    if SECRETS.iter().any(|secret| name.contains(secret)) {
+    if Secrets::of_process().header(&header.name, &header.value).as_bytes()
+        != header.value.as_bytes()
+    {
         let var = name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         return (name.to_owned(), variable(&var, &format!("the header {name}"), notes));
     }
@@ -193,8 +213,13 @@ fn header_source(header: &crate::reach::Header, notes: &mut Vec<String>) -> (Str
 }
 
 fn variable(name: &str, what: &str, notes: &mut Vec<String>) -> Source {
+    Source::Variable(left_to(name.to_owned(), what, notes))
+}
+
+/// The variable of the environment that is to be set.
+fn left_to(name: String, what: &str, notes: &mut Vec<String>) -> String {
     notes.push(format!("Set {name} in the environment: {what}."));
-    Source::Variable(name.to_owned())
+    name
 }
 
 /// Standard input has a name, too.

@@ -122,11 +122,11 @@ impl Python<'_> {
             .iter()
             .map(|(name, value)| format!("{}: {}", python(name), self.text(value)))
             .collect();
-        if let Some(command) = program.bearer {
+        if let Some(command) = &program.bearer {
             self.imports.insert("subprocess");
             headers.push(format!(
                 "\"Authorization\": \"Bearer \" + subprocess.run({}, shell=True, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()",
-                python(command)
+                self.text(command)
             ));
         }
         if !headers.is_empty() {
@@ -181,6 +181,10 @@ impl Python<'_> {
                 format!("json.loads({})", self.file(file, "read_text(encoding=\"utf-8\")"))
             }
             Argument::BytesFile(file) => self.file(file, "read_bytes()"),
+            Argument::Variable(name) => {
+                self.imports.insert("os");
+                format!("json.loads(os.environ[{}])", python(name))
+            }
         }
     }
 

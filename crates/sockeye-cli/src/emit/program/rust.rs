@@ -105,11 +105,11 @@ fn options(program: &Program<'_>) -> Vec<String> {
     for (name, value) in &program.headers {
         options.push(format!(".header({}.parse()?, {}.parse()?)", rust(name), text(value)));
     }
-    if let Some(command) = program.bearer {
+    if let Some(command) = &program.bearer {
         options.push(format!(
-            ".header(\"authorization\".parse()?, {{\n            let output = std::process::Command::new(\"sh\").args([\"-c\", {}]).output()?;\n            \
+            ".header(\"authorization\".parse()?, {{\n            let output = std::process::Command::new(\"sh\").args([\"-c\", &{}]).output()?;\n            \
              format!(\"Bearer {{}}\", String::from_utf8(output.stdout)?.trim()).parse()?\n        }})",
-            rust(command)
+            text(command)
         ));
     }
     if let Some(auth) = &program.auth {
@@ -154,6 +154,10 @@ fn argument(argument: &Argument) -> String {
                 rust(file)
             )
         }
+        Argument::Variable(name) => format!(
+            "Value::from(serde_json::from_str::<serde_json::Value>(&std::env::var({})?)?)",
+            rust(name)
+        ),
         Argument::BytesFile(file) => format!("Value::Bytes(std::fs::read({})?.into())", rust(file)),
     }
 }

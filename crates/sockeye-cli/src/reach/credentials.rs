@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::{process::Command, time};
 
 use crate::{
-    trace::Secrets,
+    secrets::Secrets,
     units::Time,
     values::{Unreadable, json_of},
 };
@@ -60,7 +60,7 @@ impl Auth {
 
     fn put(&self, payload: Map<String, Value>) {
         // Servers may repeat it in what they say.
-        Secrets::of_process().auth(&Value::from(payload.clone()).to_string());
+        Secrets::of_process().add_payload(&payload);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = payload;
     }
 
