@@ -2,10 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use futures_util::FutureExt as _;
 use sockeye::{
     client::{ConnectionState, Incoming, Socket},
     event::RawArgs,
 };
+use tokio::sync::watch;
 
 use crate::{
     failure::Failure,
@@ -102,12 +104,36 @@ impl<'o> Printer<'o> {
         state: &ConnectionState,
         sockets: &[Socket],
     ) -> Result<(), Failure> {
-        states(state, sockets, |line| {
-            if self.is_verbose {
-                self.output.talk(&for_people(line));
-            }
-            if self.has_states { self.reader.print(self.output, line) } else { Ok(()) }
-        })
+        states(state, sockets, |line| self.state(line))
+    }
+
+    fn state(&self, line: &Line<'_>) -> Result<(), Failure> {
+        if self.is_verbose {
+            self.output.talk(&for_people(line));
+        }
+        if self.has_states { self.reader.print(self.output, line) } else { Ok(()) }
+    }
+
+    /// Prints a state that is new, if that is wanted.
+    pub(crate) fn new_state(
+        &self,
+        state: &mut watch::Receiver<ConnectionState>,
+        sockets: &[Socket],
+    ) -> Result<(), Failure> {
+        let now = state.borrow_and_update().clone();
+        self.states(&now, sockets)
+    }
+
+    /// The same of the state that a connection ended with, unless that was printed already.
+    pub(crate) fn last_state(
+        &self,
+        state: &mut watch::Receiver<ConnectionState>,
+        sockets: &[Socket],
+    ) -> Result<(), Failure> {
+        match state.changed().now_or_never() {
+            Some(Ok(())) => self.new_state(state, sockets),
+            _ => Ok(()),
+        }
     }
 
     /// Prints where the connection stands, because somebody asks.
@@ -121,12 +147,9 @@ impl<'o> Printer<'o> {
 
     /// Prints that a namespace was left, if states are wanted.
     pub(crate) fn left(&self, nsp: &str, reason: &str) -> Result<(), Failure> {
-        if !self.has_states {
-            return Ok(());
-        }
         let (state, reason) = (State::Closed, Some(reason));
         let line = Line::State { state, nsp, sid: None, transport: None, eio: None, reason };
-        self.reader.print(self.output, &line)
+        self.state(&line)
     }
 
     /// Says something to people that is no data.

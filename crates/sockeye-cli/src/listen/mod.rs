@@ -67,19 +67,23 @@ impl Listen<'_> {
             tokio::select! {
                 biased;
                 Ok(()) = state.changed() => {
-                    let now = state.borrow_and_update().clone();
-                    self.printer.states(&now, &session.sockets)?;
+                    self.printer.new_state(&mut state, &session.sockets)?;
                 }
                 incoming = events.recv() => {
                     let Some(incoming) = incoming else {
-                        return Err(self.end(session).await?.into());
+                        let trouble = session.ended(true).await;
+                        self.printer.last_state(&mut state, &session.sockets)?;
+                        return Err(trouble.into());
                     };
                     self.show(incoming)?;
                     if self.is_enough() {
                         return self.verdict();
                     }
                 }
-                trouble = departures.next() => return Err(trouble.into()),
+                (namespace, because) = departures.next() => {
+                    self.printer.left(&namespace, &because.to_string())?;
+                    return Err(Trouble::left(&namespace, because).into());
+                }
                 () = &mut time => return self.verdict(),
             }
         }
@@ -98,14 +102,6 @@ impl Listen<'_> {
             None => incoming.withhold(),
         }
         Ok(())
-    }
-
-    /// The client has closed; shows that it has, and says why.
-    async fn end(&self, session: &Session) -> Result<Trouble, Failure> {
-        let trouble = session.ended(true).await;
-        let state = session.client.state().borrow().clone();
-        self.printer.states(&state, &session.sockets)?;
-        Ok(trouble)
     }
 
     fn is_enough(&self) -> bool {

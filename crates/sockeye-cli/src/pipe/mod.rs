@@ -99,19 +99,21 @@ impl Pipe<'_> {
             tokio::select! {
                 biased;
                 Ok(()) = state.changed() => {
-                    let now = state.borrow_and_update().clone();
-                    self.printer.states(&now, &session.sockets)?;
+                    self.printer.new_state(&mut state, &session.sockets)?;
                 }
                 Some(outcome) = self.under_way.next() => self.settle(outcome)?,
                 incoming = events.recv() => {
                     let Some(incoming) = incoming else {
                         let trouble = session.ended(true).await;
-                        self.printer.states(&session.client.state().borrow().clone(), &session.sockets)?;
+                        self.printer.last_state(&mut state, &session.sockets)?;
                         return Err(trouble.into());
                     };
                     self.show(incoming)?;
                 }
-                trouble = departures.next() => return Err(trouble.into()),
+                (namespace, because) = departures.next() => {
+                    self.printer.left(&namespace, &because.to_string())?;
+                    return Err(Trouble::left(&namespace, because).into());
+                }
                 order = orders.next(), if has_input && self.under_way.has_room() => {
                     match order? {
                         Some(order) => self.follow(order, orders.number).await?,

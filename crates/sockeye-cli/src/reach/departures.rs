@@ -3,11 +3,11 @@
 use sockeye::client::{Left, Membership};
 use tokio::task::JoinSet;
 
-use super::{Session, Trouble};
+use super::Session;
 
 /// Watches the namespaces of a session.
 #[derive(Debug)]
-pub(crate) struct Departures(JoinSet<Trouble>);
+pub(crate) struct Departures(JoinSet<(String, Left)>);
 
 impl Departures {
     /// Watches, unless namespaces are joined again.
@@ -23,21 +23,21 @@ impl Departures {
                         Ok(Membership::Left(left)) => left.clone(),
                         _ => Left::Closed, // never: the socket holds the sender
                     };
-                    Trouble::left(socket.namespace(), because)
+                    (socket.namespace().to_owned(), because)
                 });
             }
         }
         Self(watchers)
     }
 
-    /// Waits for the first; for ever if none is watched.
+    /// Waits for the first, and why it is left; for ever if none is watched.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Trouble {
+    pub(crate) async fn next(&mut self) -> (String, Left) {
         match self.0.join_next().await {
-            Some(Ok(trouble)) => trouble,
+            Some(Ok(departure)) => departure,
             _ => std::future::pending().await,
         }
     }

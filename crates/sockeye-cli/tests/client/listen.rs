@@ -117,24 +117,41 @@ fn acks_are_answered_if_told_to() {
 #[test]
 fn a_lost_connection_ends_it() {
     let (running, sandbox) = (Running::start(), Sandbox::new("listen-lost"));
-    let mut peer = listen(&sandbox, &[&running.url, "--states", "-v"]);
-    assert!(peer.ready().contains(r#""state":"connected""#), "{}", peer.ready());
-    running.close();
-    let rest = peer.remaining_lines().unwrap();
-    let closed = rest.last().map(|line| untimed(line)).unwrap();
-    assert!(closed.starts_with(r#"{"state":"closed","nsp":"/","reason":""#), "{closed}");
-    let transcript = peer.transcript().to_owned();
-    assert_eq!(peer.finish().unwrap().code(), Some(9), "{transcript}");
-    assert!(transcript.contains("● / connected by "), "{transcript}");
+    #[track_caller]
+    fn check(peer: Peer, end: impl FnOnce()) {
+        let mut peer = peer;
+        assert!(peer.ready().contains(r#""state":"connected""#), "{}", peer.ready());
+        end();
+        let rest = peer.remaining_lines().unwrap();
+        let closed: Vec<_> =
+            rest.iter().filter(|line| line.contains(r#""state":"closed""#)).collect();
+        let [closed] = closed[..] else { panic!("told once: {rest:?}") };
+        let closed = untimed(closed);
+        assert!(closed.starts_with(r#"{"state":"closed","nsp":"/","reason":""#), "{closed}");
+        let transcript = peer.transcript().to_owned();
+        assert_eq!(peer.finish().unwrap().code(), Some(9), "{transcript}");
+        assert!(transcript.contains("● / connected by "), "{transcript}");
+        assert_eq!(transcript.matches("● / closed").count(), 1, "{transcript}");
+    }
+    let (url, flags) = (running.url.clone(), ["--states", "-v"]);
+    let args = [&[&*url], &flags[..]].concat();
+    let pipe = || Peer::launch(sandbox.command(&[&["pipe"], &args[..]].concat()), "{").unwrap();
+    check(listen(&sandbox, &args), || running.cut());
+    check(pipe(), || running.cut());
+    check(listen(&sandbox, &args), || running.disconnect("/"));
+    check(pipe(), || running.disconnect("/"));
+    check(listen(&sandbox, &args), || running.close());
 }
 
 #[test]
 fn one_namespace_of_several_that_is_lost_ends_it() {
     let (running, sandbox) = (Running::start(), Sandbox::new("listen-left"));
     let args = [&*running.url, "--nsp", "/imchat", "--nsp", "/other", "--count", "9"];
-    let mut peer = listen(&sandbox, &args);
+    let mut peer = listen(&sandbox, &[&args[..], &["--states"]].concat());
     running.disconnect("/other");
-    peer.remaining_lines().unwrap();
+    let rest = peer.remaining_lines().unwrap();
+    let closed: Vec<_> = rest.iter().filter(|line| line.contains(r#""state":"closed""#)).collect();
+    assert!(closed.len() == 1 && closed[0].contains(r#""nsp":"/other""#), "{rest:?}");
     assert_eq!(peer.finish().unwrap().code(), Some(9));
 }
 
