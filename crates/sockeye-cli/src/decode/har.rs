@@ -1,6 +1,9 @@
 //! A HAR file as browsers export it: requests of polling, and what their WebSockets said.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    collections::HashMap,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -98,10 +101,7 @@ struct Message {
 
 /// Shows what of it is Engine.IO, or a WebSocket.
 pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<(), Failure> {
-    const BOM: &[u8] = b"\xef\xbb\xbf";
-
-    let text = bytes.strip_prefix(BOM).unwrap_or(bytes);
-    let har: Har = serde_json::from_slice(text).map_err(|error| {
+    let har: Har = serde_json::from_slice(bytes).map_err(|error| {
         let reason =
             format!("{error}; expected a HAR file, as a browser's network panel exports it");
         found(format!("line {}", error.line()), reason)
@@ -121,12 +121,24 @@ pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<()
         last = *part.time.get_or_insert(last);
     }
     parts.sort_by(|a, b| a.time.unwrap_or(0.0).total_cmp(&b.time.unwrap_or(0.0)));
-    // One reader for all: a session goes from polling to a WebSocket.
-    let mut packets = Packets::new(known.parser, Secrets::of_process());
+    // Attachments belong to what their own session has announced.
+    let mut readers = HashMap::new();
     for part in &parts {
-        part.show(known, &mut packets, show)?;
+        let packets = readers
+            .entry(part.session())
+            .or_insert_with(|| Packets::new(known.parser, Secrets::of_process()));
+        part.show(known, packets, show)?;
     }
     Ok(())
+}
+
+/// Whose packets follow each other.
+#[derive(Eq, Hash, PartialEq)]
+enum Session<'h> {
+    /// Of the requests of polling with this id.
+    Polling(&'h str),
+    /// Of one WebSocket, or of a request without an id.
+    Entry(usize),
 }
 
 /// Something of an entry that has a time of its own.
@@ -145,9 +157,8 @@ enum What<'h> {
 impl Entry {
     fn parts(&self, index: usize) -> Vec<Part<'_>> {
         let url = &self.request.url;
-        let is_websocket = url.starts_with("ws:") || url.starts_with("wss:");
         let is_ours = url.contains("EIO=") && url.contains("transport=");
-        if !(is_ours || is_websocket || self.messages.is_some()) {
+        if !(is_ours || self.is_websocket()) {
             return Vec::new();
         }
         let part = |time, what| Part { time, number: index + 1, entry: self, what };
@@ -159,12 +170,30 @@ impl Entry {
         parts
     }
 
+    fn is_websocket(&self) -> bool {
+        let url = &self.request.url;
+        url.starts_with("ws:") || url.starts_with("wss:") || self.messages.is_some()
+    }
+
+    /// The id of the session, as it stands in the URL.
+    fn sid(&self) -> Option<&str> {
+        let (_, query) = self.request.url.split_once('?')?;
+        query.split(['&', '#']).find_map(|field| field.strip_prefix("sid="))
+    }
+
     fn version(&self, known: Known) -> Option<Version> {
         known.version.or_else(|| self.request.url.contains("EIO=3").then_some(Version::V3))
     }
 }
 
-impl Part<'_> {
+impl<'h> Part<'h> {
+    fn session(&self) -> Session<'h> {
+        match self.entry.sid() {
+            Some(sid) if !self.entry.is_websocket() => Session::Polling(sid),
+            _ => Session::Entry(self.number),
+        }
+    }
+
     fn show(
         &self,
         known: Known,
@@ -172,7 +201,8 @@ impl Part<'_> {
         show: &mut Show<'_>,
     ) -> Result<(), Failure> {
         let time = self.time.filter(|time| *time > 0.0).and_then(|time| {
-            let since = Duration::try_from_secs_f64(time).ok()?;
+            // To the millisecond that is nearest: hardly any tenth of a second is there exactly.
+            let since = Duration::try_from_secs_f64(time + 0.000_5).ok()?;
             UNIX_EPOCH.checked_add(since).map(rfc_3339)
         });
         let place = Place::Entry { number: self.number, time };
@@ -194,7 +224,8 @@ impl Part<'_> {
         let line = Line::new(Layer::Http, out, format!("{} {target}", request.method));
         let line = line.with("method", request.method.as_str()).with("target", target);
         show.line(place, &with_headers(line, &request.headers))?;
-        if let Some(body) = request.post_data.as_ref().and_then(Content::bytes) {
+        let body = request.post_data.as_ref().and_then(Content::bytes);
+        if let Some(body) = body.filter(|body| !body.is_empty()) {
             read_body(packets, out, &body, place, show)?;
         }
         if response.status < 100 {

@@ -24,7 +24,7 @@ use crate::{
     output::Output,
     reach::{Eio, Encoding},
     secrets::Secrets,
-    values::Unreadable,
+    values::{Unreadable, without_mark},
 };
 
 /// Show what packets say that were recorded elsewhere: by a proxy, a log, a browser
@@ -79,10 +79,11 @@ pub(crate) fn run(options: &Options, output: &Output) -> Result<Exit, Failure> {
     let known = Known { parser: options.parser.parser(), version: options.eio.version() };
     let mut show = Show::new(output, Reader::new(options.json));
     let mut input = open(options.file.as_ref())?;
-    let form = match options.hex {
-        true => Form::Hex,
-        false => Form::of(input.fill_buf().map_err(|source| unreadable(options, source))?),
-    };
+    let beginning = input.fill_buf().map_err(|source| unreadable(options, source))?;
+    let text = without_mark(beginning);
+    let form = if options.hex { Form::Hex } else { Form::of(text) };
+    let mark = beginning.len() - text.len();
+    input.consume(mark);
     let read = match form {
         Form::Texts => Texts::new(known).read(&mut *input, &mut show),
         Form::Hex => hex::read(Frames::new(known), &mut *input, &mut show),
@@ -139,9 +140,7 @@ enum Form {
 impl Form {
     fn of(beginning: &[u8]) -> Self {
         const HEADS: [&[u8]; 3] = [b"HTTP/", b"GET ", b"POST "];
-        const BOM: &[u8] = b"\xef\xbb\xbf";
-
-        let text = beginning.strip_prefix(BOM).unwrap_or(beginning).trim_ascii_start();
+        let text = beginning.trim_ascii_start();
         match beginning.first() {
             _ if text.starts_with(b"{") => Self::Har,
             _ if HEADS.iter().any(|head| beginning.starts_with(head)) => Self::Frames,
@@ -180,7 +179,6 @@ mod tests {
         check(b"95:0{}", Form::Texts);
         check(b"bAQID", Form::Texts);
         check(b" {\"log\":{}}", Form::Har);
-        check(b"\xef\xbb\xbf{\"log\":{}}", Form::Har);
         check(b"HTTP/1.1 101", Form::Frames);
         check(b"GET / HTTP/1.1", Form::Frames);
         check(b"\x81\x05hello", Form::Frames);

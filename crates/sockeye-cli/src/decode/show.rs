@@ -33,21 +33,22 @@ impl Place {
     }
 
     /// What an object begins with.
-    fn field(&self) -> (&'static str, Value) {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
         match self {
-            Self::Line(number) => ("line", (*number).into()),
-            Self::Byte(offset) => ("byte", (*offset).into()),
-            Self::Entry { time: Some(time), .. } => ("t", time.as_str().into()),
-            Self::Entry { number, .. } => ("entry", (*number).into()),
+            Self::Line(number) => vec![("line", (*number).into())],
+            Self::Byte(offset) => vec![("byte", (*offset).into())],
+            Self::Entry { number, time } => {
+                let time = time.as_ref().map(|time| ("t", time.as_str().into()));
+                time.into_iter().chain([("entry", (*number).into())]).collect()
+            }
         }
     }
 
     /// What a line begins with.
-    fn label(&self) -> Option<&str> {
-        match self {
-            Self::Entry { time: Some(time), .. } => time.get(11..23),
-            _ => None,
-        }
+    fn label(&self) -> Option<String> {
+        let Self::Entry { number, time } = self else { return None };
+        let time = time.as_ref().and_then(|time| time.get(11..23)).unwrap_or("-");
+        Some(format!("{time} #{number}"))
     }
 }
 
@@ -86,9 +87,9 @@ impl<'o> Show<'o> {
             return Ok(());
         }
         match self.reader {
-            Reader::Program => self.data(&line.for_programs(Some(place.field()))),
+            Reader::Program => self.data(&line.for_programs(place.fields())),
             Reader::Person => {
-                self.data(&line.for_people(place.label(), self.output.colored_data()))
+                self.data(&line.for_people(place.label().as_deref(), self.output.colored_data()))
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     output::Output,
     printer::Printer,
-    reach::{Connection, Session, Talk, Trouble, ask},
+    reach::{Connection, STDIN, Session, Talk, Trouble, ask},
     task,
     values::{Arg, Pattern, Unreadable, event_args},
 };
@@ -66,6 +66,10 @@ struct Emit<'e> {
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     if options.connection.has_many_namespaces() {
         return Err(Failure::Usage("an event goes to one namespace; give --nsp once"));
+    }
+    let given = options.args.iter().chain(&options.connection.auth);
+    if given.filter(|given| [STDIN, "@bin:-"].contains(&given.as_str())).count() > 1 {
+        return Err(Failure::Usage("standard input can be read once; name a file for all but one"));
     }
     options.connection.warn(output);
     if let Some(language) = options.program {

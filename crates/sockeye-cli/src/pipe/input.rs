@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, de::IgnoredAny};
 use sockeye::event::RawArgs;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin, stdin};
 
-use crate::values::{Arg, Unreadable};
+use crate::values::{Arg, StdinLines, Unreadable};
 
 /// What a line wants. The same objects are read as are printed, so that one command can feed another.
 #[derive(Debug)]
@@ -60,43 +59,21 @@ impl Order {
     }
 }
 
-/// Reads orders from standard input.
-#[derive(Debug)]
-pub(super) struct Orders {
-    lines: Lines<BufReader<Stdin>>,
-    /// That of the line that was read last, from 1.
-    pub(super) number: usize,
-}
-
-impl Orders {
-    pub(super) fn new() -> Self {
-        Self { lines: BufReader::new(stdin()).lines(), number: 0 }
-    }
-
-    /// The next order; `None` at the end. Empty lines are passed over.
-    ///
-    /// # Errors
-    ///
-    /// The line is none.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> Result<Option<Order>, Unreadable> {
-        loop {
-            let line = self.lines.next_line().await;
-            self.number += 1;
-            let Some(line) = line.map_err(|error| self.wrong(error.to_string()))? else {
-                return Ok(None);
-            };
-            if !line.trim().is_empty() {
-                return Order::read(&line).map(Some).map_err(|reason| self.wrong(reason));
-            }
+/// The next order of standard input; `None` at the end. Empty lines are passed over.
+///
+/// # Errors
+///
+/// The line is none.
+///
+/// # Cancel safety
+///
+/// Dropping the future loses nothing.
+pub(super) async fn next(lines: &mut StdinLines) -> Result<Option<Order>, Unreadable> {
+    loop {
+        let Some(line) = lines.next().await? else { return Ok(None) };
+        if !line.trim().is_empty() {
+            return Order::read(&line).map(Some).map_err(|reason| lines.wrong(reason));
         }
-    }
-
-    fn wrong(&self, reason: String) -> Unreadable {
-        Unreadable::Line { number: self.number, reason }
     }
 }
 

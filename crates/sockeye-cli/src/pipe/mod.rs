@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use sockeye::client::{CallError, Incoming, Socket};
 use tokio::time;
 
-use self::input::{Order, Orders};
+use self::input::Order;
 use crate::{
     exit::Exit,
     failure::Failure,
@@ -21,7 +21,7 @@ use crate::{
     },
     task,
     units::Time,
-    values::Unreadable,
+    values::{StdinLines, Unreadable},
 };
 
 /// Send the events that come in as lines of JSON, and print those of the server in the same form
@@ -54,7 +54,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?.with_states(keep.states);
     connection.warn(output);
-    let plan = connection.plan()?.traced(tracer);
+    let plan = connection.without_stdin()?.plan()?.traced(tracer);
     task::run(async {
         let session = Session::join(plan, |builder| keep.attach(builder)).await?;
         let mut pipe = Pipe {
@@ -91,7 +91,7 @@ impl Pipe<'_> {
         let mut state = session.client.state();
         // The first one is to be shown, too.
         state.mark_changed();
-        let mut orders = Orders::new();
+        let mut lines = StdinLines::new();
         let mut has_input = true;
         let mut time = pin!(time::sleep(Duration::ZERO));
         loop {
@@ -114,9 +114,9 @@ impl Pipe<'_> {
                     self.printer.left(&namespace, &because.to_string())?;
                     return Err(Trouble::left(&namespace, because).into());
                 }
-                order = orders.next(), if has_input && self.under_way.has_room() => {
+                order = input::next(&mut lines), if has_input && self.under_way.has_room() => {
                     match order? {
-                        Some(order) => self.follow(order, orders.number).await?,
+                        Some(order) => self.follow(order, lines.number()).await?,
                         None => {
                             has_input = false;
                             time.as_mut().reset(time::Instant::now() + linger);

@@ -17,7 +17,7 @@ pub(crate) use self::{
     credentials::{Auth, BearerError},
     departures::Departures,
     keep::Keep,
-    options::{Connection, Eio, Encoding, Talk, Transports},
+    options::{Connection, Eio, Encoding, STDIN, Talk, Transports},
     questions::Questions,
     road::{Belief, Header, Road, RoadError},
     session::Session,

@@ -225,6 +225,20 @@ impl Connection {
         }
     }
 
+    /// That of a command whose lines come from standard input: nothing else can.
+    ///
+    /// # Errors
+    ///
+    /// The auth payload is to come from there, too.
+    pub(crate) fn without_stdin(self) -> Result<Self, Failure> {
+        match self.auth.as_deref() {
+            Some(STDIN) => Err(Failure::Usage(
+                "--auth @- is standard input, which the lines come from; name a file: --auth @FILE",
+            )),
+            _ => Ok(self),
+        }
+    }
+
     /// The same server, but with these namespaces; with its own, if there are none.
     pub(crate) fn with_namespaces(self, namespaces: Vec<String>) -> Self {
         if namespaces.is_empty() { self } else { Self { namespaces, ..self } }
@@ -298,6 +312,9 @@ impl Connection {
         })
     }
 }
+
+/// How standard input is named where a file can be.
+pub(crate) const STDIN: &str = "@-";
 
 /// The URL with the first namespace as its path, and the names of all.
 fn place(url: &str, mut namespaces: Vec<String>) -> (String, Vec<String>) {

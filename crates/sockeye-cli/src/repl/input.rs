@@ -10,15 +10,15 @@ use rustyline::{
     Config, Editor, ExternalPrinter as _, config::CompletionType, error::ReadlineError,
     history::DefaultHistory,
 };
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines, Stdin, stdin},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{completion::Asked, history, known::Known, line::Line};
 use crate::{
-    above::Above, failure::Failure, output::Output, secrets::is_better_forgotten,
-    values::Unreadable,
+    above::Above,
+    failure::Failure,
+    output::Output,
+    secrets::is_better_forgotten,
+    values::{StdinLines, Unreadable},
 };
 
 /// What was typed.
@@ -68,7 +68,7 @@ impl Input {
     pub(super) const fn number(&self) -> Option<usize> {
         match self {
             Self::Person(_) => None,
-            Self::Program(piped) => Some(piped.number),
+            Self::Program(piped) => Some(piped.lines.number()),
         }
     }
 
@@ -170,33 +170,25 @@ fn edit(
 /// Standard input that is no terminal.
 #[derive(Debug)]
 pub(super) struct Piped {
-    lines: Lines<BufReader<Stdin>>,
-    /// That of the line that was read last, from 1.
-    number: usize,
+    lines: StdinLines,
     /// Lines whose brackets are not closed yet.
     open: String,
 }
 
 impl Piped {
     pub(super) fn new() -> Self {
-        Self { lines: BufReader::new(stdin()).lines(), number: 0, open: String::new() }
+        Self { lines: StdinLines::new(), open: String::new() }
     }
 
     async fn next(&mut self) -> Result<Typed, Unreadable> {
         loop {
-            let line = self.lines.next_line().await;
-            let line = line.map_err(|error| Unreadable::Line {
-                number: self.number + 1,
-                reason: error.to_string(),
-            })?;
-            let Some(line) = line else {
+            let Some(line) = self.lines.next().await? else {
                 // What is wrong with lines that go on is told by whoever reads them.
                 return Ok(match self.open.is_empty() {
                     true => Typed::End,
                     false => Typed::Lines(std::mem::take(&mut self.open)),
                 });
             };
-            self.number += 1;
             self.open += &line;
             if !Line::is_open(&self.open) {
                 return Ok(Typed::Lines(std::mem::take(&mut self.open)));

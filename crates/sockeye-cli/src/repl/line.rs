@@ -46,14 +46,15 @@ impl Line {
     pub(super) fn read(line: &str) -> Result<Self, Mistake> {
         let words = words(line)?;
         let Some((first, rest)) = words.split_first() else { return Ok(Self::Nothing) };
+        // Of a command as of an event.
+        if rest.iter().any(|word| ["@-", "@bin:-"].contains(&&*word.text)) {
+            return Err(Mistake::Stdin);
+        }
         if !first.is_quoted && first.text.starts_with('/') {
             return command::read(&first.text, rest, line).map(Self::Command);
         }
         let (event, wants_ack) = event(first)?;
         let args: Vec<_> = rest.iter().map(|word| word.text.clone()).collect();
-        if args.iter().any(|arg| arg == "@-" || arg == "@bin:-") {
-            return Err(Mistake::Stdin);
-        }
         Ok(Self::Emit { event, args: event_args(&args)?, wants_ack })
     }
 
@@ -124,6 +125,9 @@ mod tests {
         }
         check("{\"event\":\"chat\"}", "EVENT [ARG…]");
         check("chat @-", "standard input");
+        check("chat 1 @bin:-", "standard input");
+        check("/auth @-", "standard input");
+        check("/answer 1 @-", "standard input");
         check("chat @/nowhere", "/nowhere");
         check("/jion /x", "/help");
         check("/join", "/join NAMESPACE");

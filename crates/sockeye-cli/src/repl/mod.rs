@@ -46,6 +46,7 @@ use crate::{
 /// [`Failure`].
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Options { connection, linger, states, talk } = options;
+    let connection = connection.without_stdin()?;
     let is_person = io::stdin().is_terminal() && io::stdout().is_terminal();
     let keep = Keep { states: states || is_person, reconnect: true };
     let (tracer, verbosity) = talk.tracing.start_anyway(output)?;

@@ -154,13 +154,16 @@ impl Line {
     }
 
     /// For programs: an object on one line, which may begin with where or when that was.
-    pub(crate) fn for_programs(&self, first: Option<(&str, Value)>) -> String {
+    pub(crate) fn for_programs<'n>(
+        &self,
+        first: impl IntoIterator<Item = (&'n str, Value)>,
+    ) -> String {
         let mut object = String::from("{");
         let mut put = |name: &str, value: &str| {
             let comma = if object.len() > 1 { "," } else { "" };
             object.push_str(&format!("{comma}\"{name}\":{value}"));
         };
-        if let Some((name, value)) = first {
+        for (name, value) in first {
             put(name, &value.to_string());
         }
         put("layer", &Value::from(self.layer.name()).to_string());

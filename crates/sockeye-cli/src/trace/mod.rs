@@ -145,7 +145,7 @@ impl Tracer {
 
     fn line(&mut self, depth: Depth, mut line: Line) {
         if let Some(mut file) = self.file.as_deref() {
-            let object = line.for_programs(Some(("t", rfc_3339(SystemTime::now()).into())));
+            let object = line.for_programs([("t", rfc_3339(SystemTime::now()).into())]);
             let object = Secrets::of_process().redact(&object);
             if let Err(error) = writeln!(file, "{object}") {
                 self.file = None;

@@ -4,7 +4,7 @@ use std::{fs, io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::Arg;
+use super::{Arg, without_mark};
 
 /// Reads the arguments of an event.
 ///
@@ -42,7 +42,8 @@ pub(crate) fn event_arg(text: &str) -> Result<Arg, Unreadable> {
 /// The text of a file; `-` is standard input.
 pub(crate) fn json_of(name: &str) -> Result<String, Unreadable> {
     let not_text = |_| Unreadable::Json { name: name.to_owned(), reason: "not UTF-8".into() };
-    String::from_utf8(file(name)?).map_err(not_text)
+    let bytes = file(name)?;
+    std::str::from_utf8(without_mark(&bytes)).map(str::to_owned).map_err(not_text)
 }
 
 fn file(name: &str) -> Result<Vec<u8>, Unreadable> {

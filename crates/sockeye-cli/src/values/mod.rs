@@ -3,6 +3,7 @@
 mod arg;
 mod base64;
 mod given;
+mod input;
 mod pattern;
 mod quoted;
 mod shown;
@@ -11,6 +12,7 @@ pub(crate) use self::{
     arg::Arg,
     base64::from_base64,
     given::{Unreadable, event_arg, event_args, json_of},
+    input::{StdinLines, without_mark},
     pattern::Pattern,
     quoted::quoted,
     shown::{Binary, Unsaved, printable},

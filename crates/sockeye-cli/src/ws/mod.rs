@@ -7,10 +7,7 @@ use std::{io::IsTerminal as _, time::Duration};
 
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use sockeye::ws::{Close, CloseCode, Error, Message, WebSocket};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, stdin},
-    time,
-};
+use tokio::time;
 
 pub(crate) use self::{options::Options, trouble::Trouble};
 use crate::{
@@ -19,7 +16,7 @@ use crate::{
     lines::{Direction, Line, Reader, raw},
     output::Output,
     task,
-    values::{Binary, Unreadable, printable},
+    values::{Binary, StdinLines, printable},
 };
 
 /// Sends and shows until one of both sides closes.
@@ -106,12 +103,8 @@ async fn send(
     mut sink: impl Sink<Message, Error = Error> + Unpin,
     linger: Duration,
 ) -> Result<(), Failure> {
-    let mut lines = BufReader::new(stdin()).lines();
-    let mut number = 0;
-    loop {
-        number += 1;
-        let wrong = |error: std::io::Error| Unreadable::Line { number, reason: error.to_string() };
-        let Some(line) = lines.next_line().await.map_err(wrong)? else { break };
+    let mut lines = StdinLines::new();
+    while let Some(line) = lines.next().await? {
         if sink.send(Message::Text(line)).await.is_err() {
             return over().await;
         }

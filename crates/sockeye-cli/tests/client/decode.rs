@@ -210,6 +210,87 @@ fn packets_in_msgpack() {
     assert!(run.stderr.contains("--parser msgpack"), "{run:?}");
 }
 
+/// An entry of a WebSocket: who said what when, in seconds.
+fn socket(query: &str, messages: &[(&str, f64, u8, &str)]) -> Value {
+    let message = |(kind, time, opcode, data): &(&str, f64, u8, &str)| json!({ "type": kind, "time": 1_795_975_200.0 + time, "opcode": opcode, "data": data });
+    json!({
+        "startedDateTime": "2026-11-29T18:00:00.100Z",
+        "request": { "method": "GET", "url": format!("ws://h/socket.io/?EIO=4&transport=websocket{query}") },
+        "response": { "status": 101 },
+        "_webSocketMessages": messages.iter().map(message).collect::<Vec<_>>(),
+    })
+}
+
+/// A request of polling, with a body and an answer.
+fn poll(method: &str, sid: &str, time: &str, sent: &str, answer: &str) -> Value {
+    let url = format!("http://h/socket.io/?EIO=4&transport=polling&sid={sid}");
+    json!({
+        "startedDateTime": format!("2026-11-29T18:00:{time}Z"),
+        "request": { "method": method, "url": url, "postData": { "text": sent } },
+        "response": { "status": 200, "content": { "text": answer } },
+    })
+}
+
+#[test]
+fn sockets_of_a_har_file_do_not_get_in_each_others_way() {
+    let sandbox = Sandbox::new("decode-har-sockets");
+    #[track_caller]
+    fn check(sandbox: &Sandbox, entries: &[Value], expect: &[(u64, &str)]) {
+        let run = decode(sandbox, &[], json!({ "log": { "entries": entries } }).to_string());
+        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{run:?}");
+        let lines = of(&run, "sio");
+        let found: Vec<_> = lines
+            .iter()
+            .map(|line| (line["entry"].as_u64().unwrap(), line["kind"].as_str().unwrap()))
+            .collect();
+        assert_eq!(found, expect, "{run:?}");
+        // A tenth of a second is one.
+        assert_eq!(of(&run, "http")[0]["t"], "2026-11-29T18:00:00.100Z");
+    }
+    let two = r#"451-["a",{"_placeholder":true,"num":0}]"#;
+    let bytes = |time| ("receive", time, 2, "AR==");
+    let event = |time| ("receive", time, 1, two);
+    check(
+        &sandbox,
+        &[
+            socket("", &[event(1.1), bytes(1.3)]),
+            socket("", &[("receive", 1.2, 1, r#"42["b",1]"#), event(1.25), bytes(1.4)]),
+        ],
+        &[(1, "EVENT"), (2, "EVENT"), (2, "EVENT"), (1, "ATTACHMENT"), (2, "ATTACHMENT")],
+    );
+    // The first is cut before its attachment; the second goes on with the same session.
+    check(
+        &sandbox,
+        &[socket("&sid=s", &[event(1.1)]), socket("&sid=s", &[event(1.2), bytes(1.3)])],
+        &[(1, "EVENT"), (2, "EVENT"), (2, "ATTACHMENT")],
+    );
+    // Two sessions on polling, whose requests take turns.
+    check(
+        &sandbox,
+        &[
+            poll("POST", "one", "00.100", two, "ok"),
+            poll("POST", "two", "00.200", r#"42["b"]"#, "ok"),
+            poll("POST", "one", "00.300", "bAQID", "ok"),
+            poll("GET", "two", "00.400", "", r#"42["c"]"#),
+        ],
+        &[(1, "EVENT"), (2, "EVENT"), (3, "ATTACHMENT"), (4, "EVENT")],
+    );
+}
+
+#[test]
+fn a_mark_of_windows_before_it_means_nothing() {
+    let sandbox = Sandbox::new("decode-mark");
+    for input in ["42[\"a\"]", "4a\u{1e}42[\"a\"]", "2:40", "GET /?EIO=4 HTTP/1.1\r\n\r\n"] {
+        let (plain, marked) =
+            (decode(&sandbox, &[], input), decode(&sandbox, &[], format!("\u{feff}{input}")));
+        assert_eq!((plain.code, &plain.stdout), (marked.code, &marked.stdout), "{marked:?}");
+    }
+    let hex = format!("\u{feff}{}", hex(&unmasked(0x81, br#"42["a"]"#)));
+    assert_eq!(data(&decode(&sandbox, &["--hex"], hex)), [json!(["a"])]);
+    let har = json!({ "log": { "entries": [poll("GET", "s", "00.100", "", "42[\"a\"]")] } });
+    assert_eq!(data(&decode(&sandbox, &[], format!("\u{feff}{har}"))), [json!(["a"])]);
+}
+
 #[test]
 fn a_har_file_of_a_browser() {
     let sandbox = Sandbox::new("decode-har");

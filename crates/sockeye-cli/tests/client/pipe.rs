@@ -21,6 +21,14 @@ fn events_go_both_ways() {
     peer.say(r#"{"event":"say","args":[1.50,{"$bin":"AP8="}]}"#).unwrap();
     let said = r#"{"dir":"in","nsp":"/","event":"said","args":[1.50,{"$bin":"AP8="}]}"#;
     assert_eq!(next(&mut peer), said);
+    // As it was given, but for the attachment.
+    let exact = r#"{"z":12345678901234567890123,"b":{"$bin":"AQI="},"a":[1e400,"\ud800","{\"$bin\":\"\"}"]}"#;
+    peer.say(&format!(r#"{{"event":"say","args":[{exact}]}}"#)).unwrap();
+    let whole = format!(r#""dir":"in","nsp":"/","event":"said","args":[{exact}]}}"#);
+    let line = peer.next_line().unwrap();
+    assert!(line.ends_with(&whole), "{line}");
+    peer.say(&line.replace("said", "say")).unwrap();
+    assert!(peer.next_line().unwrap().ends_with(&whole));
     // What it prints can be fed to it.
     peer.say("").unwrap();
     peer.say(&said.replace("said", "say")).unwrap();
@@ -30,6 +38,35 @@ fn events_go_both_ways() {
     let expect = r#"{"dir":"ack","nsp":"/","event":"echo","args":["a"],"ack_id":7,"rtt_ms":"#;
     assert!(ack.starts_with(expect), "{ack}");
     assert_eq!(peer.finish().unwrap().code(), Some(0));
+}
+
+#[test]
+fn standard_input_may_begin_with_a_mark_of_windows() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-mark"));
+    sandbox.write("auth.json", "\u{feff}{\"token\":\"secret\"}");
+    sandbox.write("arg.json", "\u{feff}{\"a\":1}");
+    let url = running.at("/guarded");
+    let mut peer = pipe(&sandbox, &[&url, "--auth", "@auth.json"]);
+    peer.say("\u{feff}{\"event\":\"say\",\"args\":[1]}").unwrap();
+    assert!(next(&mut peer).contains(r#""args":[1]"#));
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+    let mut peer = Peer::launch(sandbox.command(&["repl", &running.url]), "{").unwrap();
+    peer.say("\u{feff}say @arg.json").unwrap();
+    assert!(next(&mut peer).contains(r#""args":[{"a":1}]"#));
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_its_lines_come_from_is_not_read_for_anything_else() {
+    let sandbox = Sandbox::new("pipe-stdin");
+    for command in ["pipe", "repl"] {
+        let run = sandbox.run(&[command, "http://127.0.0.1:1", "--auth", "@-"]);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains("--auth @FILE"), "{run:?}");
+    }
+    let run = sandbox.run(&["emit", "http://127.0.0.1:1", "a", "@-", "--auth", "@-"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("can be read once"), "{run:?}");
 }
 
 #[test]
