@@ -2,8 +2,11 @@
 //!
 //! A task is `{"event": "message", "args": [1, "hello"]}` in the list `imchat:tasks`. It is kept in `imchat:sending` until
 //! the server has acknowledged it, so a crash loses nothing; what the server refuses goes to `imchat:failed`.
+//!
+//! A task may reach the server twice, when its ack is lost. A server that must tell a copy from a new task takes an id as
+//! one more argument: give the builder `.retries(Retries { send_id: true, ..Retries::default() })`.
 
-#![allow(clippy::print_stdout)] // this is how an example talks
+#![allow(clippy::print_stdout, clippy::print_stderr)] // this is how an example talks
 
 use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
@@ -61,6 +64,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut tasks = redis.get_connection_manager_with_config(patient).await?;
     let mut builder = Client::builder(cli.url)
         .state(Arc::new(Program { name: "imchat" }))
+        .on_resend(|task| {
+            eprintln!("{}: sent again (attempt {}): {}", task.event, task.attempts, task.because);
+        })
         .on("action", Program::action)
         .on("chat", Program::chat);
     if let Some(path) = cli.cacert {

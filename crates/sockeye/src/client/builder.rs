@@ -10,13 +10,14 @@ use sockeye_proto::{
 };
 
 use super::{
-    Attempt, Buffer, BuildError, Client, ConnectError, Left, Namespace, Retries, Transport,
+    Attempt, Buffer, BuildError, Client, ConnectError, Left, Namespace, Resent, Retries, Transport,
     auth::BoxError,
     blocking,
     events::Inbox,
     member::Bounds as Waiting,
     opener::{Opener, Way},
     receiver::Receiver,
+    resent::OnResend,
     shared::{Rejoin, Shared},
 };
 use crate::{
@@ -371,6 +372,25 @@ impl Builder {
     /// How often, and how many at a time, [`Socket::deliver`](super::Socket::deliver) sends.
     pub fn retries(mut self, retries: Retries) -> Self {
         self.waiting.retries = retries;
+        self
+    }
+
+    /// Tells `tell` of each [delivery](super::Socket::deliver) that is sent again: how often by now, and why. The log says it
+    /// too, at `info`.
+    ///
+    /// It is called where the event was sent, so it should be quick.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye::client::{Client, Resent};
+    ///
+    /// let builder = Client::builder("https://example.com/chat").on_resend(|resent: &Resent| {
+    ///     eprintln!("{} is sent again (attempt {}): {}", resent.event, resent.attempts, resent.because);
+    /// });
+    /// ```
+    pub fn on_resend(mut self, tell: impl Fn(&Resent) + Send + Sync + 'static) -> Self {
+        self.waiting.on_resend = OnResend::new(tell);
         self
     }
 

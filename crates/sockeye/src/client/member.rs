@@ -21,6 +21,7 @@ use super::{
     auth::Auth,
     fate::{At, Fate},
     lifeline::Lifeline,
+    resent::OnResend,
     session,
     unsent::{Kind, Outlet, Unsent, too_large},
     verdict::Verdict,
@@ -94,10 +95,11 @@ impl Phase {
 }
 
 /// Bounds that all namespaces of a client share.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Bounds {
     pub(super) buffer: Buffer,
     pub(super) retries: Retries,
+    pub(super) on_resend: OnResend,
 }
 
 impl Member {
@@ -152,7 +154,7 @@ impl Member {
     ) -> Result<(u64, Arc<Fate>), EmitError> {
         let mut wakes = Wakes::default();
         let asleep;
-        let sent = {
+        let (sent, resent) = {
             let mut desk = self.desk.lock();
             let Desk { phase, unsent } = &mut *desk;
             if let Phase::Out(because) = phase {
@@ -172,9 +174,10 @@ impl Member {
                 return Err(EmitError::BufferFull { events: unsent.len() });
             };
             self.hand_on(&mut desk, bounds, &mut wakes);
-            sent
+            (sent, desk.unsent.take_resent())
         };
         wakes.wake();
+        bounds.on_resend.tell(resent);
         if let Some(conn) = asleep {
             conn.command(|machine| machine.close(Reason::PingTimeout));
         }
@@ -249,16 +252,17 @@ impl Member {
     /// Gives the session as much as it takes. `true` if nothing is left.
     pub(super) fn pump(self: &Arc<Self>, bounds: &Bounds) -> bool {
         let mut wakes = Wakes::default();
-        let done = {
+        let (done, resent) = {
             let mut desk = self.desk.lock();
             let Desk { phase, unsent } = &mut *desk;
             if let Some(Session { conn, .. }) = phase.session() {
                 unsent.sweep(conn);
             }
             self.hand_on(&mut desk, bounds, &mut wakes);
-            desk.unsent.is_handed_on()
+            (desk.unsent.is_handed_on(), desk.unsent.take_resent())
         };
         wakes.wake();
+        bounds.on_resend.tell(resent);
         done
     }
 

@@ -51,7 +51,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The id that goes along with every copy of it.
+    /// The id that every copy of it has, and that goes along with [`Retries::send_id`](super::Retries).
     pub fn id(&self) -> &str {
         &self.id
     }

@@ -8,7 +8,7 @@ use super::{
     Call, Delivery, EmitError, Left, Membership, SendHandle,
     member::Member,
     shared::{Order, Shared},
-    unsent::Kind,
+    unsent::{Kind, Label},
 };
 use crate::event::ToArgs;
 
@@ -117,8 +117,9 @@ impl Socket {
     /// Sends an event until the server acknowledges it: again after [`Retries::ack_timeout`](super::Retries), and by each
     /// new connection. First copies arrive in the order of the calls, together with [`Self::emit`].
     ///
-    /// The server may get it more than once. The last argument of each copy is the same id, unless
-    /// [`Retries::send_id`](super::Retries) is off; a server that remembers it handles the event once.
+    /// The server may get it more than once; [`Builder::on_resend`](super::Builder::on_resend) and the log, at `info`, tell
+    /// when it is sent again. With [`Retries::send_id`](super::Retries) each copy has the same id as one more argument: a
+    /// server that takes it, and remembers it, handles the event once.
     ///
     /// # Errors
     ///
@@ -128,10 +129,11 @@ impl Socket {
         let id: Arc<str> = format!("{}-{number}", self.shared.name).into();
         let text = self.shared.bounds.retries.send_id.then_some(&*id);
         let packet = self.member.prepare(event, Some(number), &args, text)?;
+        let label = Label { event: event.into(), id: Arc::clone(&id) };
         // Not ahead of what waits: the next session would send it again behind that.
         let sent = self.member.send(
             packet,
-            Kind::Delivery { id: number, attempts: 0 },
+            Kind::Delivery { id: number, attempts: 0, label },
             &self.shared.bounds,
         );
         let (_, fate) = sent.map_err(|error| self.shared.explain(error))?;

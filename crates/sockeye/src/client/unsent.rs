@@ -12,6 +12,7 @@ use sockeye_proto::wire::prepared::Prepared;
 use super::{
     SendError,
     fate::{At, Fate},
+    resent::{ResendReason, Resent},
 };
 use crate::{
     event::{RawArgs, RemoteError},
@@ -62,14 +63,16 @@ pub struct Retries {
     pub max_attempts: Option<u32>,
     /// Events that wait for their acks at a time; what follows waits its turn. Default: 64.
     pub window: usize,
-    /// Whether the id is sent, as one more argument behind the others: a server that remembers it handles no event twice.
-    /// Default: yes.
+    /// Whether the id is sent, as one more argument behind the others, so that a server can tell a copy from a new event.
+    /// Default: no. Turn it on only for a server whose handlers take that argument: one that is strict about them fails at
+    /// each copy.
     pub send_id: bool,
 }
 
 impl Default for Retries {
     fn default() -> Self {
-        Self { ack_timeout: Duration::from_secs(10), max_attempts: None, window: 64, send_id: true }
+        let ack_timeout = Duration::from_secs(10);
+        Self { ack_timeout, max_attempts: None, window: 64, send_id: false }
     }
 }
 
@@ -98,7 +101,15 @@ pub(super) enum Kind {
     Delivery {
         id: u64,
         attempts: u32,
+        label: Label,
     },
+}
+
+/// What a delivery is called when it is told of.
+pub(super) struct Label {
+    pub(super) event: Arc<str>,
+    /// The id that its author knows it by.
+    pub(super) id: Arc<str>,
 }
 
 impl std::fmt::Debug for Kind {
@@ -122,6 +133,8 @@ pub(super) struct Unsent {
     unacked: BTreeMap<u64, Entry>,
     /// Those of them that have to be sent again.
     overdue: VecDeque<u64>,
+    /// Deliveries that were sent again, and nobody has been told yet.
+    resent: Vec<Resent>,
     bytes: usize,
 }
 
@@ -209,7 +222,7 @@ impl Unsent {
                 }
                 false
             }
-            Kind::Delivery { id, attempts } => {
+            Kind::Delivery { id, attempts, .. } => {
                 let (id, on_ack) = (*id, (outlet.on_ack)(entry.seq));
                 let deadline = tokio::time::Instant::now().into_std() + outlet.retries.ack_timeout;
                 let expected = conn
@@ -223,6 +236,17 @@ impl Unsent {
         };
         match conn.push_under_lock(entry.packet.clone(), false, wakes) {
             Ok(number) => {
+                if let Kind::Delivery { attempts: attempts @ 2.., label, .. } = &entry.kind {
+                    // One that waits for a session lost the one it had; one that does not is overdue.
+                    let because = match entry.since {
+                        Some(_) => ResendReason::Disconnected,
+                        None => ResendReason::NoAck { after: outlet.retries.ack_timeout },
+                    };
+                    let Label { event, id } = label;
+                    let (event, id) = (Arc::clone(event), Arc::clone(id));
+                    let (namespace, attempts) = (outlet.namespace.into(), *attempts);
+                    self.resent.push(Resent { namespace, event, id, attempts, because });
+                }
                 entry.since = None;
                 let conn = Arc::clone(conn);
                 entry.fate.set(At::Handed { conn, number, comes_back });
@@ -242,7 +266,7 @@ impl Unsent {
                             *on_ack = token;
                         }
                     }
-                    Kind::Delivery { id, attempts } => {
+                    Kind::Delivery { id, attempts, .. } => {
                         *attempts -= 1;
                         drop(forget(*id));
                     }
@@ -250,6 +274,11 @@ impl Unsent {
                 Err(entry)
             }
         }
+    }
+
+    /// What was sent again since the last time.
+    pub(super) fn take_resent(&mut self) -> Vec<Resent> {
+        mem::take(&mut self.resent)
     }
 
     /// Forgets what is written.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockeye::{
-    client::{Buffer, CallError, EmitError, Retries, SendError, SendState, WhenFull},
+    client::{Buffer, CallError, EmitError, ResendReason, Retries, SendError, SendState, WhenFull},
     event::Args,
 };
 
@@ -123,6 +123,55 @@ async fn deliveries_are_sent_until_they_are_acknowledged() {
     let error = soon(ignored.acked::<()>()).await.unwrap_err();
     assert!(error.to_string().contains("sent 3 times"), "{error}");
     soon(client.close()).await;
+}
+
+#[tokio::test]
+async fn a_delivery_has_the_arguments_it_was_given_and_an_id_only_if_asked() {
+    let running = Running::start().await;
+    for send_id in [false, true] {
+        let retries =
+            if send_id { Retries { send_id, ..Retries::default() } } else { Retries::default() };
+        let client = soon(running.client("").retries(retries).connect()).await.unwrap();
+        let delivery = client.deliver("echo", ("text",)).unwrap();
+        let args: Args<(String, Option<String>)> = soon(delivery.acked()).await.unwrap();
+        assert_eq!(args.0, ("text".to_owned(), send_id.then(|| delivery.id().to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_sent_again_is_told_with_how_often_and_why() {
+    let running = Running::start().await;
+    let start = async |ack_timeout| {
+        let (sender, resent) = tokio::sync::mpsc::unbounded_channel();
+        let builder = running
+            .client("/imchat")
+            .retries(Retries { ack_timeout, ..Retries::default() })
+            .on_resend(move |resent| sender.send(resent.clone()).unwrap());
+        (soon(builder.connect()).await.unwrap(), resent)
+    };
+
+    let brief = Duration::from_millis(30);
+    let (client, mut resent) = start(brief).await;
+    soon(client.deliver("keep", (1,)).unwrap().acked::<u8>()).await.unwrap();
+    let ignored = client.deliver("ignore", ()).unwrap();
+    for attempts in 2..5 {
+        let resent = soon(resent.recv()).await.unwrap();
+        assert_eq!((&*resent.namespace, &*resent.event), ("/imchat", "ignore"));
+        assert_eq!((&*resent.id, resent.attempts), (ignored.id(), attempts));
+        assert_eq!(resent.because, ResendReason::NoAck { after: brief });
+    }
+
+    let (client, mut resent) = start(PATIENCE).await;
+    let ignored = client.deliver("ignore", ()).unwrap();
+    soon(async {
+        while ignored.state() != SendState::Written {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    client.reconnect();
+    let resent = soon(resent.recv()).await.unwrap();
+    assert_eq!((resent.attempts, resent.because), (2, ResendReason::Disconnected));
 }
 
 #[tokio::test]
