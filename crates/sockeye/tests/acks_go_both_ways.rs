@@ -180,7 +180,7 @@ async fn the_servers_acks_are_counted_in_each_namespace_from_0() {
     for (namespace, id) in [("/", 0), ("/", 1), ("/other", 0), ("/", 2), ("/other", 1)] {
         let socket = server.of(namespace).sockets().remove(0);
         let call = tokio::spawn(async move {
-            socket.call("asked", ()).timeout::<u64>(Duration::from_secs(10)).await
+            socket.call::<u64>("asked", ()).timeout(Duration::from_secs(10)).await
         });
         let asked = client.event().await.unwrap();
         assert_eq!((asked.namespace.as_str(), asked.id), (namespace, Some(id)));
@@ -219,7 +219,7 @@ async fn an_error_ack_of_the_client_is_an_error_of_the_call() {
 #[tokio::test]
 async fn a_call_to_a_client_that_goes_away_ends() {
     let ask = async |socket: Socket, State(notes): State<Notes>| {
-        let answer = socket.call("asked", ()).timeout::<RawArgs>(Duration::MAX).await;
+        let answer = socket.call::<RawArgs>("asked", ()).timeout(Duration::MAX).await;
         notes.add(answer.unwrap_err().to_string());
     };
     let (notes, mut read) = Notes::new();
@@ -233,6 +233,19 @@ async fn a_call_to_a_client_that_goes_away_ends() {
 }
 
 #[tokio::test]
+async fn a_call_waits_as_long_as_the_builder_says_unless_it_says() {
+    let (brief, briefer) = (Duration::from_millis(20), Duration::from_millis(10));
+    let builder = Server::builder().call_timeout(brief).namespace("/", Namespace::new());
+    let server = builder.build().unwrap();
+    let _client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    let socket = server.of("/").sockets().remove(0);
+    let error = socket.call::<u8>("asked", ()).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { after } if after == brief), "{error}");
+    let error = socket.call::<u8>("asked", ()).timeout(briefer).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { after } if after == briefer), "{error}");
+}
+
+#[tokio::test]
 async fn calls_that_wait_have_a_bound_that_dropping_them_gives_back() {
     let server = Server::builder().namespace("/", Namespace::new()).build().unwrap();
     let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
@@ -241,11 +254,11 @@ async fn calls_that_wait_have_a_bound_that_dropping_them_gives_back() {
     for _ in 0..2 {
         let mut calls = Vec::new();
         for _ in 0..10_000 {
-            let mut call = Box::pin(socket.call("asked", ()).timeout::<u8>(hour));
-            assert!(call.as_mut().now_or_never().is_none());
+            let mut call = socket.call::<u8>("asked", ()).timeout(hour).into_future();
+            assert!((&mut call).now_or_never().is_none());
             calls.push(call);
         }
-        let refused = socket.call("asked", ()).timeout::<u8>(hour).now_or_never();
+        let refused = socket.call::<u8>("asked", ()).timeout(hour).into_future().now_or_never();
         assert!(matches!(refused, Some(Err(CallError::TooManyCalls))), "{refused:?}");
         for _ in 0..10_000 {
             client.event().await.unwrap();

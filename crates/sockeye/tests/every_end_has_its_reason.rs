@@ -265,7 +265,7 @@ async fn hundreds_of_sessions_leave_nothing_behind() {
         Ok::<_, Refusal>(token)
     };
     let ask = async |socket: Socket| {
-        let _ = socket.call("asked", ()).timeout::<u8>(Duration::from_secs(3600)).await;
+        let _ = socket.call::<u8>("asked", ()).timeout(Duration::from_secs(3600)).await;
     };
     let namespace = || Namespace::new().on_connect(connect).on("ask", ask).on_disconnect(left);
     let (notes, _read) = Notes::new();

@@ -68,7 +68,7 @@ async fn test(host: Host) {
         let compressed = async {
             loop {
                 let before = counted.load(Ordering::SeqCst);
-                client.call("big", (100_000,)).timeout::<Args<()>>(PATIENCE).await.unwrap();
+                client.call::<Args<()>>("big", (100_000,)).timeout(PATIENCE).await.unwrap();
                 let big = client.next("big").await.unwrap();
                 assert_eq!(big.args.parse::<(String,)>().unwrap().0, "x".repeat(100_000));
                 last = counted.load(Ordering::SeqCst) - before;

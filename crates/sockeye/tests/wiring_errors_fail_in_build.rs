@@ -106,6 +106,19 @@ fn times_and_bounds_are_checked() {
         "connect_timeout is 18446744073709551615.999999999s; it must be at most 946080000s",
     );
     check(ok().backlog(1, 1, Duration::ZERO), "backlog max_pause is 0ns; it must be at least 1 ms");
+    check(ok().call_timeout(Duration::ZERO), "call_timeout is 0ns; it must be at least 1 ms");
+    let secs = Duration::from_secs;
+    check(ok().call_timeout(secs(59)), "");
+    check(ok().backlog(1, 1, secs(1)), ""); // no call waits for so long then, unless it says
+    for (call_timeout, pause) in [(secs(60), secs(60)), (secs(20), secs(5))] {
+        check(
+            ok().call_timeout(call_timeout).backlog(1, 1, pause),
+            &format!(
+                "call_timeout is {call_timeout:?}, and backlog max_pause {pause:?}; make call_timeout the shorter one, \
+                 since a handler that waits for an ack holds the events of its socket"
+            ),
+        );
+    }
     check(ok().max_payload_bytes(0), "max_payload_bytes is 0; it must be at least 1");
     check(ok().outbox(0, 1), "outbox max_packets is 0; it must be at least 1");
     check(

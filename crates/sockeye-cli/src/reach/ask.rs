@@ -20,7 +20,7 @@ pub(crate) async fn ask(
     timeout: Duration,
 ) -> Result<(RawArgs, Duration), CallError> {
     let began = Instant::now();
-    let answer = match socket.call(event, args).timeout::<RawArgs>(timeout).await {
+    let answer = match socket.call::<RawArgs>(event, args).timeout(timeout).await {
         Err(CallError::Refused(error)) => refusal(&error)?,
         answer => answer?,
     };

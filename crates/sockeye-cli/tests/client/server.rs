@@ -70,7 +70,7 @@ impl Running {
         for socket in self.server.of(namespace).sockets() {
             let (first, event) = (first.clone(), event.to_owned());
             self.runtime.spawn(async move {
-                let answer = socket.call(&event, ()).timeout::<Value>(PATIENCE).await;
+                let answer = socket.call::<Value>(&event, ()).timeout(PATIENCE).await;
                 let _ = first.send(answer.unwrap());
             });
         }
@@ -135,7 +135,7 @@ async fn say(socket: Socket, args: RawArgs) {
 
 async fn ask(socket: Socket, args: RawArgs) {
     tokio::spawn(async move {
-        let answer = socket.call("question", args).timeout::<RawArgs>(PATIENCE).await;
+        let answer = socket.call::<RawArgs>("question", args).timeout(PATIENCE).await;
         let _ = match answer {
             Ok(answer) => socket.emit("answered", answer),
             Err(error) => socket.emit("unanswered", (error.to_string(),)),

@@ -6,7 +6,6 @@
 //!
 //! ```no_run
 //! # fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! use std::time::Duration;
 //! use sockeye::{client::Client, event::{Args, on_thread}};
 //!
 //! fn chat(Args((text,)): Args<(String,)>) {
@@ -15,7 +14,7 @@
 //!
 //! let client = Client::builder("https://example.com/imchat").on("chat", on_thread(chat)).connect_blocking()?;
 //! client.emit("message", ("hello",))?;
-//! let room: String = client.call("join", ("lobby",)).timeout(Duration::from_secs(5))?;
+//! let room: String = client.call("join", ("lobby",)).wait()?;
 //! client.close();
 //! # Ok(())
 //! # }
@@ -58,8 +57,8 @@ impl Client {
         Ok(Self { client, background })
     }
 
-    /// Sends an event and waits for the server's ack, with a deadline: `client.call("ask", (1,)).timeout(d)`.
-    pub fn call<T: ToArgs + Send>(&self, event: &str, args: T) -> Call<'_, T> {
+    /// Sends an event and waits for the server's ack: `let answer: u64 = client.call("ask", (1,)).wait()?`.
+    pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<'_, R> {
         Call { client: self, call: self.client.call(event, args) }
     }
 
@@ -116,25 +115,36 @@ impl Deref for Client {
     }
 }
 
-/// A call that has not been made yet: how long to wait is for the caller to say.
-#[must_use = "a call is made by `timeout`"]
-pub struct Call<'c, T> {
+/// A call that has not been made yet; see [`Call`](super::Call).
+#[must_use = "a call is made by `wait`"]
+pub struct Call<'c, R> {
     client: &'c Client,
-    call: super::Call<T>,
+    call: super::Call<R>,
 }
 
-impl<T: ToArgs + Send> Call<'_, T> {
-    /// Sends the event and waits this long for the server's ack; see [`Call::timeout`](super::Call::timeout).
+impl<R: FromAck + Send> Call<'_, R> {
+    /// Sends the event and waits for the server's ack, as long as the builder's
+    /// [`call_timeout`](super::Builder::call_timeout) says.
     ///
     /// # Errors
     ///
     /// [`CallError`].
-    pub fn timeout<R: FromAck + Send>(self, timeout: Duration) -> Result<R, CallError> {
-        self.client.wait(self.call.timeout(timeout))
+    pub fn wait(self) -> Result<R, CallError> {
+        self.client.wait(self.call.into_future())
+    }
+
+    /// As [`Self::wait`], but for this long.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn timeout(mut self, timeout: Duration) -> Result<R, CallError> {
+        self.call = self.call.timeout(timeout);
+        self.wait()
     }
 }
 
-impl<T: ToArgs> fmt::Debug for Call<'_, T> {
+impl<R> fmt::Debug for Call<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.call.fmt(f)
     }

@@ -94,7 +94,12 @@ impl Builder {
             delays: Delays::default(),
             is_patient: false,
             rejoin: Box::new(|_| false),
-            waiting: Waiting::default(),
+            waiting: Waiting {
+                buffer: Buffer::default(),
+                retries: Retries::default(),
+                call_timeout: Duration::from_secs(60),
+                on_resend: OnResend::default(),
+            },
             backlog: Backlog {
                 max_events: 1_024,
                 max_bytes: 1024 * 1024,
@@ -366,6 +371,13 @@ impl Builder {
     /// How much may wait while there is no connection, for each namespace. npm's client has no bound.
     pub fn buffer(mut self, buffer: Buffer) -> Self {
         self.waiting.buffer = buffer;
+        self
+    }
+
+    /// How long a [call](super::Socket::call) waits for its ack, unless [`Call::timeout`](super::Call::timeout) says.
+    /// Default: 60 s, as in python-socketio; npm's client waits for ever.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.waiting.call_timeout = timeout;
         self
     }
 

@@ -18,7 +18,6 @@ use super::{
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// use std::time::Duration;
 /// use sockeye::{client::Client, event::{Ack, Args}};
 ///
 /// async fn chat(Args((from, text)): Args<(String, String)>) -> Ack<bool> {
@@ -32,7 +31,7 @@ use super::{
 ///     .connect()
 ///     .await?; // joined, or why not
 /// client.emit("message", ("hello",))?;
-/// let room: String = client.call("join", ("lobby",)).timeout(Duration::from_secs(5)).await?;
+/// let room: String = client.call("join", ("lobby",)).await?;
 /// client.close().await;
 /// # Ok(())
 /// # }

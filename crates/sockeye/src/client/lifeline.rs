@@ -92,7 +92,7 @@ mod tests {
         let client = Client::builder(url).connect().await.unwrap();
         let (id, mut state) = (client.id(), client.state());
         client.socket().member.sleep(Duration::from_secs(3_600));
-        let call = client.call("echo", (1,)).timeout::<u8>(PATIENCE);
+        let call = client.call::<u8>("echo", (1,)).timeout(PATIENCE);
         let is_lost = |state: &ConnectionState| match state {
             ConnectionState::Reconnecting { because, .. } => because.reason == Reason::PingTimeout,
             _ => false,

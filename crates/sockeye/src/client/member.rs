@@ -95,10 +95,12 @@ impl Phase {
 }
 
 /// Bounds that all namespaces of a client share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Bounds {
     pub(super) buffer: Buffer,
     pub(super) retries: Retries,
+    /// How long a call waits that does not say.
+    pub(super) call_timeout: Duration,
     pub(super) on_resend: OnResend,
 }
 

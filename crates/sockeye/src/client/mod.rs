@@ -50,7 +50,7 @@ pub use unsent::{Buffer, Retries, WhenFull};
 pub use verdict::IntoVerdict;
 
 pub use crate::{
-    dispatch::SendState,
+    dispatch::{Calling, SendState},
     event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
     net::{
         DialError, Direction, Proxy, ProxyError, Query, Seen, Step, Tls, TlsBuilder, TlsError,

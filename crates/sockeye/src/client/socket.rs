@@ -10,7 +10,7 @@ use super::{
     shared::{Order, Shared},
     unsent::{Kind, Label},
 };
-use crate::event::ToArgs;
+use crate::event::{FromAck, ToArgs};
 
 /// One namespace of a client. Cheap to clone; it stays the same when the connection is lost and made again.
 ///
@@ -22,11 +22,9 @@ use crate::event::ToArgs;
 ///
 /// ```no_run
 /// # async fn run(socket: sockeye::client::Socket) -> Result<(), Box<dyn std::error::Error>> {
-/// use std::time::Duration;
-///
 /// socket.emit("typing", ())?; // sent as soon as it can be
 /// socket.emit("say", ("hello",))?.written().await?; // the operating system has it
-/// let id: u64 = socket.call("say", ("hello",)).timeout(Duration::from_secs(5)).await?; // the server has answered
+/// let id: u64 = socket.call("say", ("hello",)).await?; // the server has answered
 /// let id: u64 = socket.deliver("say", ("hello",))?.acked().await?; // the same, over lost connections
 /// # Ok(())
 /// # }
@@ -109,9 +107,10 @@ impl Socket {
         Ok(SendHandle(fate))
     }
 
-    /// Sends an event and waits for the server's ack, with a deadline: `socket.call("ask", (1,)).timeout(d).await`.
-    pub fn call<T: ToArgs>(&self, event: &str, args: T) -> Call<T> {
-        Call::new(self.clone(), event, args)
+    /// Sends an event and waits for the server's ack: `let answer: u64 = socket.call("ask", (1,)).await?`. How long, is the
+    /// builder's [`call_timeout`](super::Builder::call_timeout), or [`Call::timeout`]'s.
+    pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<R> {
+        Call::new(self.clone(), event, &args)
     }
 
     /// Sends an event until the server acknowledges it: again after [`Retries::ack_timeout`](super::Retries), and by each

@@ -1,6 +1,12 @@
-//! Waiting for the ack that a call asked for.
+//! Waiting for the ack that a call asked for, and reading it.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use tokio::sync::oneshot;
 
@@ -25,8 +31,38 @@ pub(crate) enum NoResult {
     Lost,
     /// The peer answered with an error.
     Refused(RemoteError),
-    /// The peer answered something of another type.
-    Type(ArgsError),
+}
+
+/// A call that is under way: what awaiting one waits for. `E` is the error of the side that calls.
+///
+/// # Cancel safety
+///
+/// Dropped, the ack is ignored when it comes.
+#[must_use = "nothing is sent until it is polled"]
+pub struct Calling<R, E> {
+    answer: Pin<Box<dyn Future<Output = Result<RawArgs, E>> + Send>>,
+    read: PhantomData<fn() -> R>,
+}
+
+impl<R, E> Calling<R, E> {
+    pub(crate) fn new(answer: impl Future<Output = Result<RawArgs, E>> + Send + 'static) -> Self {
+        Self { answer: Box::pin(answer), read: PhantomData }
+    }
+}
+
+impl<R: FromAck, E: From<ArgsError>> Future for Calling<R, E> {
+    type Output = Result<R, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.as_mut().poll(cx))?;
+        Poll::Ready(R::from_ack(&answer).map_err(E::from))
+    }
+}
+
+impl<R, E> fmt::Debug for Calling<R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calling").finish_non_exhaustive()
+    }
 }
 
 impl Awaited {
@@ -40,17 +76,16 @@ impl Awaited {
         (on_ack, Self(receiver))
     }
 
-    /// Waits for the ack, and reads it.
+    /// Waits for the ack.
     ///
     /// # Errors
     ///
     /// [`NoResult`].
-    pub(crate) async fn result<R: FromAck>(self) -> Result<R, NoResult> {
+    pub(crate) async fn result(self) -> Result<RawArgs, NoResult> {
         match self.0.await {
-            Ok(Ok(answer)) => match RemoteError::read(&answer) {
-                Some(error) => Err(NoResult::Refused(error)),
-                None => R::from_ack(&answer).map_err(NoResult::Type),
-            },
+            Ok(Ok(answer)) => {
+                RemoteError::read(&answer).map_or(Ok(answer), |e| Err(NoResult::Refused(e)))
+            }
             Ok(Err(AckFailure::Expired)) => Err(NoResult::Expired),
             Ok(Err(AckFailure::Lost)) | Err(_) => Err(NoResult::Lost),
         }

@@ -8,6 +8,7 @@ mod runner;
 mod send_state;
 
 pub(crate) use backlog::Backlog;
+pub use call::Calling;
 pub(crate) use call::{Awaited, Expected, LONGEST, NoResult, NotExpected};
 pub(crate) use handlers::{Handlers, HandlersBuilder, Miswired, beginning};
 pub(crate) use runner::{RunContext, Runner, run_hook};

@@ -21,6 +21,9 @@ use crate::{
     net::{Bounds, Wheel},
 };
 
+/// How long a call waits, where the backlog's pause allows it.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Builds a [`Server`]. Defaults are those of the reference server, unless a method says otherwise.
 #[must_use = "nothing is served until it is built"]
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub struct Builder {
     outbox: Bounds,
     write_timeout: Duration,
     backlog: Backlog,
+    call_timeout: Option<Duration>,
     keep_handshake: bool,
     transports: Transports,
     engine_v3: bool,
@@ -54,6 +58,7 @@ impl Default for Builder {
                 max_bytes: 1024 * 1024,
                 max_pause: Duration::from_secs(60),
             },
+            call_timeout: None,
             keep_handshake: false,
             transports: Transports { polling: true, websocket: true },
             engine_v3: false,
@@ -165,6 +170,16 @@ impl Builder {
     /// `overload` at once.
     pub fn backlog(mut self, max_events: usize, max_bytes: usize, max_pause: Duration) -> Self {
         self.backlog = Backlog { max_events, max_bytes, max_pause };
+        self
+    }
+
+    /// How long a [call](super::Socket::call) waits for its ack, unless [`Call::timeout`](super::Call::timeout) says.
+    /// Default: 20 s, or half the [backlog](Self::backlog)'s pause if that is shorter; the reference server waits for ever.
+    ///
+    /// It has to be shorter than that pause: a handler that waits for an ack holds the later events of its socket, and a
+    /// client that sends on would have its session closed before the handler hears that there is no ack.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = Some(timeout);
         self
     }
 
@@ -292,6 +307,7 @@ impl Builder {
         }
         self.config.upgrades &= self.transports.websocket;
         let Self { config, outbox, write_timeout, backlog, states, .. } = self;
+        let call_timeout = self.call_timeout.unwrap_or(CALL_TIMEOUT.min(backlog.max_pause / 2));
         for (option, time) in [
             ("ping_interval", config.timing.ping_interval),
             ("ping_timeout", config.timing.ping_timeout),
@@ -301,6 +317,7 @@ impl Builder {
             ("attachments_timeout", config.attachments_timeout),
             ("write_timeout", write_timeout),
             ("backlog max_pause", backlog.max_pause),
+            ("call_timeout", self.call_timeout.unwrap_or(CALL_TIMEOUT)),
         ] {
             if time < Duration::from_millis(1) {
                 return Err(BuildError::TooShort { option, time });
@@ -308,6 +325,10 @@ impl Builder {
             if time > LONGEST {
                 return Err(BuildError::TooLong { option, time });
             }
+        }
+        if call_timeout >= backlog.max_pause {
+            let max_pause = backlog.max_pause;
+            return Err(BuildError::CallTimeout { call_timeout, max_pause });
         }
         for (option, number) in [
             ("max_payload_bytes", config.max_payload_bytes),
@@ -331,7 +352,7 @@ impl Builder {
             if !packet::is_namespace(&name) {
                 return Err(BuildError::NamespaceName { name });
             }
-            let built = namespace.build(&name, &states)?;
+            let built = namespace.build(&name, &states, call_timeout)?;
             if namespaces.insert(name.clone().into_boxed_str(), built).is_some() {
                 return Err(BuildError::NamespaceTwice { name });
             }
@@ -434,6 +455,17 @@ pub enum BuildError {
         option: &'static str,
         /// What it was given.
         time: Duration,
+    },
+    /// A handler that waits for a call would have its session closed before the call ends.
+    #[error(
+        "call_timeout is {call_timeout:?}, and backlog max_pause {max_pause:?}; make call_timeout the shorter one, since a \
+         handler that waits for an ack holds the events of its socket"
+    )]
+    CallTimeout {
+        /// How long a call waits.
+        call_timeout: Duration,
+        /// How long a handler may hold the events of its socket.
+        max_pause: Duration,
     },
     /// A bound that lets nothing through.
     #[error("{option} is 0; it must be at least 1")]

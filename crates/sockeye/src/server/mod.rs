@@ -43,7 +43,7 @@ pub use socket::{Handshake, Socket};
 pub use welcome::IntoWelcome;
 
 pub use crate::{
-    dispatch::SendState,
+    dispatch::{Calling, SendState},
     event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
 };
 pub use sockeye_proto::{

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::FutureExt as _;
@@ -104,7 +105,12 @@ impl Namespace {
     }
 
     /// Checks the wiring and makes what the server runs.
-    pub(super) fn build(self, name: &str, states: &States) -> Result<Arc<Inner>, BuildError> {
+    pub(super) fn build(
+        self,
+        name: &str,
+        states: &States,
+        call_timeout: Duration,
+    ) -> Result<Arc<Inner>, BuildError> {
         let wiring = |Miswired { handler, problem }| BuildError::Wiring {
             namespace: name.to_owned(),
             handler,
@@ -117,6 +123,7 @@ impl Namespace {
             handlers,
             disconnect: self.disconnect,
             rooms: Rooms::default(),
+            call_timeout,
             next_ack: AtomicU64::new(0),
         }))
     }
@@ -135,6 +142,8 @@ pub(super) struct Inner {
     pub(super) handlers: Handlers<Context>,
     pub(super) disconnect: Option<Start<Context, ()>>,
     pub(super) rooms: Rooms,
+    /// How long a call waits that does not say.
+    pub(super) call_timeout: Duration,
     /// Ack ids count per namespace, because the packet of a broadcast is shared by all its sockets.
     next_ack: AtomicU64,
 }
@@ -148,6 +157,7 @@ impl Inner {
             handlers: Handlers::default(),
             disconnect: None,
             rooms: Rooms::default(),
+            call_timeout: Duration::ZERO,
             next_ack: AtomicU64::new(0),
         })
     }

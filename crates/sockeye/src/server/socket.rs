@@ -21,7 +21,7 @@ use super::{
     rooms::Target, send::Number, welcome::SocketData,
 };
 use crate::{
-    event::{Answer, ReplyPath, ToArgs},
+    event::{Answer, FromAck, ReplyPath, ToArgs},
     net::{Conn, Id, PushError, Wakes},
 };
 
@@ -155,9 +155,10 @@ impl Socket {
         Ok(SendHandle { socket: Arc::clone(&self.0), number })
     }
 
-    /// Sends an event and waits for the client's ack, with a deadline: `socket.call("ask", (1,)).timeout(d).await`.
-    pub fn call<T: ToArgs>(&self, event: &str, args: T) -> Call<T> {
-        Call::new(self.clone(), event, args)
+    /// Sends an event and waits for the client's ack: `let answer: u64 = socket.call("ask", (1,)).await?`. How long, is the
+    /// builder's [`call_timeout`](super::Builder::call_timeout), or [`Call::timeout`]'s.
+    pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<R> {
+        Call::new(self.clone(), event, &args)
     }
 
     /// Everybody in a room but this socket.

@@ -23,11 +23,11 @@ fn with_server(test: impl FnOnce(&Running)) {
 fn calls_wait_and_pings_are_answered_between_them() {
     with_server(|running| {
         let client = running.client("/imchat").connect_blocking().unwrap();
-        let answer: u8 = client.call("echo", (1,)).timeout(PATIENCE).unwrap();
+        let answer: u8 = client.call("echo", (1,)).wait().unwrap();
         assert_eq!(answer, 1);
         let id = client.id();
         thread::sleep(Duration::from_millis(900)); // longer than the server waits for a pong
-        assert_eq!(client.call("echo", (2,)).timeout::<u8>(PATIENCE).unwrap(), 2);
+        assert_eq!(client.call::<u8>("echo", (2,)).timeout(PATIENCE).unwrap(), 2);
         assert_eq!(client.id(), id, "it was the same connection");
         let handle = client.emit("keep", (3,)).unwrap();
         client.wait(handle.written()).unwrap();
@@ -71,7 +71,7 @@ async fn it_may_be_used_within_a_runtime() {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let answer = runtime.block_on(async move {
                 let client = url.connect_blocking().unwrap();
-                client.call("echo", (5,)).timeout::<u8>(PATIENCE).unwrap()
+                client.call::<u8>("echo", (5,)).timeout(PATIENCE).unwrap()
             });
             assert_eq!(answer, 5);
         });

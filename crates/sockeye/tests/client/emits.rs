@@ -13,17 +13,17 @@ use super::server::{PATIENCE, Running, soon};
 async fn calls_end_with_their_reason() {
     let running = Running::start().await;
     let client = soon(running.client("").connect()).await.unwrap();
-    let error = client.call("refuse", ()).timeout::<()>(PATIENCE).await.unwrap_err();
+    let error = client.call::<()>("refuse", ()).timeout(PATIENCE).await.unwrap_err();
     assert!(matches!(&error, CallError::Refused(error) if error.code == "busy"), "{error}");
-    let error = client.call("echo", ("text",)).timeout::<u8>(PATIENCE).await.unwrap_err();
+    let error = client.call::<u8>("echo", ("text",)).timeout(PATIENCE).await.unwrap_err();
     assert!(matches!(error, CallError::Type(_)), "{error}");
     let brief = Duration::from_millis(50);
-    let error = client.call("ignore", ()).timeout::<()>(brief).await.unwrap_err();
+    let error = client.call::<()>("ignore", ()).timeout(brief).await.unwrap_err();
     assert!(matches!(error, CallError::Timeout { written: true, .. }), "{error}");
     let waiting = client.clone();
     let call =
-        tokio::spawn(async move { waiting.call("ignore", ()).timeout::<()>(PATIENCE).await });
-    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+        tokio::spawn(async move { waiting.call::<()>("ignore", ()).timeout(PATIENCE).await });
+    soon(client.call::<Args<()>>("echo", ()).timeout(PATIENCE)).await.unwrap();
     client.reconnect();
     let error = soon(call).await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Disconnected { written: true }), "{error}");
@@ -35,17 +35,31 @@ async fn calls_end_with_their_reason() {
 }
 
 #[tokio::test]
+async fn a_call_waits_as_long_as_the_builder_says_unless_it_says() {
+    let running = Running::start().await;
+    let (brief, briefer) = (Duration::from_millis(40), Duration::from_millis(10));
+    let client = soon(running.client("").call_timeout(brief).connect()).await.unwrap();
+    let error = soon(client.call::<()>("ignore", ())).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { after, .. } if after == brief), "{error}");
+    let error = soon(client.call::<()>("ignore", ()).timeout(briefer)).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { after, .. } if after == briefer), "{error}");
+    let client = soon(running.client("").call_timeout(Duration::MAX).connect()).await.unwrap();
+    let answer: u8 = soon(client.call("echo", (1,))).await.unwrap();
+    assert_eq!(answer, 1);
+}
+
+#[tokio::test]
 async fn what_is_emitted_without_a_connection_goes_out_in_order() {
     let running = Running::start().await;
     let client = soon(running.client("").connect()).await.unwrap();
     client.emit("keep", (0,)).unwrap().written().await.unwrap();
-    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    soon(client.call::<Args<()>>("echo", ()).timeout(PATIENCE)).await.unwrap();
     let stopped = running.stop().await;
     let mut state = client.state();
     soon(state.wait_for(|state| !state.is_connected())).await.unwrap();
     let handles: Vec<_> = (1..500).map(|n| client.emit("keep", (n,)).unwrap()).collect();
     let waits = client.clone();
-    let call = tokio::spawn(async move { waits.call("echo", (7,)).timeout::<u8>(PATIENCE).await });
+    let call = tokio::spawn(async move { waits.call::<u8>("echo", (7,)).timeout(PATIENCE).await });
     assert_eq!(handles[0].state(), SendState::Queued);
     assert!(matches!(client.emit_volatile("keep", (-1,)), Err(EmitError::Busy)));
     let running = stopped.start_again().await;
@@ -89,7 +103,7 @@ async fn a_buffer_has_bounds_and_is_cleared() {
     let brief = builder(brief);
     let expires = brief.emit("keep", (9,)).unwrap();
     assert!(matches!(soon(expires.written()).await, Err(SendError::Expired { .. })));
-    let call = client.call("echo", ()).timeout::<()>(Duration::from_millis(30)).await;
+    let call = client.call::<()>("echo", ()).timeout(Duration::from_millis(30)).await;
     assert!(matches!(call, Err(CallError::Timeout { written: false, .. })), "{call:?}");
     assert_eq!(client.unsent(), 0);
 
@@ -97,7 +111,7 @@ async fn a_buffer_has_bounds_and_is_cleared() {
     for handle in others {
         soon(handle.written()).await.unwrap();
     }
-    soon(oldest.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    soon(oldest.call::<Args<()>>("echo", ()).timeout(PATIENCE)).await.unwrap();
     assert_eq!(running.kept(), [1, 2, 3]);
     for client in [client, oldest, brief] {
         soon(client.close()).await;
@@ -242,6 +256,6 @@ async fn reconnecting_neither_loses_nor_doubles() {
     for handle in handles {
         soon(handle.written()).await.unwrap();
     }
-    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    soon(client.call::<Args<()>>("echo", ()).timeout(PATIENCE)).await.unwrap();
     assert_eq!(running.kept(), (0..1_000).collect::<Vec<_>>());
 }

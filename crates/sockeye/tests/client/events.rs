@@ -27,7 +27,7 @@ async fn handlers_run_in_order_and_answer() {
     let ticks = Ticks::default();
     let client = running.client("/imchat").state(Arc::clone(&ticks)).on("tick", tick);
     let client = soon(client.on("question", question).events(10).connect()).await.unwrap();
-    client.call("burst", (1_000,)).timeout::<Args<()>>(PATIENCE).await.unwrap();
+    client.call::<Args<()>>("burst", (1_000,)).timeout(PATIENCE).await.unwrap();
     client.emit("ask", ("why", 1)).unwrap();
     let answered = soon(client.next("answered")).await.unwrap();
     assert_eq!(answered.args.text(), r#""why",1"#);
@@ -82,7 +82,7 @@ async fn a_burst_waits_until_it_is_taken() {
     let running = Running::start().await;
     let client = soon(running.client("").events(1).connect()).await.unwrap();
     // Past the bound at which reading would pause, were no ack outstanding.
-    client.call("burst", (5_000,)).timeout::<Args<()>>(PATIENCE).await.unwrap();
+    client.call::<Args<()>>("burst", (5_000,)).timeout(PATIENCE).await.unwrap();
     let events = client.events().unwrap();
     assert_eq!(soon(events.recv()).await.unwrap().event, "welcome");
     for number in 0..5_000 {
@@ -96,7 +96,7 @@ async fn events_are_taken_one_by_one() {
     let running = Running::start().await;
     let off = soon(running.client("").connect()).await.unwrap();
     assert_eq!(off.next("welcome").await.unwrap_err(), NextError::Off);
-    soon(off.call("burst", (3,)).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    soon(off.call::<Args<()>>("burst", (3,)).timeout(PATIENCE)).await.unwrap();
     assert_eq!(off.unhandled(), 4); // and the welcome
 
     let client = soon(running.client("").events(5).connect()).await.unwrap();
@@ -110,7 +110,7 @@ async fn events_are_taken_one_by_one() {
     assert_eq!(soon(events.recv()).await.unwrap().event, "welcome");
 
     // Nothing is dropped when it is full, and what does not come in is told.
-    client.call("burst", (100,)).timeout::<Args<()>>(PATIENCE).await.unwrap();
+    client.call::<Args<()>>("burst", (100,)).timeout(PATIENCE).await.unwrap();
     let full = soon(client.next("never")).await.unwrap_err();
     assert_eq!(full, NextError::Full { count: 5, first: "tick".to_owned() });
     for number in 0..100 {

@@ -38,7 +38,7 @@ async fn namespaces_share_one_connection() {
         .await
         .unwrap();
     chat.leave();
-    assert_eq!(client.call("echo", (1,)).timeout::<u8>(PATIENCE).await.unwrap(), 1);
+    assert_eq!(client.call::<u8>("echo", (1,)).timeout(PATIENCE).await.unwrap(), 1);
     client.leave();
     let reason = soon(client.closed()).await;
     assert!(matches!(reason, CloseReason::NothingJoined(Left::ClientDisconnect)), "{reason}");
@@ -93,7 +93,7 @@ async fn a_connect_handler_goes_before_what_waits() {
         .unwrap();
     let again = client.emit("keep", ("again",)).unwrap();
     soon(again.written()).await.unwrap();
-    soon(client.call("echo", ()).timeout::<Args<()>>(PATIENCE)).await.unwrap();
+    soon(client.call::<Args<()>>("echo", ()).timeout(PATIENCE)).await.unwrap();
     assert_eq!(running.kept(), ["login", "early", "login", "again"]);
     assert_eq!(soon(hears.recv()).await.unwrap(), "client namespace disconnect");
 }
@@ -156,7 +156,7 @@ async fn connect_handlers_run_one_after_the_other() {
             tokio::task::yield_now().await; // the answer's way back, of which nothing tells
         }
         gate.add_permits(10);
-        let again = client.call("echo", (1,)).timeout::<u8>(PATIENCE).await.unwrap();
+        let again = client.call::<u8>("echo", (1,)).timeout(PATIENCE).await.unwrap();
         assert_eq!((again, most.load(Ordering::SeqCst)), (1, 1), "{version:?}");
         soon(client.close()).await;
     }

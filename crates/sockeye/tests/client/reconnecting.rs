@@ -38,7 +38,7 @@ async fn a_client_comes_back_and_tells_what_happened() {
     soon(state.wait_for(failed)).await.unwrap();
     let _running = stopped.start_again().await;
     soon(state.wait_for(ConnectionState::is_connected)).await.unwrap();
-    assert_eq!(client.call("echo", (1,)).timeout::<u8>(PATIENCE).await.unwrap(), 1);
+    assert_eq!(client.call::<u8>("echo", (1,)).timeout(PATIENCE).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -107,10 +107,10 @@ async fn servers_take_turns() {
         async move { Ok::<_, std::io::Error>(attempt.url(format!("{url}?from=rotation"))) }
     };
     let client = soon(one.client("").before_attempt(rotate).connect()).await.unwrap();
-    client.call("keep", (1,)).timeout::<u8>(PATIENCE).await.unwrap();
+    client.call::<u8>("keep", (1,)).timeout(PATIENCE).await.unwrap();
     assert_eq!(one.kept().len(), 1);
     let _one = one.stop().await;
-    client.call("keep", (2,)).timeout::<u8>(PATIENCE).await.unwrap();
+    client.call::<u8>("keep", (2,)).timeout(PATIENCE).await.unwrap();
     assert_eq!(two.kept(), [2]);
     let fails = |_| async { Err::<sockeye::client::Attempt, _>("no server today") };
     let error = soon(two.client("").before_attempt(fails).connect()).await.unwrap_err();

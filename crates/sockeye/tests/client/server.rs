@@ -109,7 +109,7 @@ pub(crate) const QUICK: Delays = Delays {
 };
 
 /// Waits, but not for ever.
-pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+pub(crate) async fn soon<F: IntoFuture>(future: F) -> F::Output {
     time::timeout(PATIENCE, future).await.expect("in time")
 }
 
@@ -150,7 +150,7 @@ async fn say(socket: Socket, args: RawArgs) {
 
 async fn ask(socket: Socket, args: RawArgs) {
     tokio::spawn(async move {
-        let answer = socket.call("question", args).timeout::<RawArgs>(PATIENCE).await;
+        let answer = socket.call::<RawArgs>("question", args).timeout(PATIENCE).await;
         let _ = match answer {
             Ok(answer) => socket.emit("answered", answer),
             Err(error) => socket.emit("unanswered", (error.to_string(),)),

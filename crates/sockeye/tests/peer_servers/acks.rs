@@ -98,7 +98,7 @@ pub(crate) async fn that_we_give(ground: Ground) {
 pub(crate) async fn that_never_come(ground: Ground) {
     let client = ground.connect("").await;
     let brief = Duration::from_millis(50);
-    let error = client.call("ignore", (1,)).timeout::<()>(brief).await.unwrap_err();
+    let error = client.call::<()>("ignore", (1,)).timeout(brief).await.unwrap_err();
     assert!(matches!(error, CallError::Timeout { written: true, .. }), "{error}");
     assert_eq!(call::<u8>(&client, "echo", (1,)).await, 1);
     assert!(client.is_connected());

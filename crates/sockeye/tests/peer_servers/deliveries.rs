@@ -65,8 +65,8 @@ pub(crate) async fn recovered_by_the_server(ground: Ground) {
     ground.arrived(&client).await;
     // On polling the server may not notice that the client is gone, and then has nothing to restore.
     if ground.manner != Manner::Polling {
-        let burst = client.call("burst", (COUNT,));
-        let burst = tokio::spawn(burst.timeout::<Args<()>>(Duration::from_secs(5)));
+        let burst = client.call::<Args<()>>("burst", (COUNT,));
+        let burst = tokio::spawn(burst.timeout(Duration::from_secs(5)).into_future());
         for number in 0..COUNT {
             // The last argument is what the server counts them by.
             let tick = soon(client.next("tick")).await.unwrap();
@@ -87,7 +87,7 @@ pub(crate) async fn recovered_by_the_server(ground: Ground) {
     }
     // The last cut may have come after that.
     let answered =
-        async { while client.call("echo", (1,)).timeout::<u8>(PATIENCE).await.is_err() {} };
+        async { while client.call::<u8>("echo", (1,)).timeout(PATIENCE).await.is_err() {} };
     soon(answered).await;
     soon(client.close()).await;
 }

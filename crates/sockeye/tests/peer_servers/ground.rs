@@ -169,7 +169,7 @@ fn flags_for<'f>(host: Host, flags: &[&'f str]) -> Vec<&'f str> {
 }
 
 /// Waits, but not for ever.
-pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+pub(crate) async fn soon<F: IntoFuture>(future: F) -> F::Output {
     timeout(PATIENCE, future).await.expect("in time")
 }
 

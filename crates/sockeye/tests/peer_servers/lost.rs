@@ -105,7 +105,7 @@ pub(crate) async fn what_waits_has_bounds(ground: Ground) {
     }
     let refused = client.emit("say", (3,));
     assert!(matches!(refused, Err(EmitError::BufferFull { events: 3 })), "{refused:?}");
-    let call = client.call("echo", ()).timeout::<()>(Duration::from_millis(10)).await;
+    let call = client.call::<()>("echo", ()).timeout(Duration::from_millis(10)).await;
     assert!(matches!(call, Err(CallError::Emit(EmitError::BufferFull { .. }))), "{call:?}");
     server.start_again();
     for number in 0..3 {
@@ -119,7 +119,7 @@ pub(crate) async fn cut_on_the_way(ground: Ground) {
     let client = soon(ground.client_of(&proxy.url(), "/imchat").connect()).await.unwrap();
     ground.arrived(&client).await;
     let calling = client.clone();
-    let call = async move { calling.call("ignore", ()).timeout::<()>(PATIENCE).await };
+    let call = async move { calling.call::<()>("ignore", ()).timeout(PATIENCE).await };
     let call = tokio::spawn(call);
     call_until_written(&client).await;
     let id = client.id();

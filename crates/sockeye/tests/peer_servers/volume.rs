@@ -90,7 +90,7 @@ pub(crate) async fn more_than_the_server_takes(ground: Ground) {
     }
     // The next may still go to the session that ends.
     let answered = async {
-        while client.call("echo", (7,)).timeout::<u8>(super::ground::PATIENCE).await.is_err() {}
+        while client.call::<u8>("echo", (7,)).timeout(super::ground::PATIENCE).await.is_err() {}
     };
     soon(answered).await;
     soon(client.close()).await;
