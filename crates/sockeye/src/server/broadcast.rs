@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    EmitError, Room, Sent, Socket,
+    EmitError, Room, Sent, Socket, ToRoom,
     namespace::Inner as NamespaceInner,
     rooms::{Applied, Op, Target},
 };
@@ -34,19 +34,19 @@ impl Broadcast {
     }
 
     /// Adds a room; several make a union, in which each socket is reached once. A socket's id is a room too.
-    pub fn to(mut self, room: impl Into<Room>) -> Self {
-        self.target.rooms.push(room.into());
+    pub fn to(mut self, room: impl ToRoom) -> Self {
+        self.target.rooms.push(room.to_room());
         self
     }
 
     /// The same as [`Self::to`].
-    pub fn within(self, room: impl Into<Room>) -> Self {
+    pub fn within(self, room: impl ToRoom) -> Self {
         self.to(room)
     }
 
     /// Leaves out the sockets of a room.
-    pub fn except(mut self, room: impl Into<Room>) -> Self {
-        self.target.except.push(room.into());
+    pub fn except(mut self, room: impl ToRoom) -> Self {
+        self.target.except.push(room.to_room());
         self
     }
 
@@ -72,13 +72,13 @@ impl Broadcast {
     }
 
     /// Puts all of them into a room and says how many they are.
-    pub fn join(&self, room: impl Into<Room>) -> usize {
-        self.count(Op::Join { to: self.target.clone(), rooms: vec![room.into()] })
+    pub fn join(&self, room: impl ToRoom) -> usize {
+        self.count(Op::Join { to: self.target.clone(), rooms: vec![room.to_room()] })
     }
 
     /// Takes all of them out of a room and says how many they are.
-    pub fn leave(&self, room: impl Into<Room>) -> usize {
-        self.count(Op::Leave { to: self.target.clone(), rooms: vec![room.into()] })
+    pub fn leave(&self, room: impl ToRoom) -> usize {
+        self.count(Op::Leave { to: self.target.clone(), rooms: vec![room.to_room()] })
     }
 
     /// Makes all of them leave the namespace and says how many they are.

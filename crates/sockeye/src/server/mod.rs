@@ -24,6 +24,7 @@ mod service;
 mod sessions;
 mod shared;
 mod socket;
+mod to_room;
 mod welcome;
 
 pub use body::Body;
@@ -40,6 +41,7 @@ pub use send_handle::SendHandle;
 pub use service::{ResponseFuture, Service};
 pub use shared::Server;
 pub use socket::{Handshake, Socket};
+pub use to_room::ToRoom;
 pub use welcome::IntoWelcome;
 
 pub use crate::{

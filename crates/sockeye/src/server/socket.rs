@@ -17,7 +17,7 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Call, EmitError, Room, SendHandle, namespace::Inner as NamespaceInner,
+    Broadcast, Call, EmitError, Room, SendHandle, ToRoom, namespace::Inner as NamespaceInner,
     rooms::Target, send::Number, welcome::SocketData,
 };
 use crate::{
@@ -163,7 +163,7 @@ impl Socket {
 
     /// Everybody in a room but this socket.
     #[must_use = "a broadcast does nothing until something is emitted"]
-    pub fn to(&self, room: impl Into<Room>) -> Broadcast {
+    pub fn to(&self, room: impl ToRoom) -> Broadcast {
         self.broadcast().to(room)
     }
 
@@ -175,13 +175,13 @@ impl Socket {
     }
 
     /// Joins a room. In a connect handler it takes effect once the socket is in; after it has left, never.
-    pub fn join(&self, room: impl Into<Room>) {
-        self.0.namespace.rooms.join(self, &[room.into()]);
+    pub fn join(&self, room: impl ToRoom) {
+        self.0.namespace.rooms.join(self, &[room.to_room()]);
     }
 
     /// Leaves a room.
-    pub fn leave(&self, room: impl Into<Room>) {
-        self.0.namespace.rooms.leave(self, &[room.into()]);
+    pub fn leave(&self, room: impl ToRoom) {
+        self.0.namespace.rooms.leave(self, &[room.to_room()]);
     }
 
     /// The rooms the socket is in. A disconnect handler takes [`LastRooms`](super::LastRooms) instead.
