@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Pace;
 use crate::wire::ws::{
     CloseCode, CloseFrame, DecodeError, Decoder, Input, Limits, Message, Role, deflate::Inflater,
 };
@@ -23,12 +24,13 @@ pub struct Config {
     limits: Limits,
     close_timeout: Duration,
     linger: Duration,
+    pace: Pace,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let ten = Duration::from_secs(10);
-        Self { limits: Limits::default(), close_timeout: ten, linger: ten }
+        Self { limits: Limits::default(), close_timeout: ten, linger: ten, pace: Pace::default() }
     }
 }
 
@@ -50,6 +52,12 @@ impl Config {
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self.linger = timeout;
+        self
+    }
+
+    /// How slowly a message that has begun may arrive; see [`WebSocket::handle_silence`]. Default: 16 KiB within 30 s.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -137,6 +145,7 @@ impl WebSocket {
                 state: State::Open,
                 close_ms: whole_ms(config.close_timeout),
                 linger_ms: whole_ms(config.linger),
+                pace: config.pace,
                 pong: None,
                 close: None,
                 ended: false,
@@ -188,7 +197,7 @@ impl WebSocket {
     pub fn close(&mut self, now: Instant, code: CloseCode, reason: &str) {
         if self.is_open() {
             let reason = CloseFrame { code, reason }.fitting_reason().into();
-            self.control.close = Some(Some(Box::new(Close { code, reason })));
+            self.control.close = Some(Box::new(Some(Close { code, reason })));
             self.control.state = State::Closing { until: now + in_ms(self.control.close_ms) };
         }
     }
@@ -212,6 +221,21 @@ impl WebSocket {
         };
     }
 
+    /// All that has come by now is read: looks whether a message has begun, and ends the connection if its peer takes too
+    /// long over it; `true` if so.
+    ///
+    /// To be called by who has read all there was, and only then: as long as this side does not read, nothing can
+    /// arrive.
+    pub fn handle_silence(&mut self, now: Instant) -> bool {
+        self.control.arriving(now, self.decoder.take_news());
+        let is_late = matches!(self.control.state, State::Arriving { until } if now >= until);
+        if is_late {
+            let reason = "message takes too long to arrive".into();
+            self.control.fail(Close { code: CloseCode::POLICY_VIOLATION, reason });
+        }
+        is_late
+    }
+
     /// Next thing to do; `None` when there is nothing to do before the next input or deadline.
     pub fn poll_output(&mut self) -> Option<Output> {
         let control = &mut self.control;
@@ -219,7 +243,7 @@ impl WebSocket {
             return Some(Output::Pong(payload));
         }
         if let Some(close) = control.close.take() {
-            return Some(Output::Close(close.map(|close| *close)));
+            return Some(Output::Close(*close));
         }
         if matches!(control.state, State::Closed { .. }) && !control.ended {
             control.ended = true;
@@ -228,17 +252,19 @@ impl WebSocket {
         None
     }
 
-    /// When [`Self::handle_timeout`] wants to be called.
+    /// When [`Self::handle_timeout`] wants to be called, and [`Self::handle_silence`] once nothing is left to read.
     pub fn next_deadline(&self) -> Option<Instant> {
         match self.control.state {
-            State::Closing { until } | State::Lingering { until } => Some(until),
+            State::Arriving { until } | State::Closing { until } | State::Lingering { until } => {
+                Some(until)
+            }
             State::Open | State::Closed { .. } => None,
         }
     }
 
     /// Whether data may still be sent.
     pub fn is_open(&self) -> bool {
-        matches!(self.control.state, State::Open)
+        self.control.is_open()
     }
 
     /// Whether both sides sent a close frame before the stream ended.
@@ -255,13 +281,16 @@ struct Control {
     // Whole milliseconds, for they are kept while idle.
     close_ms: u32,
     linger_ms: u32,
+    pace: Pace,
     pong: Option<Box<[u8]>>,
     /// A close frame to send; the inner `None` is one without a body.
-    close: Option<Option<Box<Close>>>,
+    close: Option<Box<Option<Close>>>,
     ended: bool,
 }
 
 /// ```text
+///   Arriving ◀── half a message ── Open        (as Open below, but for a deadline)
+///
 ///         close()              peer's close
 ///   Open ─────────▶ Closing ──────────────────┐
 ///    │                 │ time                 ▼
@@ -273,6 +302,10 @@ struct Control {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Open,
+    /// Open, and a message of the peer's is half there.
+    Arriving {
+        until: Instant,
+    },
     /// Our close frame is out, the peer's is awaited.
     Closing {
         until: Instant,
@@ -287,21 +320,44 @@ enum State {
 }
 
 impl Control {
+    const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open | State::Arriving { .. })
+    }
+
+    /// So much more is there of a message that is not, if there is one.
+    fn arriving(&mut self, now: Instant, news: Option<usize>) {
+        self.state = match (self.state, news) {
+            (State::Open, Some(_)) => State::Arriving { until: self.pace.until(now) },
+            (State::Arriving { until }, Some(bytes)) => {
+                State::Arriving { until: self.pace.extend(until, now, bytes) }
+            }
+            (State::Arriving { .. }, None) => State::Open,
+            (state, _) => state,
+        };
+    }
+
     fn received(&mut self, now: Instant, message: Message<'_>) {
+        if let (State::Arriving { .. }, Message::Text(_) | Message::Binary(_)) =
+            (self.state, message)
+        {
+            self.state = State::Open; // what follows is another one
+        }
         match (self.state, message) {
             // Only the latest of several unanswered pings needs a pong (§5.5.3), so a flood of pings
             // cannot make us hold more than one.
-            (State::Open, Message::Ping(payload)) => self.pong = Some(payload.into()),
-            (State::Open, Message::Close(frame)) => {
+            (State::Open | State::Arriving { .. }, Message::Ping(payload)) => {
+                self.pong = Some(payload.into())
+            }
+            (State::Open | State::Arriving { .. }, Message::Close(frame)) => {
                 // The code goes back (§5.5.1); the reason was the peer's own and tells it nothing.
                 let close = frame.map(|frame| Close { code: frame.code, reason: "".into() });
-                self.close = Some(close.map(Box::new));
+                self.close = Some(Box::new(close));
                 self.state = self.after_both_closed(now);
             }
             (State::Closing { .. }, Message::Close(_)) => self.state = self.after_both_closed(now),
             // Nothing may follow our close frame, not even a pong.
             (State::Closing { .. } | State::Lingering { .. } | State::Closed { .. }, _)
-            | (State::Open, Message::Text(_) | Message::Binary(_) | Message::Pong(_)) => {}
+            | (_, Message::Text(_) | Message::Binary(_) | Message::Pong(_)) => {}
         }
     }
 
@@ -313,9 +369,13 @@ impl Control {
     }
 
     fn failed(&mut self, error: DecodeError) {
-        if matches!(self.state, State::Open) {
-            let close = Close { code: error.close_code(), reason: error.to_string().into() };
-            self.close = Some(Some(Box::new(close)));
+        self.fail(Close { code: error.close_code(), reason: error.to_string().into() });
+    }
+
+    /// Ends the connection, and says why where that can still be said.
+    fn fail(&mut self, close: Close) {
+        if self.is_open() {
+            self.close = Some(Box::new(Some(close)));
         }
         self.state = State::Closed { clean: false };
     }
@@ -475,6 +535,75 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_dribbles_in_ends_the_connection() {
+        let pace = Pace::new(100, Duration::from_secs(10));
+        let config = Config::default().pace(pace);
+        let second = Duration::from_secs(1);
+        // Bytes a second of a message of 100,000, after so many at once; after how many seconds is it over?
+        #[track_caller]
+        fn check(server: &mut WebSocket, at_once: usize, rate: usize, over: Option<u64>) {
+            let start = Instant::now();
+            let mut head = b"\x81\xff\0\0\0\0\0\x01\x86\xa0\0\0\0\0".to_vec();
+            head.resize(head.len() + at_once, b'x');
+            read_all(server, start, &head);
+            assert!(!server.handle_silence(start));
+            let silent = |server: &mut WebSocket, seconds| {
+                let now = start + Duration::from_secs(seconds);
+                server.handle_timeout(now);
+                server.handle_silence(now)
+            };
+            for seconds in 1..100 {
+                let now = start + Duration::from_secs(seconds);
+                if silent(server, seconds) {
+                    assert_eq!(Some(seconds), over, "{at_once} at once, then {rate} a second");
+                    let reason = "message takes too long to arrive";
+                    let expect = [close(CloseCode::POLICY_VIOLATION, reason), Output::End];
+                    assert_eq!(outputs(server), expect);
+                    assert_eq!(server.next_deadline(), None);
+                    return;
+                }
+                assert!(server.next_deadline().is_some());
+                read_all(server, now, &vec![b'x'; rate]);
+                assert!(!server.handle_silence(now));
+            }
+            assert_eq!(None, over, "{at_once} at once, then {rate} a second");
+        }
+        for at_once in [0, 50, 90_000] {
+            for (rate, over) in [(0, Some(10)), (1, Some(11)), (5, Some(19)), (10, None)] {
+                let mut server = WebSocket::new(Role::Server, &config);
+                check(&mut server, at_once, rate, over);
+            }
+        }
+
+        // Control frames in between are no progress.
+        let mut server = WebSocket::new(Role::Server, &config);
+        let start = Instant::now();
+        read_all(&mut server, start, b"\x01\x81\0\0\0\0x");
+        assert!(!server.handle_silence(start));
+        for seconds in 1..10 {
+            let now = start + seconds * second;
+            assert!(!server.handle_silence(now));
+            read_all(&mut server, now, &frame(Role::Server, Message::Ping(&[b'!'; 100])));
+        }
+        outputs(&mut server);
+        assert!(server.handle_silence(start + 10 * second));
+
+        // What is whole has no deadline, however it came; the next has one of its own.
+        let mut server = WebSocket::new(Role::Server, &config);
+        let hello = frame(Role::Server, Message::Text("hello"));
+        let (head, tail) = hello.split_at(4);
+        read_all(&mut server, start, head);
+        assert!(!server.handle_silence(start));
+        let later = start + 9 * second;
+        assert_eq!(read_all(&mut server, later, &[tail, head].concat()).len(), 1);
+        assert!(!server.handle_silence(later));
+        assert_eq!(server.next_deadline(), Some(later + 10 * second));
+        assert_eq!(read_all(&mut server, later, tail).len(), 1);
+        assert!(!server.handle_silence(later + 100 * second) && server.is_open());
+        assert_eq!(server.next_deadline(), None);
+    }
+
+    #[test]
     fn an_error_is_told_once_and_ends_the_stream() {
         #[track_caller]
         fn check(bytes: &[u8], code: CloseCode) {
@@ -537,6 +666,7 @@ mod tests {
             frame(Role::Server, close_message(CloseCode::NORMAL)),
             frame(Role::Server, Message::Close(None)),
             b"\xff".to_vec(),
+            b"\x01\x81\0\0\0\0x".to_vec(), // half a message
         ];
         prop_oneof![
             8 => prop::sample::select(frames.to_vec()).prop_map(Happening::Frame),
@@ -562,6 +692,7 @@ mod tests {
                     Happening::TimePasses(time) => {
                         now += time;
                         server.handle_timeout(now);
+                        server.handle_silence(now);
                         prop_assert!(server.next_deadline().is_none_or(|deadline| deadline > now));
                     }
                 }

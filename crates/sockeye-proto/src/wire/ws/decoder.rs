@@ -71,6 +71,8 @@ struct Partial {
     control: Vec<u8>,
     /// The fragments so far of a data message.
     message: Option<Assembly>,
+    /// How many bytes of `message` came since somebody asked.
+    news: usize,
     /// Which of the two was handed out by the last call, and can go.
     delivered: Option<Kept>,
 }
@@ -156,11 +158,21 @@ impl Decoder {
         self.partial.as_deref().is_none_or(Partial::is_idle)
     }
 
+    /// How many bytes of an unfinished message, as they were sent, have come since this was last asked; `None` if no
+    /// frame or message is half read.
+    pub fn take_news(&mut self) -> Option<usize> {
+        let partial = self.partial.as_deref_mut().filter(|partial| !partial.is_idle())?;
+        Some(std::mem::take(&mut partial.news))
+    }
+
     fn release_delivered(&mut self) {
         let Some(partial) = &mut self.partial else { return };
         match partial.delivered.take() {
             Some(Kept::Control) => partial.control = Vec::new(),
-            Some(Kept::Message) => partial.message = None,
+            Some(Kept::Message) => {
+                partial.message = None;
+                partial.news = 0;
+            }
             None => {}
         }
         if partial.is_idle() {
@@ -279,6 +291,7 @@ impl Decoder {
         let found = match &mut partial.message {
             Some(message) if !header.opcode.is_control() => {
                 message.push(piece, &self.limits, self.inflater.as_deref_mut())?;
+                partial.news += piece.len();
                 if done && header.fin {
                     message.finish(&self.limits, self.inflater.as_deref_mut())?;
                 }
