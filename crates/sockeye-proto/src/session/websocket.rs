@@ -221,19 +221,21 @@ impl WebSocket {
         };
     }
 
-    /// All that has come by now is read: looks whether a message has begun, and ends the connection if its peer takes too
-    /// long over it; `true` if so.
+    /// All that has come by now is read: looks whether a message has begun, and whether its peer takes too long over it.
     ///
     /// To be called by who has read all there was, and only then: as long as this side does not read, nothing can
     /// arrive.
-    pub fn handle_silence(&mut self, now: Instant) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::TooSlow`]; the close frame that says so and the end of the stream are among the outputs.
+    pub fn handle_silence(&mut self, now: Instant) -> Result<(), DecodeError> {
         self.control.arriving(now, self.decoder.take_news());
-        let is_late = matches!(self.control.state, State::Arriving { until } if now >= until);
-        if is_late {
-            let reason = "message takes too long to arrive".into();
-            self.control.fail(Close { code: CloseCode::POLICY_VIOLATION, reason });
+        if matches!(self.control.state, State::Arriving { until } if now >= until) {
+            self.control.failed(DecodeError::TooSlow);
+            return Err(DecodeError::TooSlow);
         }
-        is_late
+        Ok(())
     }
 
     /// Next thing to do; `None` when there is nothing to do before the next input or deadline.
@@ -369,12 +371,8 @@ impl Control {
     }
 
     fn failed(&mut self, error: DecodeError) {
-        self.fail(Close { code: error.close_code(), reason: error.to_string().into() });
-    }
-
-    /// Ends the connection, and says why where that can still be said.
-    fn fail(&mut self, close: Close) {
         if self.is_open() {
+            let close = Close { code: error.close_code(), reason: error.to_string().into() };
             self.close = Some(Box::new(Some(close)));
         }
         self.state = State::Closed { clean: false };
@@ -546,25 +544,25 @@ mod tests {
             let mut head = b"\x81\xff\0\0\0\0\0\x01\x86\xa0\0\0\0\0".to_vec();
             head.resize(head.len() + at_once, b'x');
             read_all(server, start, &head);
-            assert!(!server.handle_silence(start));
+            assert_eq!(server.handle_silence(start), Ok(()));
             let silent = |server: &mut WebSocket, seconds| {
                 let now = start + Duration::from_secs(seconds);
                 server.handle_timeout(now);
-                server.handle_silence(now)
+                server.handle_silence(now).is_err()
             };
             for seconds in 1..100 {
                 let now = start + Duration::from_secs(seconds);
                 if silent(server, seconds) {
                     assert_eq!(Some(seconds), over, "{at_once} at once, then {rate} a second");
-                    let reason = "message takes too long to arrive";
-                    let expect = [close(CloseCode::POLICY_VIOLATION, reason), Output::End];
+                    let reason = DecodeError::TooSlow.to_string();
+                    let expect = [close(CloseCode::POLICY_VIOLATION, &reason), Output::End];
                     assert_eq!(outputs(server), expect);
                     assert_eq!(server.next_deadline(), None);
                     return;
                 }
                 assert!(server.next_deadline().is_some());
                 read_all(server, now, &vec![b'x'; rate]);
-                assert!(!server.handle_silence(now));
+                assert_eq!(server.handle_silence(now), Ok(()));
             }
             assert_eq!(None, over, "{at_once} at once, then {rate} a second");
         }
@@ -579,27 +577,28 @@ mod tests {
         let mut server = WebSocket::new(Role::Server, &config);
         let start = Instant::now();
         read_all(&mut server, start, b"\x01\x81\0\0\0\0x");
-        assert!(!server.handle_silence(start));
+        assert_eq!(server.handle_silence(start), Ok(()));
         for seconds in 1..10 {
             let now = start + seconds * second;
-            assert!(!server.handle_silence(now));
+            assert_eq!(server.handle_silence(now), Ok(()));
             read_all(&mut server, now, &frame(Role::Server, Message::Ping(&[b'!'; 100])));
         }
         outputs(&mut server);
-        assert!(server.handle_silence(start + 10 * second));
+        assert_eq!(server.handle_silence(start + 10 * second), Err(DecodeError::TooSlow));
 
         // What is whole has no deadline, however it came; the next has one of its own.
         let mut server = WebSocket::new(Role::Server, &config);
         let hello = frame(Role::Server, Message::Text("hello"));
         let (head, tail) = hello.split_at(4);
         read_all(&mut server, start, head);
-        assert!(!server.handle_silence(start));
+        assert_eq!(server.handle_silence(start), Ok(()));
         let later = start + 9 * second;
         assert_eq!(read_all(&mut server, later, &[tail, head].concat()).len(), 1);
-        assert!(!server.handle_silence(later));
+        assert_eq!(server.handle_silence(later), Ok(()));
         assert_eq!(server.next_deadline(), Some(later + 10 * second));
         assert_eq!(read_all(&mut server, later, tail).len(), 1);
-        assert!(!server.handle_silence(later + 100 * second) && server.is_open());
+        assert_eq!(server.handle_silence(later + 100 * second), Ok(()));
+        assert!(server.is_open());
         assert_eq!(server.next_deadline(), None);
     }
 
@@ -692,7 +691,7 @@ mod tests {
                     Happening::TimePasses(time) => {
                         now += time;
                         server.handle_timeout(now);
-                        server.handle_silence(now);
+                        let _ = server.handle_silence(now);
                         prop_assert!(server.next_deadline().is_none_or(|deadline| deadline > now));
                     }
                 }

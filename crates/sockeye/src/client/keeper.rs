@@ -9,7 +9,7 @@ use std::{
 };
 
 use sockeye_proto::{
-    session::{Backoff, Delays},
+    session::{Backoff, Delays, Pace},
     wire::engine::Version,
 };
 use tokio::time::{self, Sleep};
@@ -189,8 +189,9 @@ async fn drive(receiver: &mut Receiver, opener: &Opener, opened: Opened) -> Opti
     let Opened { conn, start, transport } = opened;
     receiver.begin(&conn, transport);
     {
-        let (config, write_timeout) = (opener.websocket(), opener.write_timeout());
-        let mut driver = pin!(Driver::client(conn, start, config, write_timeout, &mut *receiver));
+        let pace = Pace::default().with_patience(opener.write_timeout());
+        let config = opener.websocket();
+        let mut driver = pin!(Driver::client(conn, start, config, pace, &mut *receiver));
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
             shared.keeper.register(cx.waker());

@@ -10,7 +10,7 @@ use std::{
 #[cfg(feature = "client")]
 use sockeye_proto::wire::ws::deflate::Agreement;
 use sockeye_proto::{
-    session::{Reason, Received, Role, websocket},
+    session::{Pace, Reason, Received, Role, websocket},
     wire::{
         engine::Kind,
         prepared::Prepared,
@@ -118,8 +118,6 @@ pub(crate) struct Driver<U> {
     phase: Phase,
     /// When the wheel will wake this driver.
     deadline: Option<Instant>,
-    /// How long a write may make no progress, in whole milliseconds: it is kept while idle.
-    write_timeout_ms: u32,
     /// Sessions that this driver's handlers pushed to and that are not flushed yet.
     unflushed: Vec<Arc<Conn>>,
     /// Whether the machine was told that reading is paused.
@@ -175,12 +173,12 @@ impl<U: Upper> Driver<U> {
         wheel: Arc<Wheel>,
         stream: (Stream, bytes::Bytes),
         config: &websocket::Config,
-        write_timeout: Duration,
+        pace: Pace,
         upper: U,
     ) -> Self {
         let (framed, tcp) = Framed::new(Role::Server, stream, config);
         conn.outbox(|outbox| outbox.attach(tcp));
-        Self::new(conn, Some(wheel), Carrier::WebSocket(framed), write_timeout, upper)
+        Self::new(conn, Some(wheel), Carrier::WebSocket(framed), pace, upper)
     }
 
     /// The driver of a client's session. There is no wheel: its owner polls it again at [`Self::deadline`].
@@ -189,7 +187,7 @@ impl<U: Upper> Driver<U> {
         conn: Arc<Conn>,
         start: Start,
         config: &websocket::Config,
-        write_timeout: Duration,
+        pace: Pace,
         upper: U,
     ) -> Self {
         let carrier = match start {
@@ -200,7 +198,7 @@ impl<U: Upper> Driver<U> {
             }
             Start::Polling(requesting) => Carrier::Requesting(requesting),
         };
-        Self::new(conn, None, carrier, write_timeout, upper)
+        Self::new(conn, None, carrier, pace, upper)
     }
 
     /// The layer above.
@@ -221,20 +219,21 @@ impl<U: Upper> Driver<U> {
         wheel: Arc<Wheel>,
         supports_binary: bool,
         config: &websocket::Config,
-        write_timeout: Duration,
+        pace: Pace,
         upper: U,
     ) -> Self {
         let polling = Box::new(Polling::new(config.clone(), supports_binary));
-        Self::new(conn, Some(wheel), Carrier::Polling(polling), write_timeout, upper)
+        Self::new(conn, Some(wheel), Carrier::Polling(polling), pace, upper)
     }
 
     fn new(
         conn: Arc<Conn>,
         wheel: Option<Arc<Wheel>>,
         carrier: Carrier,
-        write_timeout: Duration,
+        pace: Pace,
         upper: U,
     ) -> Self {
+        conn.outbox(|outbox| outbox.set_pace(pace));
         Self {
             conn,
             wheel,
@@ -242,7 +241,6 @@ impl<U: Upper> Driver<U> {
             upper,
             phase: Phase::Running,
             deadline: None,
-            write_timeout_ms: u32::try_from(write_timeout.as_millis()).unwrap_or(u32::MAX),
             unflushed: Vec::new(),
             paused: false,
         }
@@ -260,7 +258,7 @@ impl<U: Upper> Driver<U> {
             framed.websocket.handle_timeout(now);
         }
         if self.stalls_at().is_some_and(|at| now >= at) {
-            tracing::warn!(target: "sockeye::engine", "slow consumer is cut: a write stalled");
+            tracing::warn!(target: "sockeye::engine", "slow consumer is cut: it reads too slowly, or not at all");
             self.lose(Reason::SlowConsumer);
         }
         match self.phase {
@@ -352,7 +350,7 @@ impl<U: Upper> Driver<U> {
             let mut early = std::mem::take(&mut framed.early);
             self.feed(now, &mut early, cx);
         }
-        scratch::with(|buffer| {
+        let more = scratch::with(|buffer| {
             for _ in 0..READS_PER_POLL {
                 let Self { conn, carrier, upper, phase, paused, .. } = self;
                 let Carrier::WebSocket(framed) = carrier else { return false };
@@ -377,7 +375,15 @@ impl<U: Upper> Driver<U> {
                 }
             }
             true
-        })
+        });
+        if let Carrier::WebSocket(framed) = &mut self.carrier
+            && !self.paused
+            && let Err(error) = framed.websocket.handle_silence(now)
+        {
+            tracing::debug!(target: "sockeye::ws", %error, "peer is too slow");
+            self.conn.machine(|machine| machine.close(Reason::TransportError));
+        }
+        more
     }
 
     /// Takes bytes through the WebSocket and the machine to the layer above.
@@ -540,8 +546,7 @@ impl<U: Upper> Driver<U> {
 
     /// When a write that makes no progress has taken too long; `None` if there is none.
     fn stalls_at(&self) -> Option<Instant> {
-        let since = self.conn.outbox(|outbox| outbox.stalled_since())?;
-        Some(since + Duration::from_millis(self.write_timeout_ms.into()))
+        self.conn.outbox(|outbox| outbox.stalls_at())
     }
 
     /// Tells the wheel when to wake this driver.
@@ -557,7 +562,8 @@ impl<U: Upper> Driver<U> {
             _ => None,
         };
         let websocket = match &self.carrier {
-            Carrier::WebSocket(framed) => framed.websocket.next_deadline(),
+            // While nothing is read, nothing can be late.
+            Carrier::WebSocket(framed) if !self.paused => framed.websocket.next_deadline(),
             _ => None,
         };
         self.deadline = [machine, websocket, stalled, pause, linger].into_iter().flatten().min();

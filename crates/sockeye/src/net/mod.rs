@@ -12,6 +12,8 @@ mod driver;
 #[cfg(feature = "client")]
 mod exchange;
 mod framed;
+#[cfg(feature = "server")]
+mod guarded;
 #[cfg(feature = "client")]
 mod handshake;
 #[cfg(feature = "client")]
@@ -65,6 +67,8 @@ pub use dial::{DialError, Step};
 #[cfg(feature = "client")]
 pub(crate) use driver::Start;
 pub(crate) use driver::{Driver, Pressure, Upper};
+#[cfg(feature = "server")]
+pub(crate) use guarded::{Answered, Guarded};
 #[cfg(feature = "client")]
 pub(crate) use handshake::{HandshakeError, upgrade};
 #[cfg(feature = "client")]

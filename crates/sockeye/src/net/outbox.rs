@@ -8,11 +8,14 @@ use std::{
     time::Instant,
 };
 
-use sockeye_proto::wire::{
-    encoding::Encoding,
-    engine::Version,
-    polling::{self, Body},
-    prepared::Prepared,
+use sockeye_proto::{
+    session::Pace,
+    wire::{
+        encoding::Encoding,
+        engine::Version,
+        polling::{self, Body},
+        prepared::Prepared,
+    },
 };
 use thiserror::Error;
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify};
@@ -59,7 +62,6 @@ pub(crate) struct Outbox {
     front_written: usize,
     /// Bytes that wait, those of the front packet in full.
     bytes: usize,
-    pushed: u64,
     written: u64,
     /// Plain TCP: the half to write to, from wherever something is pushed.
     tcp: Option<OwnedWriteHalf>,
@@ -77,6 +79,8 @@ pub(crate) struct Outbox {
     /// A push came up against the bound: the peer is a slow consumer.
     overflowed: bool,
     stalled_since: Option<Instant>,
+    /// How slowly a peer may read.
+    pace: Pace,
     /// Told whenever something was written, if anybody listens.
     progress: Option<Arc<Notify>>,
 }
@@ -112,7 +116,6 @@ impl Outbox {
             queue: VecDeque::new(),
             front_written: 0,
             bytes: 0,
-            pushed: 0,
             written: 0,
             tcp: None,
             scheduled: false,
@@ -120,6 +123,7 @@ impl Outbox {
             gate: Gate::Open,
             overflowed: false,
             stalled_since: None,
+            pace: Pace::default(),
             progress: None,
         }
     }
@@ -135,6 +139,11 @@ impl Outbox {
     pub(super) fn attach(&mut self, tcp: Option<OwnedWriteHalf>) {
         self.tcp = tcp;
         self.unpolled = false;
+    }
+
+    /// How slowly what waits may leave.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// Takes back what [`Self::attach`] gave.
@@ -175,8 +184,7 @@ impl Outbox {
         self.bytes = bytes;
         self.queue.push_back(packet);
         self.pong_is_last = false;
-        self.pushed += 1;
-        Ok(self.pushed)
+        Ok(self.written + self.queue.len() as u64)
     }
 
     /// Appends a pong; it takes the place of one that is last in the queue, so that pings can't fill it.
@@ -226,7 +234,6 @@ impl Outbox {
         if !self.is_failed() {
             self.bytes += frame.wire_bytes();
             self.queue.push_back(frame);
-            self.pushed += 1;
         }
     }
 
@@ -315,7 +322,9 @@ impl Outbox {
             };
             match written {
                 Poll::Ready(Ok(written)) if written > 0 => {
-                    self.stalled_since = None;
+                    let stalled = self.stalled_since;
+                    self.stalled_since =
+                        stalled.map(|since| self.pace.forgive(since, now, written));
                     self.advance(written);
                 }
                 Poll::Ready(result) => {
@@ -329,6 +338,7 @@ impl Outbox {
                 }
             }
         }
+        self.stalled_since = None;
         self.queue = VecDeque::new(); // an idle session owns no queue
         if let Some(masked) = &mut self.masked {
             masked.clear();
@@ -401,9 +411,9 @@ impl Outbox {
         self.answering.into()
     }
 
-    /// Since when the transport has taken nothing although something waits.
-    pub(super) fn stalled_since(&self) -> Option<Instant> {
-        self.stalled_since
+    /// When the transport has taken too little for too long, if something waits for it.
+    pub(super) fn stalls_at(&self) -> Option<Instant> {
+        self.stalled_since.map(|since| since + self.pace.within())
     }
 
     pub(super) fn is_overflowed(&self) -> bool {
@@ -558,9 +568,6 @@ mod tests {
             if outbox.masked.is_some() { masked_bytes } else { Prepared::wire_bytes };
         let front = outbox.queue.front().map_or(1, frames_bytes);
         assert!(outbox.front_written < front, "{} of {front}", outbox.front_written);
-        if !outbox.is_failed() {
-            assert_eq!(outbox.pushed - outbox.written, outbox.queue.len() as u64);
-        }
     }
 
     /// Writes at most `capacity` bytes into `out`.
@@ -654,7 +661,7 @@ mod tests {
                     Deed::Flush(capacity) => {
                         let flushed = flush(&mut outbox, capacity, &mut out);
                         prop_assert_eq!(flushed == Flushed::All, outbox.queue.is_empty());
-                        prop_assert_eq!(flushed == Flushed::Blocked, outbox.stalled_since().is_some());
+                        prop_assert_eq!(flushed == Flushed::Blocked, outbox.stalls_at().is_some());
                     }
                 }
                 check(&outbox);

@@ -18,6 +18,11 @@ use tokio::{
     },
 };
 
+#[cfg(all(feature = "server", feature = "tls"))]
+use tokio_rustls::server::TlsStream;
+
+#[cfg(feature = "server")]
+use super::Guarded;
 use super::{
     outbox::{Flushed, Outbox, copy_together},
     scratch,
@@ -37,8 +42,33 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Takes the stream back from hyper, with the bytes that hyper had read beyond the handshake.
+    /// Takes the stream back from hyper, with the bytes that hyper had read beyond the handshake. Whoever gets it sees to
+    /// it that its peer reads.
     pub(crate) fn recover(upgraded: Upgraded) -> (Self, Bytes) {
+        #[cfg(feature = "server")]
+        let upgraded = match upgraded.downcast::<TokioIo<Guarded>>() {
+            Ok(parts) => return (Self::tcp(parts.io.into_inner().into_inner()), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
+        #[cfg(all(feature = "server", feature = "tls"))]
+        let upgraded = match upgraded.downcast::<TokioIo<TlsStream<Guarded>>>() {
+            Ok(parts) => {
+                let mut stream = parts.io.into_inner();
+                stream.get_mut().0.release();
+                return (Self::Other(Box::new(stream)), parts.read_buf);
+            }
+            Err(upgraded) => upgraded,
+        };
+        Self::recover_guarded(upgraded)
+    }
+
+    /// As [`Self::recover`], but a stream that is watched already stays so.
+    pub(crate) fn recover_guarded(upgraded: Upgraded) -> (Self, Bytes) {
+        #[cfg(feature = "server")]
+        let upgraded = match upgraded.downcast::<TokioIo<Guarded>>() {
+            Ok(parts) => return (Self::Other(Box::new(parts.io.into_inner())), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
         // axum serves through hyper-util's `auto` connection, which has a wrapper of its own.
         let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => return (Self::tcp(parts.io.into_inner()), parts.read_buf),
@@ -180,5 +210,41 @@ fn flush_stream(
             Flushed::Failed
         }
         _ => flushed,
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response, StatusCode};
+    use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+    use sockeye_proto::session::Pace;
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::mpsc};
+
+    use super::{super::Answered, *};
+
+    #[tokio::test]
+    async fn plain_tcp_is_recovered_from_below_the_guard() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (served, _) = listener.accept().await.unwrap();
+        let served = Guarded::new(served, Pace::default(), Answered::default());
+        let (upgrades, mut upgraded) = mpsc::unbounded_channel();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            upgrades.send(hyper::upgrade::on(&mut request)).unwrap();
+            let mut response = Response::new(String::new());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            std::future::ready(Ok::<_, Infallible>(response))
+        });
+        tokio::spawn(
+            http1::Builder::new().serve_connection(TokioIo::new(served), service).with_upgrades(),
+        );
+        let request = "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nearly";
+        client.write_all(request.as_bytes()).await.unwrap();
+        let upgraded = upgraded.recv().await.unwrap().await.unwrap();
+        let (stream, early) = Stream::recover(upgraded);
+        assert!(matches!(stream, Stream::Tcp(_)), "so that whoever pushes may write");
+        assert_eq!(early, "early");
     }
 }

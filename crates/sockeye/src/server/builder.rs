@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sockeye_proto::{
-    session::{Config, websocket},
+    session::{Config, Pace, websocket},
     wire::{encoding::Parser, packet},
 };
 use thiserror::Error;
@@ -31,6 +31,7 @@ pub struct Builder {
     config: Config,
     outbox: Bounds,
     write_timeout: Duration,
+    progress: (usize, Duration),
     backlog: Backlog,
     call_timeout: Option<Duration>,
     keep_handshake: bool,
@@ -53,6 +54,7 @@ impl Default for Builder {
             config: Config::default(),
             outbox: Bounds { max_packets: 65_536, max_bytes: 16 * 1024 * 1024 },
             write_timeout: Duration::from_secs(30),
+            progress: (16 * 1024, Duration::from_secs(30)),
             backlog: Backlog {
                 max_events: 256,
                 max_bytes: 1024 * 1024,
@@ -159,6 +161,17 @@ impl Builder {
     /// How long a write may make no progress before the session is cut as a slow consumer. Default: 30 s.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
+        self
+    }
+
+    /// How slowly a client may send a message that it has begun, or read what it is sent: so many bytes within so long.
+    /// Default: 16 KiB within 30 s; the reference server has no limit.
+    ///
+    /// A client that is silent is cut after that time, or the [`write_timeout`](Self::write_timeout); one that dribbles
+    /// not long after it; one that keeps the pace never. On polling the time of a body is the
+    /// [`post_timeout`](Self::post_timeout), and the HTTP server watches how answers are read.
+    pub fn progress(mut self, bytes: usize, within: Duration) -> Self {
+        self.progress = (bytes, within);
         self
     }
 
@@ -316,6 +329,7 @@ impl Builder {
             ("post_timeout", self.post_timeout),
             ("attachments_timeout", config.attachments_timeout),
             ("write_timeout", write_timeout),
+            ("progress within", self.progress.1),
             ("backlog max_pause", backlog.max_pause),
             ("call_timeout", self.call_timeout.unwrap_or(CALL_TIMEOUT)),
         ] {
@@ -335,6 +349,7 @@ impl Builder {
             ("max_namespaces", config.max_namespaces),
             ("max_acks", config.max_acks),
             ("max_sessions", self.max_sessions),
+            ("progress bytes", self.progress.0),
             ("outbox max_packets", outbox.max_packets),
             ("outbox max_bytes", outbox.max_bytes),
             ("backlog max_events", backlog.max_events),
@@ -364,12 +379,15 @@ impl Builder {
             OriginsError::Unusable { origin, problem } => BuildError::Origin { origin, problem },
             OriginsError::AnyWithCredentials => BuildError::AnyOriginWithCredentials,
         })?;
-        let websocket = websocket::Config::default().max_message_bytes(config.max_payload_bytes);
+        let pace = Pace::new(self.progress.0, self.progress.1);
+        let websocket =
+            websocket::Config::default().max_message_bytes(config.max_payload_bytes).pace(pace);
         Ok(Server::new(Arc::new(Shared {
             config: Arc::new(config),
             websocket,
             outbox,
             write_timeout,
+            pace: pace.with_patience(write_timeout),
             backlog,
             keep_handshake: self.keep_handshake,
             transports: self.transports,

@@ -1,6 +1,7 @@
 //! A Socket.IO server as a tower service: namespaces, sockets, rooms, broadcast.
 #![doc = include_str!("../docs/server.md")]
 
+mod address;
 mod admission;
 mod body;
 mod broadcast;
@@ -20,6 +21,7 @@ mod refused;
 mod rooms;
 mod send;
 mod send_handle;
+pub mod serve;
 mod service;
 mod sessions;
 mod shared;
@@ -27,6 +29,7 @@ mod socket;
 mod to_room;
 mod welcome;
 
+pub use address::PeerAddress;
 pub use body::Body;
 pub use broadcast::Broadcast;
 pub use builder::{BuildError, Builder};
@@ -38,6 +41,7 @@ pub use origins::Origins;
 pub use rooms::Room;
 pub use send::{EmitError, Sent};
 pub use send_handle::SendHandle;
+pub use serve::{Serve, serve};
 pub use service::{ResponseFuture, Service};
 pub use shared::Server;
 pub use socket::{Handshake, Socket};

@@ -12,7 +12,7 @@ use super::{
     Handshake, admission::Denied, body::Whole, dispatcher::Dispatcher, polling, refused::Refused,
     sessions::Place, shared::Shared,
 };
-use crate::net::{Conn, Driver, Id, Stream};
+use crate::net::{Answered, Conn, Driver, Id, Stream};
 
 /// Opens a session on a WebSocket; `accepted` is the answer that makes the stream one.
 pub(super) async fn on_websocket(
@@ -31,8 +31,8 @@ pub(super) async fn on_websocket(
         let Ok(conn) = open(&shared, place, encoding, false) else { return };
         let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
         let wheel = Arc::clone(&shared.wheel);
-        let config = &shared.websocket;
-        tokio::spawn(Driver::websocket(conn, wheel, stream, config, timeout, dispatcher));
+        let (config, pace) = (&shared.websocket, shared.pace);
+        tokio::spawn(Driver::websocket(conn, wheel, stream, config, pace, dispatcher));
     });
     Ok(accepted.map(|()| Whole::default()))
 }
@@ -44,16 +44,17 @@ pub(super) async fn on_polling(
     encoding: Encoding,
     supports_binary: bool,
 ) -> Result<Response<Whole>, Refused> {
+    let answered = request.extensions().get::<Answered>().cloned();
     let handshake = admit(&shared, request).await?;
     let place = Place::reserve(&shared)?;
     let conn = open(&shared, place, encoding, true)?;
     let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
     let wheel = Arc::clone(&shared.wheel);
-    let (config, timeout) = (&shared.websocket, shared.write_timeout);
+    let (config, pace) = (&shared.websocket, shared.pace);
     let driver =
-        Driver::polling(Arc::clone(&conn), wheel, supports_binary, config, timeout, dispatcher);
+        Driver::polling(Arc::clone(&conn), wheel, supports_binary, config, pace, dispatcher);
     tokio::spawn(driver);
-    let mut response = polling::get(&conn).await?;
+    let mut response = polling::get(&conn, answered.as_ref()).await?;
     let cookie = shared.cookie.as_ref().and_then(|cookie| cookie.header(conn.sid.as_str()));
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

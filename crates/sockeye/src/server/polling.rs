@@ -9,18 +9,24 @@ use sockeye_proto::{session, wire::polling::Format};
 use tokio::time;
 
 use super::{body::Whole, refused::Refused, shared::Shared};
-use crate::net::{Conn, PostError};
+use crate::net::{Answered, Conn, PostError};
 
 /// Between two notes to the machine that a body is still coming in.
 const HEARD_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers a GET: with what waits, or as soon as there is something.
+/// Answers a GET: with what waits, or as soon as there is something. The connection remembers whose packets it carries.
 ///
 /// # Cancel safety
 ///
 /// Dropped half-way, the client has given up, and the session is over.
-pub(super) async fn get(conn: &Arc<Conn>) -> Result<Response<Whole>, Refused> {
+pub(super) async fn get(
+    conn: &Arc<Conn>,
+    answered: Option<&Answered>,
+) -> Result<Response<Whole>, Refused> {
     let answer = conn.get(now()).map_err(refused)?.await.map_err(refused)?;
+    if let Some(answered) = answered {
+        answered.set(conn);
+    }
     let content_type = HeaderValue::from_static(answer.body.content_type);
     let mut response = Response::new(Whole::delivered(answer.body.bytes, answer.delivery));
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);

@@ -182,7 +182,7 @@ where
         Wish::Polling { encoding, supports_binary } => {
             opening::on_polling(shared, request, encoding, supports_binary).await
         }
-        Wish::Get(conn) => polling::get(&conn).await,
+        Wish::Get(conn) => polling::get(&conn, request.extensions().get()).await,
         Wish::Post(conn) => polling::post(&shared, &conn, request.map(|()| body)).await,
         Wish::Upgrade { conn, accepted } => opening::upgrade(&shared, request, conn, accepted),
     }

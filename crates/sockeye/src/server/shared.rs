@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use sockeye_proto::{
-    session::{Config, websocket},
+    session::{Config, Pace, websocket},
     wire::encoding::Parser,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Shared {
     pub(super) websocket: websocket::Config,
     pub(super) outbox: Bounds,
     pub(super) write_timeout: Duration,
+    /// How slowly a client may read.
+    pub(super) pace: Pace,
     pub(super) backlog: Backlog,
     pub(super) keep_handshake: bool,
     pub(super) transports: Transports,

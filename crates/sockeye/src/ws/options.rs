@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sockeye_proto::{session::websocket, wire::ws::deflate};
+use sockeye_proto::{
+    session::{Pace, websocket},
+    wire::ws::deflate,
+};
 
 /// Limits and wishes, the same for both roles.
 ///
@@ -55,6 +58,13 @@ impl Options {
     /// Fragments with payload are bounded by the bytes of their message.
     pub fn max_empty_fragments(mut self, count: u32) -> Self {
         self.websocket = self.websocket.max_empty_fragments(count);
+        self
+    }
+
+    /// How slowly a message that has begun may arrive: so many bytes within so long, counted while the connection is
+    /// received from. Past that it is closed with code 1008. Default: 16 KiB within 30 s.
+    pub fn progress(mut self, bytes: usize, within: Duration) -> Self {
+        self.websocket = self.websocket.pace(Pace::new(bytes, within));
         self
     }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{Sink, Stream as MessageStream, task::AtomicWaker};
 use sockeye_proto::{
     session::websocket::{self, Output},
-    wire::ws::{CloseCode, Encoder, Input, Role, deflate::Agreement},
+    wire::ws::{CloseCode, DecodeError, Encoder, Input, Role, deflate::Agreement},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -274,7 +274,10 @@ impl WebSocket {
                     return Poll::Ready(Some(Ok(message)));
                 }
                 Poll::Ready(None) => {}
-                Poll::Pending => ready!(self.poll_deadline(cx)),
+                Poll::Pending => match self.machine.handle_silence(now) {
+                    Ok(()) => ready!(self.poll_deadline(cx)),
+                    Err(error) => self.refuse(error),
+                },
             }
         }
     }
@@ -433,11 +436,16 @@ impl WebSocket {
         match self.machine.read(now, &mut input) {
             Ok(message) => (message.map(Message::from), input.remaining().len()),
             Err(error) => {
-                tracing::debug!(target: "sockeye::ws", %error, "peer broke the protocol");
-                self.failure.get_or_insert(Error::Peer(error));
+                self.refuse(error);
                 (None, 0)
             }
         }
+    }
+
+    /// The peer is at fault; the machine says so to it.
+    fn refuse(&mut self, error: DecodeError) {
+        tracing::debug!(target: "sockeye::ws", %error, "peer broke the protocol");
+        self.failure.get_or_insert(Error::Peer(error));
     }
 
     /// The stream has ended. After both close frames it may do so as it likes.

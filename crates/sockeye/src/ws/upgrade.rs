@@ -78,7 +78,7 @@ impl Future for Upgrade {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let upgraded = ready!(Pin::new(&mut this.on_upgrade).poll(cx))?;
-        let (stream, early) = Stream::recover(upgraded);
+        let (stream, early) = Stream::recover_guarded(upgraded);
         let agreed = std::mem::take(&mut this.agreed);
         Poll::Ready(Ok(WebSocket::new(stream, early, None, &this.options, agreed)))
     }

@@ -14,6 +14,7 @@ mod comings;
 mod compression;
 mod dribble;
 mod frames;
+mod front;
 mod handshake;
 mod in_process;
 mod msgpack;

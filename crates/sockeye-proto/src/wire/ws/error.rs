@@ -33,6 +33,9 @@ pub enum DecodeError {
         /// The limit that was in force.
         max_empty_fragments: u32,
     },
+    /// The message has begun, and comes too slowly.
+    #[error("message takes too long to arrive; send it faster, or in several smaller ones")]
+    TooSlow,
 }
 
 impl DecodeError {
@@ -42,7 +45,7 @@ impl DecodeError {
             Self::Protocol(_) => CloseCode::PROTOCOL_ERROR,
             Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
-            Self::TooManyEmptyFragments { .. } => CloseCode::POLICY_VIOLATION,
+            Self::TooManyEmptyFragments { .. } | Self::TooSlow => CloseCode::POLICY_VIOLATION,
         }
     }
 }

@@ -12,7 +12,7 @@ use ::http::{HeaderMap, Uri};
 use axum::Router;
 use bytes::Bytes;
 use sockeye_proto::{
-    session::{Config, Reason, Received},
+    session::{Config, Pace, Reason, Received},
     wire::{
         encoding::{Encoding, Parser},
         engine::Version,
@@ -143,8 +143,13 @@ async fn client(url: &str, manner: Manner) -> Client {
     let (sender, heard) = unbounded_channel();
     let ears = Ears { conn: Arc::clone(&conn), heard: sender };
     let websocket = websocket::Config::default();
-    let driver =
-        tokio::spawn(drive(Driver::client(Arc::clone(&conn), start, &websocket, PATIENCE, ears)));
+    let driver = tokio::spawn(drive(Driver::client(
+        Arc::clone(&conn),
+        start,
+        &websocket,
+        Pace::default().with_patience(PATIENCE),
+        ears,
+    )));
     Client { conn, heard, driver }
 }
 
