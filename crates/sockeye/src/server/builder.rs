@@ -10,7 +10,9 @@ use thiserror::Error;
 
 use super::{
     Cookie, Handshake, Namespace, Origins, PacketLimits, Server,
+    address::Network,
     admission::Admission,
+    clients::Clients,
     origins::OriginsError,
     sessions::Sessions,
     shared::{Shared, Transports},
@@ -44,6 +46,8 @@ pub struct Builder {
     admission: Option<Admission>,
     http_compression: bool,
     max_sessions: usize,
+    max_sessions_per_address: usize,
+    trusted_proxies: Vec<String>,
     states: States,
     namespaces: Vec<(String, Namespace)>,
 }
@@ -70,7 +74,9 @@ impl Default for Builder {
             cookie: None,
             admission: None,
             http_compression: true,
-            max_sessions: usize::MAX,
+            max_sessions: 100_000,
+            max_sessions_per_address: 10_000,
+            trusted_proxies: Vec::new(),
             states: States::default(),
             namespaces: Vec::new(),
         }
@@ -289,9 +295,45 @@ impl Builder {
         self
     }
 
-    /// Sessions that may be open at a time; further ones are refused with 503 and `Retry-After`. Default: no bound.
+    /// Sessions that may be open at a time; further ones are refused with 503 and `Retry-After`. Default: 100,000,
+    /// which need about 200 MiB while they are idle; the reference server has no bound.
     pub fn max_sessions(mut self, count: usize) -> Self {
         self.max_sessions = count;
+        self
+    }
+
+    /// How many of them one address may have (of IPv6, one network of 64 bits); further ones are refused with 429 and
+    /// `Retry-After`. Default: 10,000, as many may be behind one address; the reference server has no bound.
+    ///
+    /// The address is the [`PeerAddress`](super::PeerAddress) that [`serve`](fn@super::serve) tells of, or, with the feature
+    /// `axum`, a `ConnectInfo<SocketAddr>`; where there is none, nothing is counted. Nor is it for addresses of this
+    /// machine and of local networks, unless [`trusted_proxies`](Self::trusted_proxies) are named: a proxy may be there.
+    pub fn max_sessions_per_address(mut self, count: usize) -> Self {
+        self.max_sessions_per_address = count;
+        self
+    }
+
+    /// The proxies in front of this server, as addresses or networks: `127.0.0.1`, `10.0.0.0/8`. From these, and from
+    /// nobody else, it believes whose request it is: the last address in `X-Forwarded-For`, or in `Forwarded`, that is not
+    /// a proxy's itself. Default: none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye::server::{Namespace, Server};
+    ///
+    /// let server = Server::builder()
+    ///     .trusted_proxies(["127.0.0.1", "::1", "10.0.0.0/8"])
+    ///     .max_sessions_per_address(500)
+    ///     .namespace("/", Namespace::new())
+    ///     .build()?;
+    /// # Ok::<_, sockeye::server::BuildError>(())
+    /// ```
+    pub fn trusted_proxies<P: Into<String>>(
+        mut self,
+        proxies: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.trusted_proxies = proxies.into_iter().map(Into::into).collect();
         self
     }
 
@@ -349,6 +391,7 @@ impl Builder {
             ("max_namespaces", config.max_namespaces),
             ("max_acks", config.max_acks),
             ("max_sessions", self.max_sessions),
+            ("max_sessions_per_address", self.max_sessions_per_address),
             ("progress bytes", self.progress.0),
             ("outbox max_packets", outbox.max_packets),
             ("outbox max_bytes", outbox.max_bytes),
@@ -374,6 +417,13 @@ impl Builder {
         }
         if let Some(problem) = self.cookie.as_ref().and_then(Cookie::problem) {
             return Err(BuildError::Cookie { problem });
+        }
+        let mut proxies = Vec::new();
+        for proxy in self.trusted_proxies {
+            let Some(network) = Network::parse(&proxy) else {
+                return Err(BuildError::Proxy { proxy });
+            };
+            proxies.push(network);
         }
         let origins = self.origins.build().map_err(|error| match error {
             OriginsError::Unusable { origin, problem } => BuildError::Origin { origin, problem },
@@ -401,7 +451,8 @@ impl Builder {
             states,
             namespaces,
             wheel: Arc::new(Wheel::new(tokio::time::Instant::now().into_std())),
-            sessions: Sessions::new(self.max_sessions),
+            sessions: Sessions::new(self.max_sessions, self.max_sessions_per_address),
+            clients: Clients::behind(proxies),
         })))
     }
 }
@@ -451,6 +502,14 @@ pub enum BuildError {
         origin: String,
         /// What is wrong with it, and what to do.
         problem: String,
+    },
+    /// Not where a proxy could be.
+    #[error(
+        "trusted proxy {proxy:?} is not an address or a network; give it as \"10.0.0.1\", \"10.0.0.0/8\" or \"2001:db8::/32\""
+    )]
+    Proxy {
+        /// What was given.
+        proxy: String,
     },
     /// Every page of the web could act as the visitor.
     #[error(

@@ -105,7 +105,8 @@ fn check_new(
             Wish::Polling { encoding, supports_binary }
         }
     };
-    shared.sessions.has_place()?;
+    let household = shared.clients.household(request.headers(), request.extensions());
+    shared.sessions.has_place(household)?;
     Ok(wish)
 }
 

@@ -7,6 +7,7 @@ mod body;
 mod broadcast;
 mod builder;
 mod call;
+mod clients;
 mod cookie;
 mod dispatcher;
 mod door;

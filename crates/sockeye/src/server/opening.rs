@@ -22,8 +22,9 @@ pub(super) async fn on_websocket(
     accepted: Response<()>,
 ) -> Result<Response<Whole>, Refused> {
     let upgrade = take_upgrade(&mut request)?;
+    let household = shared.clients.household(request.headers(), request.extensions());
     let handshake = admit(&shared, request).await?;
-    let place = Place::reserve(&shared)?;
+    let place = Place::reserve(&shared, household)?;
     // A small task waits for the upgrade; the driver is another, so that it keeps only its own future.
     tokio::spawn(async move {
         let timeout = shared.write_timeout;
@@ -45,8 +46,9 @@ pub(super) async fn on_polling(
     supports_binary: bool,
 ) -> Result<Response<Whole>, Refused> {
     let answered = request.extensions().get::<Answered>().cloned();
+    let household = shared.clients.household(request.headers(), request.extensions());
     let handshake = admit(&shared, request).await?;
-    let place = Place::reserve(&shared)?;
+    let place = Place::reserve(&shared, household)?;
     let conn = open(&shared, place, encoding, true)?;
     let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
     let wheel = Arc::clone(&shared.wheel);

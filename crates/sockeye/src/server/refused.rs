@@ -36,6 +36,8 @@ pub(super) enum Refused {
     Failed,
     /// There are as many sessions as there may be.
     Full,
+    /// There are as many of the client's address as there may be.
+    TooMany,
     /// The server is closing.
     Closing,
 }
@@ -67,6 +69,9 @@ impl Refused {
             Self::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, 3, "Request timeout"),
             Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, 4, "internal error"),
             Self::Full => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is full"),
+            Self::TooMany => {
+                (StatusCode::TOO_MANY_REQUESTS, 4, "Too many sessions from this address")
+            }
             Self::Closing => (StatusCode::SERVICE_UNAVAILABLE, 4, "Server is shutting down"),
         };
         // A number and a text always have a JSON form.
@@ -84,7 +89,7 @@ impl Refused {
     const fn retry_after(&self) -> Option<&'static str> {
         match self {
             Self::Closing => Some("1"), // the server that follows may take over in a moment
-            Self::Full => Some("5"),
+            Self::Full | Self::TooMany => Some("5"),
             _ => None,
         }
     }
@@ -128,6 +133,10 @@ impl fmt::Display for Refused {
             }
             Self::Failed => "allow_request failed",
             Self::Full => "there are as many sessions as max_sessions allows",
+            Self::TooMany => {
+                "one address has as many sessions as max_sessions_per_address allows; if it is a proxy's, name it with \
+                 `Builder::trusted_proxies`"
+            }
             Self::Closing => "the server is closing",
         })
     }

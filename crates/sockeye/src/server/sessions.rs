@@ -1,16 +1,29 @@
 //! All sessions of a server, so that requests find theirs, their number has a bound, and they can be closed.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use sockeye_proto::session::Reason;
-use tokio::{sync::Notify, time};
+use tokio::{
+    sync::Notify,
+    time::{self, Instant},
+};
 
-use super::{refused::Refused, shared::Shared};
+use super::{address::Household, refused::Refused, shared::Shared};
 use crate::net::{Conn, Id};
 
 /// How long a session that was cut may take to be polled for the last time.
 const LAST_POLL: Duration = Duration::from_secs(1);
+
+/// So long after a session was refused for want of a place it is told anew.
+const CALM: Duration = Duration::from_secs(10);
 
 /// The open sessions by their secret ids.
 ///
@@ -19,35 +32,83 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Sessions {
     inner: Mutex<Inner>,
-    max: usize,
+    max: AtomicUsize,
+    /// Of one household.
+    max_each: AtomicUsize,
     emptied: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    open: HashMap<Id, Arc<Conn>>,
+    open: HashMap<Id, Open>,
     /// Places of sessions that are about to open.
     reserved: usize,
+    /// The places that each household has, open or reserved.
+    shares: HashMap<Household, usize>,
     closing: bool,
+    /// When a session was refused for want of a place.
+    scarce_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Open {
+    conn: Arc<Conn>,
+    household: Option<Household>,
 }
 
 impl Sessions {
-    pub(super) fn new(max: usize) -> Self {
-        Self { inner: Mutex::default(), max, emptied: Notify::new() }
+    pub(super) fn new(max: usize, max_each: usize) -> Self {
+        Self {
+            inner: Mutex::default(),
+            max: AtomicUsize::new(max),
+            max_each: AtomicUsize::new(max_each),
+            emptied: Notify::new(),
+        }
     }
 
-    /// Whether a further session could open now.
+    /// From now on so many; those that are open stay.
+    pub(super) fn set_max(&self, max: usize) {
+        self.max.store(max.max(1), Relaxed);
+    }
+
+    /// From now on so many of one address; those that are open stay.
+    pub(super) fn set_max_each(&self, max: usize) {
+        self.max_each.store(max.max(1), Relaxed);
+    }
+
+    /// Whether a further session of a household could open now.
     ///
     /// # Errors
     ///
-    /// [`Refused::Closing`], [`Refused::Full`].
-    pub(super) fn has_place(&self) -> Result<(), Refused> {
-        self.inner.lock().has_place(self.max)
+    /// [`Refused::Closing`], [`Refused::Full`], [`Refused::TooMany`].
+    pub(super) fn has_place(&self, household: Option<Household>) -> Result<(), Refused> {
+        let (max, max_each) = (self.max.load(Relaxed), self.max_each.load(Relaxed));
+        let (refused, is_news) = {
+            let mut inner = self.inner.lock();
+            let Err(refused) = inner.has_place(household, max, max_each) else { return Ok(()) };
+            (refused, inner.is_news())
+        };
+        match refused {
+            Refused::Full if is_news => {
+                tracing::warn!(
+                    max,
+                    "sessions are refused: there are as many as max_sessions allows"
+                );
+            }
+            Refused::TooMany if is_news => tracing::warn!(
+                max = max_each,
+                "sessions are refused: one address has as many as max_sessions_per_address allows; if it is a proxy's, \
+                 name it among the trusted_proxies"
+            ),
+            _ => {}
+        }
+        Err(refused)
     }
 
     pub(super) fn remove(&self, sid: Id) {
         let mut inner = self.inner.lock();
         let removed = inner.open.remove(&sid);
+        inner.give_back(removed.as_ref().and_then(|open| open.household));
         let empty = inner.open.is_empty();
         if inner.open.capacity() > 4 * inner.open.len().max(64) {
             inner.open.shrink_to_fit(); // a crowd that has gone leaves no memory behind
@@ -61,7 +122,7 @@ impl Sessions {
 
     pub(super) fn find(&self, sid: &str) -> Option<Arc<Conn>> {
         let sid = Id::parse(sid)?;
-        self.inner.lock().open.get(&sid).cloned()
+        self.inner.lock().open.get(&sid).map(|open| Arc::clone(&open.conn))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -93,7 +154,7 @@ impl Sessions {
     }
 
     fn list(&self) -> Vec<Arc<Conn>> {
-        self.inner.lock().open.values().cloned().collect()
+        self.inner.lock().open.values().map(|open| Arc::clone(&open.conn)).collect()
     }
 
     async fn all_gone(&self) {
@@ -109,41 +170,82 @@ impl Sessions {
 }
 
 impl Inner {
-    fn has_place(&self, max: usize) -> Result<(), Refused> {
+    fn has_place(
+        &self,
+        household: Option<Household>,
+        max: usize,
+        max_each: usize,
+    ) -> Result<(), Refused> {
+        let share = household.and_then(|household| self.shares.get(&household));
         if self.closing {
             Err(Refused::Closing)
         } else if self.open.len() + self.reserved >= max {
             Err(Refused::Full)
+        } else if share.is_some_and(|share| *share >= max_each) {
+            Err(Refused::TooMany)
         } else {
             Ok(())
+        }
+    }
+
+    /// Whether the last refusal was long ago.
+    fn is_news(&mut self) -> bool {
+        self.scarce_at.replace(Instant::now()).is_none_or(|at| at.elapsed() > CALM)
+    }
+
+    fn give_back(&mut self, household: Option<Household>) {
+        let Some(household) = household else { return };
+        if let Some(share) = self.shares.get_mut(&household) {
+            *share -= 1;
+            if *share == 0 {
+                self.shares.remove(&household);
+            }
+        }
+        if self.shares.capacity() > 4 * self.shares.len().max(64) {
+            self.shares.shrink_to_fit();
         }
     }
 }
 
 /// A place for one session that is about to open; dropped, it is free again.
-pub(super) struct Place(Option<Arc<Shared>>);
+pub(super) struct Place {
+    /// Where it is, until it is taken.
+    shared: Option<Arc<Shared>>,
+    household: Option<Household>,
+}
 
 impl Place {
     /// Takes one of the places there are.
     ///
     /// # Errors
     ///
-    /// [`Refused::Closing`], [`Refused::Full`].
-    pub(super) fn reserve(shared: &Arc<Shared>) -> Result<Self, Refused> {
-        let mut inner = shared.sessions.inner.lock();
-        inner.has_place(shared.sessions.max)?;
+    /// As [`Sessions::has_place`].
+    pub(super) fn reserve(
+        shared: &Arc<Shared>,
+        household: Option<Household>,
+    ) -> Result<Self, Refused> {
+        let sessions = &shared.sessions;
+        let (max, max_each) = (sessions.max.load(Relaxed), sessions.max_each.load(Relaxed));
+        let mut inner = sessions.inner.lock();
+        inner.has_place(household, max, max_each)?;
         inner.reserved += 1;
+        if let Some(household) = household {
+            *inner.shares.entry(household).or_default() += 1;
+        }
         drop(inner);
-        Ok(Self(Some(Arc::clone(shared))))
+        Ok(Self { shared: Some(Arc::clone(shared)), household })
     }
 
     /// Puts the session there; `false` if the server began to close and takes none.
     pub(super) fn take(mut self, conn: &Arc<Conn>) -> bool {
-        let Some(shared) = self.0.take() else { return false };
+        let Some(shared) = self.shared.take() else { return false };
+        let household = self.household;
         let mut inner = shared.sessions.inner.lock();
         inner.reserved -= 1;
-        if !inner.closing {
-            inner.open.insert(conn.sid, Arc::clone(conn));
+        if inner.closing {
+            inner.give_back(household);
+        } else {
+            inner.open.insert(conn.sid, Open { conn: Arc::clone(conn), household });
         }
         !inner.closing
     }
@@ -151,8 +253,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
-            shared.sessions.inner.lock().reserved -= 1;
+        if let Some(shared) = self.shared.take() {
+            let mut inner = shared.sessions.inner.lock();
+            inner.reserved -= 1;
+            inner.give_back(self.household);
         }
     }
 }

@@ -8,8 +8,8 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Builder, Cookie, Service, admission::Admission, namespace::Inner as NamespaceInner,
-    origins, rooms::Target, sessions::Sessions,
+    Broadcast, Builder, Cookie, Service, admission::Admission, clients::Clients,
+    namespace::Inner as NamespaceInner, origins, rooms::Target, sessions::Sessions,
 };
 use crate::{
     dispatch::Backlog,
@@ -17,7 +17,7 @@ use crate::{
     net::{Bounds, Wheel},
 };
 
-/// What all sessions of a server share; nothing in it changes after `build`, but the sessions themselves.
+/// What all sessions of a server share; nothing in it changes after `build`, but the sessions and how many there may be.
 pub(super) struct Shared {
     pub(super) config: Arc<Config>,
     pub(super) websocket: websocket::Config,
@@ -39,6 +39,7 @@ pub(super) struct Shared {
     pub(super) namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
     pub(super) wheel: Arc<Wheel>,
     pub(super) sessions: Sessions,
+    pub(super) clients: Clients,
 }
 
 /// The transports that a session may begin on.
@@ -123,6 +124,16 @@ impl Server {
     /// How many sessions are open.
     pub fn sessions(&self) -> usize {
         self.0.sessions.len()
+    }
+
+    /// As [`Builder::max_sessions`], from now on; at least 1. Sessions that are open stay.
+    pub fn set_max_sessions(&self, count: usize) {
+        self.0.sessions.set_max(count);
+    }
+
+    /// As [`Builder::max_sessions_per_address`], from now on; at least 1. Sessions that are open stay.
+    pub fn set_max_sessions_per_address(&self, count: usize) {
+        self.0.sessions.set_max_each(count);
     }
 
     /// How many timers wait: about one for each session. That of a session which has ended goes within some
