@@ -24,4 +24,5 @@ mod run;
 pub mod server;
 
 pub use plan::{Client as ClientName, Kind};
+pub(crate) use program::Program;
 pub use run::{Options, run};

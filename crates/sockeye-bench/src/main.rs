@@ -27,7 +27,7 @@ enum Verb {
     Run(RunFlags),
     /// Runs every client in turn and prints a table.
     Clients(ClientFlags),
-    /// Lets clients misbehave, then looks whether the server has kept anything.
+    /// Lets clients misbehave at our server, and a server at our clients, then looks whether ours have kept anything.
     Soak {
         /// How long.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
@@ -52,6 +52,15 @@ enum Verb {
         #[arg(long)]
         floor: bool,
         /// The server.
+        url: String,
+    },
+    /// The clients that a hostile server gets to see, told what to do by lines.
+    #[command(hide = true)]
+    Victims {
+        /// A server that does all right, for the witness.
+        #[arg(long)]
+        good: String,
+        /// The hostile server.
         url: String,
     },
     /// The server of all clients.
@@ -157,6 +166,10 @@ fn start(verb: Verb) -> Result<ExitCode, Box<dyn Error>> {
         }
         Verb::Client { floor: false, url } => {
             clients::ours::run(&url)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Victims { good, url } => {
+            soak::victims::run(&url, &good)?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Serve { port, ping_interval, ping_timeout } => {

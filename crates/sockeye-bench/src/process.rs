@@ -21,11 +21,19 @@ pub(crate) fn cpu_ns(id: u32) -> io::Result<u64> {
 
 /// Resident memory of process `id`, in bytes.
 pub(crate) fn resident_bytes(id: u32) -> io::Result<u64> {
-    let path = format!("/proc/{id}/smaps_rollup");
-    let text = fs::read_to_string(&path)?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
-    // "Rss:                1234 kB"
-    Ok(line.and_then(first_number).ok_or_else(|| unreadable(&path))? * 1024)
+    kibibytes(&format!("/proc/{id}/smaps_rollup"), "Rss:")
+}
+
+/// The most that [`resident_bytes`] has ever been.
+pub(crate) fn peak_resident_bytes(id: u32) -> io::Result<u64> {
+    kibibytes(&format!("/proc/{id}/status"), "VmHWM:")
+}
+
+/// Reads a line such as "Rss:                1234 kB", in bytes.
+fn kibibytes(path: &str, name: &str) -> io::Result<u64> {
+    let text = fs::read_to_string(path)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    Ok(line.and_then(first_number).ok_or_else(|| unreadable(path))? * 1024)
 }
 
 /// Resident memory once it has stopped changing: garbage collectors and allocators take a moment.
@@ -80,5 +88,6 @@ mod tests {
         let block = black_box(vec![1_u8; 16 << 20]);
         let grown = resident_bytes(me).unwrap() - before;
         assert!(grown >= block.len() as u64 * 9 / 10, "{grown} bytes");
+        assert!(peak_resident_bytes(me).unwrap() >= block.len() as u64);
     }
 }

@@ -1,9 +1,13 @@
-//! The soak: clients come, misbehave and vanish; afterwards the server has what it had before.
+//! The soak: clients come, misbehave and vanish, and clients of ours meet a server that misbehaves; afterwards ours have
+//! what they had before.
 //!
-//! Sessions, tasks, timers and open files must be back at their first numbers, resident memory within
+//! Here the server is ours, in `clients` it is the hostile one, at the same time. Sessions, tasks, timers and open files must be back at their first numbers, resident memory within
 //! `MEMORY_BYTES` of it, and a witness that takes no part must have had all its acks.
 
+mod clients;
+mod hostile;
 mod mischief;
+pub mod victims;
 mod witness;
 mod ws;
 
@@ -49,13 +53,23 @@ struct Numbers {
 ///
 /// # Errors
 ///
-/// When the server has kept something, or has not served the witness.
-pub fn soak(time: Duration, progress: impl Fn(&str)) -> Result<String, Failure> {
+/// When server or clients have kept something, or a witness was not served.
+pub fn soak(time: Duration, progress: impl Fn(&str) + Sync) -> Result<String, Failure> {
+    thread::scope(|scope| {
+        let clients = scope.spawn(|| clients::soak(time, &progress));
+        let server = server(time, &progress);
+        let clients = clients.join().map_err(|_| "the soak of the clients panicked")?;
+        Ok(format!("{}; {}", server?, clients?))
+    })
+}
+
+/// The half with our server.
+fn server(time: Duration, progress: &impl Fn(&str)) -> Result<String, Failure> {
     let server = Server::start(&prepare::interop_server()?, HEARTBEAT)?;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let watching = scope.spawn(|| witness::watch(server.address(), &stop));
-        let result = act(&server, time, &progress);
+        let result = act(&server, time, progress);
         stop.store(true, Relaxed);
         let acks = watching.join().map_err(|_| "the witness panicked")??;
         Ok(format!("{}; the witness had {acks} acks", result?))
