@@ -3,6 +3,7 @@
 // npm's client 2 does not poll in binary under Node.js, so it can't say this. Usage: node stub_netty_client.mjs URL
 
 import assert from "node:assert/strict";
+import http from "node:http";
 import { createRequire } from "node:module";
 
 const parser = createRequire(import.meta.resolve("socket.io-2"))("engine.io-parser");
@@ -11,9 +12,17 @@ const [url] = process.argv.slice(2);
 // Whoever launched us holds our standard input open; when it closes, nobody needs us.
 process.stdin.resume().on("end", () => process.exit(1));
 
-function fetchFrom(query, init) {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
-  return fetch(`${url}/socket.io/?EIO=3&transport=polling${query}`, { ...init, signal });
+// On a connection of its own each: the server closes them without a word, and a kept one may be closing when it is used.
+function ask(query, { method = "GET", body } = {}) {
+  const options = { agent: false, method, signal: AbortSignal.timeout(PATIENCE_MS) };
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${url}/socket.io/?EIO=3&transport=polling${query}`, options);
+    request.on("error", reject).end(body);
+    request.on("response", async (answer) => {
+      const { statusCode: status, headers } = answer;
+      resolve({ status, type: headers["content-type"], body: Buffer.concat(await answer.toArray()) });
+    });
+  });
 }
 
 class Client {
@@ -25,29 +34,28 @@ class Client {
   }
 
   static async begin() {
-    const [open, ...more] = await read(await fetchFrom(""));
+    const [open, ...more] = await read(await ask(""));
     assert.deepEqual([open.type, more], ["open", []]);
     return new Client(JSON.parse(open.data));
   }
 
   async next() {
-    while (!this.#came.length) this.#came.push(...(await read(await fetchFrom(this.query))));
+    while (!this.#came.length) this.#came.push(...(await read(await ask(this.query))));
     return this.#came.shift().data;
   }
 
   async send(packets, isBinary) {
     const encode = isBinary ? parser.encodePayloadAsBinary : parser.encodePayload;
     const body = await new Promise((resolve) => encode(packets, resolve));
-    const answer = await fetchFrom(this.query, { method: "POST", body });
-    assert.equal(await answer.text(), "ok");
+    const answer = await ask(this.query, { method: "POST", body });
+    assert.equal(answer.body.toString(), "ok");
   }
 }
 
 async function read(answer) {
-  assert.equal(answer.headers.get("content-type"), "application/octet-stream");
+  assert.equal(answer.type, "application/octet-stream");
   const packets = [];
-  const body = Buffer.from(await answer.arrayBuffer());
-  parser.decodePayloadAsBinary(body, "nodebuffer", (packet) => {
+  parser.decodePayloadAsBinary(answer.body, "nodebuffer", (packet) => {
     packets.push(packet);
   });
   return packets;
@@ -97,7 +105,7 @@ const CHECKS = {
   async ends_who_is_silent() {
     const client = await joined();
     assert.equal(await client.next(), "1");
-    assert.equal((await fetchFrom(client.query)).status, 500);
+    assert.equal((await ask(client.query)).status, 500);
   },
 };
 
