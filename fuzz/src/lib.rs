@@ -1,6 +1,7 @@
 //! What the fuzz targets share; each target is a file in `src/bin` and says what must hold for any input.
 
 mod deflate;
+mod hostile;
 mod oracle;
 mod owner;
 mod requests;
@@ -9,6 +10,7 @@ mod script;
 mod value;
 
 pub use deflate::agreements;
+pub use hostile::play;
 pub use oracle::Oracle;
 pub use owner::Owner;
 pub use said::{Said, read, write};

@@ -49,7 +49,7 @@ const EDGES: &[Edge] = &[
     Edge { krate: "interop-oxide", uses: &[], tests_use: &[], never: &[] },
     Edge {
         krate: "sockeye-fuzz",
-        uses: &["sockeye-proto", "sockeye-testkit"],
+        uses: &["sockeye", "sockeye-proto", "sockeye-testkit"],
         tests_use: &[],
         never: &[],
     },
