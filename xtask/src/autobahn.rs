@@ -30,8 +30,8 @@ struct Verdict {
     breaches: Vec<String>,
 }
 
-/// Runs all cases and writes the page, or the quick choice and no page.
-pub(crate) fn check(quick: bool) -> Outcome {
+/// Runs all cases and writes the page, or the quick choice and no page; gives their number, both roles together.
+pub(crate) fn check(quick: bool) -> Outcome<usize> {
     tools::for_peers()?;
     peers::install()?;
     run(command(python(), ["-m", "unittest"]).current_dir(place::root().join("interop/autobahn")))?;
@@ -65,7 +65,8 @@ pub(crate) fn check(quick: bool) -> Outcome {
     for (role, verdicts) in &roles {
         eprintln!("autobahn: {} cases of our {role}", verdicts.len());
     }
-    if findings.is_empty() { Ok(()) } else { Err(Failure::new(findings.join("\n"))) }
+    let cases = roles.iter().map(|(_, verdicts)| verdicts.len()).sum();
+    if findings.is_empty() { Ok(cases) } else { Err(Failure::new(findings.join("\n"))) }
 }
 
 fn python() -> std::path::PathBuf {

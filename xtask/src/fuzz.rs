@@ -32,7 +32,7 @@ const SMOKE: &[&str] = &["-seed=1", "-runs=20000", "-max_total_time=3"];
 /// Carries out `fuzz` with these arguments: `--smoke`, or a target or none, a file to replay, `--seconds N`, `--asan`.
 pub(crate) fn fuzz(arguments: &[&str]) -> Outcome {
     if arguments == ["--smoke"] {
-        return smoke();
+        return smoke().map(drop);
     }
     let (mut seconds, mut asan, mut names) = (DEFAULT_SECONDS, false, Vec::new());
     let mut arguments = arguments.iter();
@@ -61,10 +61,12 @@ pub(crate) fn fuzz(arguments: &[&str]) -> Outcome {
     }
 }
 
-/// Replays the seeds of every target and runs some thousand inputs made from them.
-pub(crate) fn smoke() -> Outcome {
+/// Replays the seeds of every target and runs some thousand inputs made from them; gives how many targets there are.
+pub(crate) fn smoke() -> Outcome<usize> {
     let harness = Harness::new(false)?;
-    harness.run_all(&targets()?, |target| harness.run(target, &harness.empty(target)?, SMOKE))
+    let targets = targets()?;
+    harness.run_all(&targets, |target| harness.run(target, &harness.empty(target)?, SMOKE))?;
+    Ok(targets.len())
 }
 
 /// Where a build lies, and how it is made.
