@@ -139,7 +139,7 @@ impl Conn {
         packet: Prepared,
         volatile: bool,
     ) -> Result<u64, PushError> {
-        let (result, wake) = self.enqueue(packet, self.bounds, volatile);
+        let (result, wake) = self.enqueue(|outbox| outbox.push(packet, self.bounds, volatile));
         if wake {
             self.driver.wake();
         }
@@ -157,7 +157,7 @@ impl Conn {
         volatile: bool,
         wakes: &mut Wakes,
     ) -> Result<u64, PushError> {
-        let (result, wake) = self.enqueue(packet, self.bounds, volatile);
+        let (result, wake) = self.enqueue(|outbox| outbox.push(packet, self.bounds, volatile));
         if wake {
             wakes.0.push(Arc::clone(self));
         }
@@ -167,13 +167,11 @@ impl Conn {
     /// Appends a packet; `true` if the driver must be woken, because nobody else will flush it.
     fn enqueue(
         self: &Arc<Self>,
-        packet: Prepared,
-        bounds: Bounds,
-        volatile: bool,
+        push: impl FnOnce(&mut Outbox) -> Result<u64, PushError>,
     ) -> (Result<u64, PushError>, bool) {
         let (result, schedule) = {
             let mut outbox = self.outbox.lock();
-            let result = outbox.push(packet, bounds, volatile);
+            let result = push(&mut outbox);
             let schedule = match result {
                 Ok(_) => outbox.schedule(),
                 Err(PushError::Full) => true, // the driver cuts the session
@@ -209,7 +207,7 @@ impl Conn {
                     // The driver flushes, and looks for an overflow, at the end of its poll; if this is not
                     // the driver, `command` wakes it.
                     Output::Send(packet) => {
-                        let _ = self.outbox.lock().push_own(packet, self.bounds);
+                        let _ = self.outbox.lock().push_owed(packet, self.bounds);
                     }
                     Output::AckExpired(on_ack) => acks.push((on_ack, AckFailure::Expired)),
                     Output::AckLost(on_ack) => acks.push((on_ack, AckFailure::Lost)),
@@ -228,22 +226,11 @@ impl Conn {
         f(&mut self.outbox.lock())
     }
 
-    /// Appends a client's answer to an event. It is the server who asks for these, so their bound is another one, past
-    /// which the client gives up on it.
+    /// Appends a client's answer to an event. It is the server who asks for these: one that does not read them is given up.
     #[cfg(feature = "client")]
     pub(crate) fn push_answer(self: &Arc<Self>, answer: Prepared) {
-        /// So many times what the application may have waiting.
-        const FACTOR: usize = 16;
-
-        let bounds = Bounds {
-            max_packets: self.bounds.max_packets.saturating_mul(FACTOR),
-            max_bytes: self.bounds.max_bytes.saturating_mul(FACTOR),
-        };
-        let (result, wake) = self.enqueue(answer, bounds, false);
-        if result == Err(PushError::Full) {
-            tracing::warn!(target: "sockeye::engine", "cut: the server asks for more acks than it reads");
-            self.cut();
-        } else if wake {
+        let (_, wake) = self.enqueue(|outbox| outbox.push_owed(answer, self.bounds));
+        if wake {
             self.driver.wake();
         }
     }

@@ -447,7 +447,7 @@ impl<U: Upper> Driver<U> {
     /// Passes on that the session is over, once, and begins to close the transport.
     fn settle(&mut self, now: Instant, cx: &mut Context<'_>) {
         if self.conn.outbox(|outbox| outbox.is_overflowed()) && self.phase == Phase::Running {
-            tracing::warn!(target: "sockeye::engine", "slow consumer is cut: its outbox is full");
+            tracing::warn!(target: "sockeye::engine", "slow consumer is cut: it asks for more, or is sent more, than it reads");
             self.lose(Reason::SlowConsumer);
         }
         if self.phase == Phase::Running

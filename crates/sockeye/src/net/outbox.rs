@@ -176,8 +176,7 @@ impl Outbox {
             || (bytes > bounds.max_bytes && !self.queue.is_empty())
         {
             if self.masked.is_none() {
-                self.gate = Gate::Sealed;
-                self.overflowed = true;
+                self.overflow();
             }
             return Err(PushError::Full);
         }
@@ -216,17 +215,35 @@ impl Outbox {
         }
     }
 
-    /// Appends a packet of the machine. A client's are few, and must not be lost for what the application emits; a
-    /// server's may be as many as clients make it send.
-    pub(super) fn push_own(&mut self, packet: Prepared, bounds: Bounds) -> Result<(), PushError> {
-        if self.masked.is_none() {
-            return self.push(packet, bounds, false).map(drop);
+    /// Appends what the peer has asked for, or the machine has to say: not the application's to lose. Past the bound,
+    /// which is wider for a client because its application fills the other, the peer is given up: it asks for more than it
+    /// reads.
+    pub(super) fn push_owed(
+        &mut self,
+        packet: Prepared,
+        bounds: Bounds,
+    ) -> Result<u64, PushError> {
+        /// So many times what a client's application may have waiting.
+        const FACTOR: usize = 16;
+
+        let factor = if self.masked.is_some() { FACTOR } else { 1 };
+        // The front may be larger than any bound by itself, which is no fault of the peer's.
+        let front = self.queue.front().map_or(0, Prepared::wire_bytes);
+        let bounds = Bounds {
+            max_packets: bounds.max_packets.saturating_mul(factor),
+            max_bytes: bounds.max_bytes.saturating_mul(factor).saturating_add(front),
+        };
+        let pushed = self.push(packet, bounds, false);
+        if pushed == Err(PushError::Full) {
+            self.overflow();
         }
-        if self.gate != Gate::Open {
-            return Err(PushError::Closed);
-        }
-        self.push_control(packet.encoded_for(self.encoding));
-        Ok(())
+        pushed
+    }
+
+    /// Gives up on the peer: nothing more is accepted, and the driver cuts the session.
+    fn overflow(&mut self) {
+        self.gate = Gate::Sealed;
+        self.overflowed = true;
     }
 
     /// Appends a control frame or packet; those are few, and not the application's to lose.
@@ -685,6 +702,41 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(flush(&mut outbox, usize::MAX, &mut out), Flushed::All);
         assert_eq!(out, content(&[said, pong(&[99])]));
+    }
+
+    /// Pings of Engine.IO, events that want acks, CONNECTs: one for each of what a peer sends, and pongs in between.
+    #[test]
+    fn a_peer_that_asks_for_more_than_it_reads_is_given_up() {
+        #[track_caller]
+        fn check(is_client: bool, most: usize) {
+            let mut outbox = outbox(is_client);
+            let owed = || Prepared::engine(sockeye_proto::wire::engine::Kind::Pong, "");
+            let pushed = (0..100_000).take_while(|_| {
+                outbox.push_pong(pong(b"?"));
+                outbox.push_owed(owed(), BOUNDS).is_ok()
+            });
+            assert!(pushed.count() <= most);
+            assert!(outbox.is_overflowed());
+            assert!(outbox.queue.len() <= most + 1, "{}", outbox.queue.len());
+            for _ in 0..100_000 {
+                outbox.push_pong(pong(b"?"));
+            }
+            assert!(outbox.queue.len() <= most + 2, "{}", outbox.queue.len());
+            self::check(&outbox);
+        }
+        check(false, BOUNDS.max_packets);
+        check(true, 16 * BOUNDS.max_packets);
+    }
+
+    #[test]
+    fn a_large_message_on_its_way_is_not_held_against_the_peer() {
+        for is_client in [false, true] {
+            let mut outbox = outbox(is_client);
+            outbox.push(packet(100_000, &[]), BOUNDS, false).unwrap();
+            flush(&mut outbox, 1_000, &mut Vec::new());
+            outbox.push_owed(packet(1, &[]), BOUNDS).unwrap();
+            check(&outbox);
+        }
     }
 
     #[test]

@@ -254,7 +254,8 @@ impl World {
     fn push(&mut self) -> bool {
         let text = format!("[\"{}\"]", self.pushed);
         let packet = Prepared::packet(Kind::Event, "/", None, &text, Vec::new());
-        let (result, wakes) = self.conn.enqueue(packet, self.conn.bounds, false);
+        let bounds = self.conn.bounds;
+        let (result, wakes) = self.conn.enqueue(|outbox| outbox.push(packet, bounds, false));
         match result {
             Ok(_) => self.pushed += 1,
             Err(_) => self.lost = true,
