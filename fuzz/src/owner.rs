@@ -355,7 +355,7 @@ impl Owner {
             self.requests.handle_timeout(self.now);
         }
         if let Err(violation) = self.session.handle_timeout(self.now) {
-            assert_eq!(self.session.closed(), Some(violation.reason()));
+            assert_eq!(self.session.closed(), Some(violation.reason(self.role)));
             assert_eq!(was_closed, None, "twice");
         }
         self.drain();

@@ -12,7 +12,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use sockeye_proto::session::{Config, Opening, Output, Reason, Received, Session, Violation};
+use sockeye_proto::session::{Config, Opening, Output, Reason, Received, Role, Session, Violation};
 
 /// A server's session, and the clock.
 struct Server {
@@ -113,7 +113,7 @@ fn gist(received: Option<Received<'_, u32>>) -> String {
 fn refused(text: &str, reason: Reason) {
     let mut server = Server::joined(&["/"]);
     let violation = server.receive(text).expect_err(text);
-    assert_eq!(violation.reason(), reason, "{violation}");
+    assert_eq!(violation.reason(Role::Server), reason, "{violation}");
     assert_eq!(server.closed, Some(reason), "{text:?}: {violation}");
     assert_eq!(server.receive(r#"42["after"]"#), Ok(String::new()), "nothing is heard any more");
     assert_eq!(server.session.next_deadline(), None);
@@ -357,7 +357,7 @@ fn attachments_that_break_the_rules_end_the_session() {
             result = result.and_then(|_| server.receive_binary(b"x"));
         }
         let result = if last.is_empty() { result } else { server.receive(last) };
-        assert_eq!(result.unwrap_err().reason(), Reason::ForcedClose);
+        assert_eq!(result.unwrap_err().reason(Role::Server), Reason::ForcedClose);
         assert_eq!(server.closed, Some(Reason::ForcedClose));
     }
     let one = |num: &str| format!(r#"451-["a",{{"_placeholder":true,"num":{num}}}]"#);

@@ -13,7 +13,8 @@ use std::{
 
 use sockeye_proto::{
     session::{
-        Config, Opening, Output, Probe, Reason, Received, Refused, Session, Transport, Violation,
+        Config, Opening, Output, Probe, Reason, Received, Refused, Role, Session, Transport,
+        Violation,
     },
     wire::{
         encoding::{Encoding, Parser},
@@ -386,7 +387,11 @@ fn in_version_3_the_client_pings_and_the_server_never_does() {
         assert_eq!(server.session.closed(), Some(Reason::PingTimeout));
     }
     let mut server = Server::opened(V3, false, Config::default());
-    assert_eq!(server.receive("3").unwrap_err().reason(), Reason::TransportError, "a pong");
+    assert_eq!(
+        server.receive("3").unwrap_err().reason(Role::Server),
+        Reason::TransportError,
+        "a pong"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::{
     Beat, Config, Heartbeat, Probe, Reason, Received, Refused, Role, Timing, Transport, Violation,
+    deadline::after,
     mux::{self, Mux},
     transport::Polling,
 };
@@ -132,7 +133,7 @@ impl<A> Session<A> {
         };
         // Strings and numbers always have a JSON form.
         let handshake = serde_json::to_string(&handshake).unwrap_or_default();
-        let state = State::Fresh { until: now + config.connect_timeout };
+        let state = State::Fresh { until: after(now, config.connect_timeout) };
         let mut session = Self::new(now, config, Role::Server, state, opening.encoding);
         session.polling = opening.on_polling.then(|| Box::new(Polling::new()));
         session.send(Prepared::engine(Kind::Open, &handshake));
@@ -141,7 +142,7 @@ impl<A> Session<A> {
 
     /// The client's side; it waits for the server's handshake.
     pub fn client(now: Instant, config: Arc<Config>, encoding: Encoding, on_polling: bool) -> Self {
-        let state = State::Opening { until: now + config.connect_timeout };
+        let state = State::Opening { until: after(now, config.connect_timeout) };
         let mut session = Self::new(now, config, Role::Client, state, encoding);
         session.polling = on_polling.then(|| Box::new(Polling::new()));
         session
@@ -302,10 +303,22 @@ impl<A> Session<A> {
         self.config.upgrades && !self.is_closed() && self.transport() == Transport::Polling
     }
 
+    /// A client begins to connect a WebSocket, which shall take over: [`Self::probe`] follows, or [`Self::probe_lost`].
+    pub fn offer(&mut self) {
+        if let Some(polling) = &mut self.polling {
+            polling.offer();
+        }
+    }
+
+    /// Whether a WebSocket may be about to take over from polling.
+    pub fn is_moving(&self) -> bool {
+        self.polling.as_ref().is_some_and(|polling| polling.is_moving())
+    }
+
     /// A WebSocket offers to take over, or is offered: then `2probe` is what it says first. `false` if that is not
     /// possible, or another one was first.
     pub fn probe(&mut self, now: Instant) -> bool {
-        let until = now + self.config.upgrade_timeout;
+        let until = after(now, self.config.upgrade_timeout);
         self.may_probe() && self.polling.as_mut().is_some_and(|polling| polling.probe(now, until))
     }
 
@@ -384,7 +397,7 @@ impl<A> Session<A> {
             self.outputs.push_back(Output::AckExpired(token));
         }
         if let Err(violation) = self.mux.handle_timeout(now) {
-            self.close(violation.reason());
+            self.close(violation.reason(self.role));
             return Err(violation);
         }
         if self.paused && self.heartbeat.is_waiting() {
@@ -598,7 +611,7 @@ impl<A> Session<A> {
                     self.hand_back_acks(false);
                 }
             }
-            Err(violation) => self.close(violation.reason()),
+            Err(violation) => self.close(violation.reason(self.role)),
         }
         result
     }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::deadline::after;
+
 /// How often the server pings and how long it waits for the pong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Timing {
@@ -57,20 +59,20 @@ enum State {
 impl Heartbeat {
     /// The side that pings, first one interval from now.
     pub fn pinging(now: Instant, timing: Timing) -> Self {
-        Self { state: State::Quiet, due: now + timing.ping_interval }
+        Self { state: State::Quiet, due: after(now, timing.ping_interval) }
     }
 
     /// The side that answers.
     pub fn listening(now: Instant, timing: Timing) -> Self {
-        Self { state: State::Listening, due: now + timing.ping_interval + timing.ping_timeout }
+        Self { state: State::Listening, due: after(now, silence(timing)) }
     }
 
     /// Notes that something arrived from the peer.
     pub fn heard(&mut self, now: Instant, timing: Timing) {
         match self.state {
             State::Quiet => {}
-            State::Waiting => self.due = now + timing.ping_timeout,
-            State::Listening => self.due = now + timing.ping_interval + timing.ping_timeout,
+            State::Waiting => self.due = after(now, timing.ping_timeout),
+            State::Listening => self.due = after(now, silence(timing)),
         }
     }
 
@@ -88,7 +90,7 @@ impl Heartbeat {
         }
         match self.state {
             State::Quiet => {
-                *self = Self { state: State::Waiting, due: now + timing.ping_timeout };
+                *self = Self { state: State::Waiting, due: after(now, timing.ping_timeout) };
                 Beat::Ping
             }
             State::Waiting | State::Listening => Beat::Lost,
@@ -106,7 +108,7 @@ impl Heartbeat {
         let since = match self.state {
             State::Quiet => timing.ping_interval,
             State::Waiting => timing.ping_timeout,
-            State::Listening => timing.ping_interval + timing.ping_timeout,
+            State::Listening => silence(timing),
         };
         self.due.checked_sub(since)
     }
@@ -115,6 +117,11 @@ impl Heartbeat {
     pub fn is_waiting(&self) -> bool {
         self.state == State::Waiting
     }
+}
+
+/// How long the side that answers may hear nothing.
+fn silence(timing: Timing) -> Duration {
+    timing.ping_interval.saturating_add(timing.ping_timeout)
 }
 
 #[cfg(test)]

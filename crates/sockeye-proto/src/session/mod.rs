@@ -11,6 +11,7 @@
 mod acks;
 mod backoff;
 mod config;
+mod deadline;
 mod engine;
 mod heartbeat;
 mod mux;

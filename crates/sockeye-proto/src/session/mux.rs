@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Instant};
 
 use bytes::Bytes;
 
-use super::{Config, Received, Role, Violation, acks::Acks};
+use super::{Config, Received, Role, Violation, acks::Acks, deadline::after};
 use crate::wire::{
     attachment::{Assembled, Progress, Reassembly},
     encoding::{Encoding, Parser},
@@ -229,7 +229,7 @@ impl<A> Mux<A> {
         let Some(index) = self.position(namespace) else { return false };
         let joined = self.members[index].state == State::Joined;
         if joined {
-            self.members[index].state = State::Left { until: Some(now + config.left_grace) };
+            self.members[index].state = State::Left { until: Some(after(now, config.left_grace)) };
         }
         joined
     }
@@ -354,7 +354,7 @@ impl<A> Mux<A> {
         if packet.attachments > 0 {
             // Also when it is ignored, so that its attachments are known when they come.
             let reassembly = Reassembly::new(&packet, &config.packets)?;
-            let deadline = now + config.attachments_timeout;
+            let deadline = after(now, config.attachments_timeout);
             self.assembling = Some(Box::new(Assembling { reassembly, deadline }));
             return Ok(None);
         }

@@ -23,7 +23,7 @@ pub enum Reason {
     TransportError,
     /// The peer did not answer the heartbeat in time.
     PingTimeout,
-    /// The peer sent an Engine.IO message that cannot be read.
+    /// The peer sent an Engine.IO message that cannot be read; on a client also a Socket.IO packet.
     ParseError,
     /// The session was closed because of a malformed or forbidden Socket.IO packet.
     ForcedClose,

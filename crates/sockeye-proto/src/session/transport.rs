@@ -64,6 +64,8 @@ pub(super) struct Polling {
     get: bool,
     /// A POST is under way.
     post: bool,
+    /// A client's WebSocket that shall take over is on its way.
+    offered: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,7 +85,7 @@ enum State {
 
 impl Polling {
     pub(super) const fn new() -> Self {
-        Self { state: State::Polling, get: false, post: false }
+        Self { state: State::Polling, get: false, post: false, offered: false }
     }
 
     pub(super) const fn transport(&self) -> Transport {
@@ -119,6 +121,16 @@ impl Polling {
     /// Whether a client may go over to the WebSocket.
     pub(super) fn may_upgrade(&self) -> bool {
         !self.get && !self.post && self.is_probed()
+    }
+
+    /// A client begins to connect a WebSocket.
+    pub(super) const fn offer(&mut self) {
+        self.offered = true;
+    }
+
+    /// Whether a WebSocket may be about to take over.
+    pub(super) fn is_moving(&self) -> bool {
+        self.offered || self.state != State::Polling
     }
 
     fn is_probed(&self) -> bool {
@@ -186,6 +198,7 @@ impl Polling {
     /// The WebSocket that was probed is gone.
     pub(super) const fn probe_failed(&mut self) {
         self.state = State::Polling;
+        self.offered = false;
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Reason;
+use super::{Reason, Role};
 use crate::wire::{engine, msgpack, packet};
 
 /// A message from the peer that no correct peer sends. The session is closed; retrying is pointless.
@@ -84,11 +84,20 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// The reason the session ends with.
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::Engine(_) | Self::Handshake(_) => Reason::ParseError,
-            Self::UnexpectedEngine { .. } => Reason::TransportError,
+    /// The reason the session ends with, in the words of the reference implementation for who it is that says so: its
+    /// client tells a packet that can't be read from one that is not allowed, its server does not.
+    pub const fn reason(&self, role: Role) -> Reason {
+        match (self, role) {
+            (Self::Engine(_) | Self::Handshake(_), _) => Reason::ParseError,
+            (Self::UnexpectedEngine { .. }, _) => Reason::TransportError,
+            (
+                Self::Packet(_)
+                | Self::MsgPack(_)
+                | Self::TextPacket
+                | Self::UnannouncedBinary { .. }
+                | Self::AttachmentsInterrupted { .. },
+                Role::Client,
+            ) => Reason::ParseError,
             _ => Reason::ForcedClose,
         }
     }

@@ -241,6 +241,14 @@ impl Prepared {
         usize::from(self.0.text.1 > 0) + self.0.attachments.len()
     }
 
+    /// Bytes of its largest WebSocket message.
+    #[must_use]
+    pub fn largest_message_bytes(&self) -> usize {
+        let mark_bytes = self.0.form.mark_bytes();
+        let attachments = self.0.attachments.iter().map(|attachment| mark_bytes + attachment.len());
+        attachments.chain([self.text_bytes().len()]).max().unwrap_or_default()
+    }
+
     /// Number of bytes that [`Self::slices`] hold together.
     #[must_use]
     pub fn wire_bytes(&self) -> usize {

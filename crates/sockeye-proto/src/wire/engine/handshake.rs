@@ -8,6 +8,8 @@ use thiserror::Error;
 
 /// Largest number that every reader of JSON holds exactly (RFC 8259 §6).
 const MAX_NUMBER: f64 = 9_007_199_254_740_991.0;
+/// Longest session id that a server may give, in bytes: it goes into the URL of each request of polling.
+const MAX_SID_BYTES: usize = 4_096;
 /// Most characters of a server's words that an error repeats.
 const MAX_FOUND: usize = 40;
 
@@ -105,7 +107,7 @@ pub enum HandshakeError {
 
 type Fields<'b> = BTreeMap<String, &'b RawValue>;
 
-const ID: &str = "the session's id, a text";
+const ID: &str = "the session's id, a text of at most 4096 bytes";
 const NAMES: &str = "a list of transports, such as [\"websocket\"]";
 const MILLISECONDS: &str = "milliseconds, a number from 0 to 9007199254740991";
 const BYTES: &str = "bytes, a number from 0 to 9007199254740991";
@@ -127,7 +129,7 @@ fn sid(fields: &Fields<'_>) -> Result<String, HandshakeError> {
     let json = value(fields, "sid").ok_or_else(|| missing("sid", ID))?;
     let is_number = json.starts_with(|begin: char| begin == '-' || begin.is_ascii_digit());
     let text = if is_number { Some(json.to_owned()) } else { serde_json::from_str(json).ok() };
-    text.ok_or_else(|| wrong("sid", json, ID))
+    text.filter(|text| text.len() <= MAX_SID_BYTES).ok_or_else(|| wrong("sid", json, ID))
 }
 
 fn upgrades(fields: &Fields<'_>) -> Result<Vec<String>, HandshakeError> {
@@ -278,6 +280,7 @@ mod tests {
         check(r#"{"sid":null}"#, "sid is missing; ");
         check(r#"{"sid":["x"]}"#, "sid is [\"x\"]; ");
         check(r#"{"sid":true}"#, "sid is true; ");
+        check(&format!(r#"{{"sid":"{}"}}"#, "x".repeat(MAX_SID_BYTES + 1)), "sid is \"xxx");
         check(r#"{"sid":"\ud800"}"#, r#"sid is "\ud800"; "#); // half a surrogate pair is no text
         check(r#"{"sid":"x","upgrades":1}"#, "upgrades is 1; ");
         check(r#"{"sid":"x","upgrades":{}}"#, "upgrades is {}; ");

@@ -99,6 +99,26 @@ pub fn encode_octets<'p>(
     encode_as(packets, Version::V3, true, true, max_bytes)
 }
 
+/// How long a body in text is that brings only this packet.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye_proto::wire::{engine::Version, packet::Kind, polling::body_bytes, prepared::Prepared};
+///
+/// let photo = r#"["photo",{"_placeholder":true,"num":0}]"#;
+/// let photo = Prepared::packet(Kind::Event, "/", None, photo, vec![vec![0; 750].into()]);
+/// assert_eq!(body_bytes(&photo, Version::V4), photo.text().len() + 1 + "b".len() + 1_000);
+/// ```
+#[must_use]
+pub fn body_bytes(packet: &Prepared, version: Version) -> usize {
+    let bytes = parts(packet).map(|part| part.bytes_in_text(version)).sum::<usize>();
+    match version {
+        Version::V3 => bytes,
+        Version::V4 => bytes.saturating_sub(1), // the first has no separator
+    }
+}
+
 fn encode_as<'p>(
     packets: impl Iterator<Item = &'p Prepared> + Clone,
     version: Version,

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 pub use self::{
     decode::Packets,
-    encode::{Body, encode, encode_octets},
+    encode::{Body, body_bytes, encode, encode_octets},
     error::DecodeError,
 };
 use super::engine::Version;
