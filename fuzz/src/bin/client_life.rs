@@ -45,7 +45,7 @@ async fn live(words: &str, script: &str) {
 
     let builder = builder(words, &format!("http://{address}"));
     let client = builder.start().expect("nothing is wrong with what was asked for");
-    let call = client.call("echo", ("text", 1)).timeout::<RawArgs>(SOON);
+    let call = client.call::<RawArgs>("echo", ("text", 1)).timeout(SOON).into_future();
     let delivery = client.deliver("task", ("text", 2));
     let emitted = client.emit("tick", ("text", 3));
     drop(ends("a call", call).await);

@@ -118,8 +118,8 @@ async fn stay(url: &str, turn: usize) -> Outcome {
         _ => builder.transports([Transport::Polling]),
     };
     let client = builder.start()?;
-    let call = client.call("echo", ("x".repeat(1_000),));
-    let call = tokio::spawn(call.timeout::<RawArgs>(PATIENCE / 2));
+    let call = client.call::<RawArgs>("echo", ("x".repeat(1_000),)).timeout(PATIENCE / 2);
+    let call = tokio::spawn(call.into_future());
     let delivery = client.deliver("task", (turn,))?;
     let delivered = tokio::spawn(async move { delivery.acked::<RawArgs>().await.is_ok() });
     let end = time::Instant::now() + STAY;

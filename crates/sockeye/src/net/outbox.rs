@@ -218,11 +218,7 @@ impl Outbox {
     /// Appends what the peer has asked for, or the machine has to say: not the application's to lose. Past the bound,
     /// which is wider for a client because its application fills the other, the peer is given up: it asks for more than it
     /// reads.
-    pub(super) fn push_owed(
-        &mut self,
-        packet: Prepared,
-        bounds: Bounds,
-    ) -> Result<u64, PushError> {
+    pub(super) fn push_owed(&mut self, packet: Prepared, bounds: Bounds) -> Result<u64, PushError> {
         /// So many times what a client's application may have waiting.
         const FACTOR: usize = 16;
 
