@@ -7,9 +7,7 @@ use std::{
 };
 
 use sockeye_proto::{
-    session::{
-        Config, Opening, Output, Reason, Received, Refused, Role, Session, Transport, Violation,
-    },
+    session::{Config, Opening, Output, Reason, Received, Refused, Role, Session, Transport},
     wire::{
         encoding::{Encoding, Parser},
         engine::{self, Kind, Version},
@@ -227,7 +225,7 @@ impl Owner {
         let is_close = matches!(engine::decode(text), Ok((Kind::Close, _)));
         let was_closed = self.closed.is_some();
         let received = self.session.receive_text(self.now, text);
-        let ended = received.as_ref().err().map(Violation::reason);
+        let ended = received.as_ref().err().map(|violation| violation.reason(self.role));
         assert!(!was_closed || matches!(received, Ok(None)), "heard after the end");
         let received = received.ok().flatten();
         // In a block of its own, since what was received borrows the text only.
@@ -246,7 +244,7 @@ impl Owner {
     fn receive_binary(&mut self, bytes: &[u8]) {
         let was_closed = self.closed;
         let received = self.session.receive_binary(self.now, bytes);
-        let ended = received.as_ref().err().map(Violation::reason);
+        let ended = received.as_ref().err().map(|violation| violation.reason(self.role));
         assert!(was_closed.is_none() || matches!(received, Ok(None)), "heard after the end");
         self.hear(received.ok().flatten());
         self.drain();
