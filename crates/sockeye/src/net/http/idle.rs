@@ -32,7 +32,6 @@ struct Entry {
     kept: Kept,
     since: Instant,
     until: Instant,
-    is_doubtful: bool,
 }
 
 impl Idle {
@@ -44,7 +43,7 @@ impl Idle {
         let entry = match habit {
             Habit::Keeps => self.0.pop(),
             Habit::Unknown => {
-                let is_good = |entry: &Entry| !entry.is_doubtful || now - entry.since >= PROOF;
+                let is_good = |entry: &Entry| now - entry.since >= PROOF;
                 self.0.iter().position(is_good).map(|index| self.0.remove(index))
             }
             Habit::Closes => None,
@@ -62,16 +61,16 @@ impl Idle {
             Habit::Unknown | Habit::Keeps => {}
         }
         let now = Instant::now();
-        let (until, is_doubtful) = (now + wait(response), is_doubtful(response));
-        self.0.push(Entry { kept, since: now, until, is_doubtful });
+        self.0.push(Entry { kept, since: now, until: now + wait(response) });
     }
 }
 
-/// Whether a server keeps the connections that it says it keeps.
+/// Whether a server keeps its connections.
 ///
-/// Some (netty-socketio) promise that and close each behind its answer. A request that is sent meanwhile is lost, and
-/// nobody knows whether the server got it. So where the promise is of that kind, none is sent by a connection that was
-/// used before, until one has been open long enough to prove that the server means what it says.
+/// Some (netty-socketio, and what stands in front of others) close each behind its answer, whatever their headers say of
+/// it. A request that is sent meanwhile is lost, and nobody knows whether the server got it: sent once more, a POST might
+/// come twice, and a GET pass over the packets that went with the lost answer. So none is sent by a connection that was
+/// used before, until one has been open long enough to prove that the server keeps them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Habit {
     #[default]
@@ -109,14 +108,6 @@ impl KeepAlive {
     pub(super) fn forget(&self) {
         *self.0.lock() = Habit::Unknown;
     }
-}
-
-/// Whether it is a promise as netty-socketio gives it. In HTTP/1.1 nobody has to promise anything, and most don't; Node.js
-/// says for how long, too.
-fn is_doubtful(response: &HeaderMap) -> bool {
-    let mut connection = response.get_all(header::CONNECTION).iter();
-    !response.contains_key(KEEP_ALIVE)
-        && connection.any(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// By `Keep-Alive: timeout=5`, which Node.js and Apache send.

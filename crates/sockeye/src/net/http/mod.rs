@@ -117,7 +117,11 @@ async fn exchange(
     let (kept, answer) = loop {
         let idle = shared.idle.lock().take(shared.keep_alive.habit());
         let (mut kept, waited) = match idle {
-            Some((kept, waited)) => (kept, Some(waited)),
+            Some((kept, waited)) => {
+                // The reactor has its turn: the end of the connection may have come behind the last answer.
+                tokio::task::yield_now().await;
+                (kept, Some(waited))
+            }
             None => {
                 let stream = dial(&shared.route, deadline).await;
                 let stream = stream.inspect_err(|_| shared.keep_alive.forget())?;

@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     runtime::Handle,
-    task::yield_now,
+    task::{JoinSet, yield_now},
     time::timeout,
 };
 
@@ -32,7 +32,15 @@ impl Server {
     }
 }
 
+/// One that knows that the server keeps connections.
 fn client(server: SocketAddr, headers: HeaderMap) -> Http {
+    let http = stranger(server, headers);
+    http.0.keep_alive.was_open();
+    http
+}
+
+/// One that knows nothing of the server.
+fn stranger(server: SocketAddr, headers: HeaderMap) -> Http {
     let address = Address::parse(&format!("http://{server}/")).unwrap();
     let route = Route::new(&address, None, &Proxy::none()).unwrap();
     Http::new(address, route, headers, Some(Cookies::default()), KeepAlive::default())
@@ -293,7 +301,8 @@ async fn a_request_that_may_have_arrived_is_not_repeated() {
 #[tokio::test]
 async fn a_server_is_believed_to_keep_connections_once_it_has_kept_one() {
     for closes in [false, true] {
-        let (server, http) = Server::new().await;
+        let (server, _) = Server::new().await;
+        let http = stranger(server.0.local_addr().unwrap(), HeaderMap::new());
         let mut kept = Vec::new();
         for _ in 0..3 {
             let serve = async {
@@ -323,6 +332,44 @@ async fn a_server_is_believed_to_keep_connections_once_it_has_kept_one() {
         outcome.unwrap();
         let habit = if closes { idle::Habit::Closes } else { idle::Habit::Keeps };
         assert_eq!(http.0.keep_alive.habit(), habit);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_closes_each_connection_without_a_word_loses_no_request() {
+    for says in
+        ["", "connection: keep-alive\r\n", "connection: keep-alive\r\nkeep-alive: timeout=5\r\n"]
+    {
+        let (server, _) = Server::new().await;
+        let http = stranger(server.0.local_addr().unwrap(), HeaderMap::new());
+        let mut closing = JoinSet::new();
+        let serve = async {
+            loop {
+                let mut stream = server.accept().await;
+                read(&mut stream, 0).await;
+                let head = format!("HTTP/1.1 200 OK\r\n{says}content-length: 0\r\n\r\n");
+                write(&mut stream, &head).await;
+                // As late as it can be: with the next request on its way.
+                closing.spawn(async move {
+                    timeout(idle::PROOF / 10, stream.peek(&mut [0])).await.is_ok()
+                });
+            }
+        };
+        let ask = async {
+            for number in 0..60 {
+                // In the time that proves it, and later.
+                if number % 20 == 19 {
+                    tokio::time::sleep(idle::PROOF).await;
+                }
+                let (one, two) = tokio::join!(get(&http), get(&http));
+                one.and(two).unwrap_or_else(|error| panic!("{says:?} {number}: {error}"));
+            }
+        };
+        tokio::select! {
+            () = ask => {}
+            () = serve => {}
+        }
+        assert_ne!(http.0.keep_alive.habit(), idle::Habit::Keeps);
     }
 }
 
@@ -495,6 +542,7 @@ async fn by_tls() {
     let tls = Tls::only_pem(server.cert.pem().as_bytes()).unwrap();
     let route = Route::new(&address, Some(&tls), &Proxy::none()).unwrap();
     let http = Http::new(address, route, HeaderMap::new(), None, KeepAlive::default());
+    http.0.keep_alive.was_open();
     let serve = async {
         let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
         for _ in 0..2 {
