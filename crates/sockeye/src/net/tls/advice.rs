@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, io};
 
 use rustls::{AlertDescription, CertificateError, Error};
 
-use super::verifier::WrongKey;
+use super::{given::is_an_authoritys, verifier::WrongKey};
 
 /// Says what to do about an error of a handshake. What rustls said becomes the source of what is returned.
 pub(super) fn advise(error: io::Error) -> io::Error {
@@ -53,10 +53,9 @@ fn advice(error: &Error) -> Option<&'static str> {
             "the key that signed is another one: is the authority's certificate that we have still its present one?"
         }
         // A self-signed certificate by `openssl req -x509` is an authority's, unless told otherwise.
-        Error::InvalidCertificate(CertificateError::Other(other))
-            if other.0.to_string().contains("CaUsedAsEndEntity") =>
-        {
-            "it is an authority's, which no server may use as its own; pin the server's key instead"
+        error if is_an_authoritys(error) => {
+            "it is marked as an authority's, so nobody else can vouch for it; add that very certificate, or pin the \
+             server's key"
         }
         Error::InvalidMessage(_) => {
             "the answer is no TLS: try the URL with http:// or ws://, or the port that speaks TLS"

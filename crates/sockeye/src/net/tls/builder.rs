@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::{
     Tls,
+    given::Given,
     pin::Pin,
     verifier::{Believed, Verifier},
 };
@@ -25,7 +26,7 @@ use super::{
 /// Whom to believe is decided in one of three ways, which exclude each other:
 ///
 /// - By authorities: those of the operating system (the default), those of [`Self::add_pem`], or both. They vouch for
-///   the server's name and key at this time.
+///   the server's name and key at this time. A server's own certificate, self-signed or not, may be given as well.
 /// - By the server's own key, with [`Self::pin`]. Nothing else is looked at.
 /// - Not at all, with [`Self::danger_accept_invalid_certs`].
 ///
@@ -74,7 +75,8 @@ impl TlsBuilder {
         self
     }
 
-    /// Believes the certificates in `pem`, and those that they signed. May be called again, for more.
+    /// Believes the certificates in `pem`, and those that they signed, for their names and within their dates. May be called
+    /// again, for more.
     pub fn add_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.authorities.push(pem.into());
         self
@@ -190,17 +192,19 @@ impl TlsBuilder {
                 authorities.push(certificate);
             }
         }
+        let certificates = authorities.clone();
         let provider = Arc::clone(provider);
-        if self.platform {
+        let others: Arc<dyn ServerCertVerifier> = if self.platform {
             let verifier = PlatformVerifier::new_with_extra_roots(authorities, provider)
                 .map_err(TlsError::Platform)?;
-            return Ok(Arc::new(verifier));
-        }
-        // The builder's one error, beside those of revocation lists, is that there is no authority.
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .map_err(|_| TlsError::Nobody)?;
-        Ok(verifier)
+            Arc::new(verifier)
+        } else {
+            // The builder's one error, beside those of revocation lists, is that there is no authority.
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(|_| TlsError::Nobody)?
+        };
+        Ok(Arc::new(Given { certificates, algorithms, others }))
     }
 }
 

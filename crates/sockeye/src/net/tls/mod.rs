@@ -2,6 +2,7 @@
 
 mod advice;
 mod builder;
+mod given;
 mod pin;
 mod verifier;
 

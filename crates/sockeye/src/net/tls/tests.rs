@@ -156,19 +156,66 @@ async fn an_authority_vouches_for_name_and_time() {
     assert_refused(meet(&tls, &acceptor).await, &["not valid yet", "clock"]);
 }
 
-#[tokio::test]
-async fn a_self_signed_certificate_of_an_authority_is_told_apart() {
-    let mut params = named("localhost");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained); // as `openssl req -x509` makes it
-    let identity = Identity::self_signed(&params);
-    let acceptor = server(&identity, None, BOTH);
-    let refused = meet(&Tls::only_pem(identity.pem.as_bytes()).unwrap(), &acceptor).await;
-    assert_refused(refused, &["CaUsedAsEndEntity", "pin the server's key"]);
-    meet(&Tls::builder().pin(identity.pin()).build().unwrap(), &acceptor).await.unwrap();
+/// As whom the certificate of a server may come: as `openssl req -x509` makes it, self-signed, or signed by somebody.
+fn made(params: &CertificateParams) -> [(&'static str, Identity); 3] {
+    let mut authority = params.clone();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    [
+        ("an authority's", Identity::self_signed(&authority)),
+        ("self-signed", Identity::self_signed(params)),
+        ("a stranger's", Authority::new("strangers").sign(params)),
+    ]
+}
 
-    let identity = Identity::self_signed(&named("localhost"));
+#[tokio::test]
+async fn the_very_certificate_of_the_server_is_believed_if_given() {
+    for versions in [&[&version::TLS12][..], &[&version::TLS13]] {
+        for (made, identity) in made(&named("localhost")) {
+            let acceptor = server(&identity, None, versions);
+            let other = Authority::new("ours");
+            for tls in [
+                Tls::only_pem(identity.pem.as_bytes()),
+                Tls::only_pem(format!("{}{}", other.pem, identity.pem).as_bytes()),
+                Tls::builder().add_pem(identity.pem.as_str()).build(), // beside the system's
+            ] {
+                meet(&tls.unwrap(), &acceptor).await.unwrap_or_else(|why| panic!("{made}: {why}"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_very_certificate_of_the_server_is_believed_for_its_names_and_dates_alone() {
+    let mut old = named("localhost");
+    (old.not_before, old.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+    let mut young = named("localhost");
+    (young.not_before, young.not_after) = (date_time_ymd(2900, 1, 1), date_time_ymd(2901, 1, 1));
+    for (params, words) in [
+        (named("example.com"), &["localhost", "example.com", "use a name"][..]),
+        (old, &["expired", "renew"]),
+        (young, &["not valid yet", "clock"]),
+    ] {
+        for (_, identity) in made(&params) {
+            let acceptor = server(&identity, None, BOTH);
+            for builder in [Tls::builder().believe_platform(false), Tls::builder()] {
+                let tls = builder.add_pem(identity.pem.as_str()).build().unwrap();
+                assert_refused(meet(&tls, &acceptor).await, words);
+            }
+        }
+    }
+    // Another of the same names and key is another.
+    let key = KeyPair::generate().unwrap();
+    let mut params = named("localhost");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let given = params.self_signed(&key).unwrap().pem();
+    let mut renewed = params.clone();
+    renewed.not_after = date_time_ymd(2901, 1, 1);
+    let certificate = renewed.self_signed(&key).unwrap();
+    let identity = Identity { der: certificate.der().clone(), pem: certificate.pem(), key };
     let acceptor = server(&identity, None, BOTH);
-    meet(&Tls::only_pem(identity.pem.as_bytes()).unwrap(), &acceptor).await.unwrap();
+    let refused = meet(&Tls::only_pem(given.as_bytes()).unwrap(), &acceptor).await;
+    assert_refused(refused, &["CaUsedAsEndEntity", "very certificate", "pin the server's key"]);
+    meet(&Tls::builder().pin(identity.pin()).build().unwrap(), &acceptor).await.unwrap();
 }
 
 #[tokio::test]
@@ -194,7 +241,7 @@ async fn a_pinned_key_is_enough_and_needed() {
 #[tokio::test]
 async fn a_certificate_without_its_key_convinces_nobody() {
     let (shown, held) = (Identity::self_signed(&named("localhost")), KeyPair::generate().unwrap());
-    let pin = shown.pin();
+    let (pin, pem) = (shown.pin(), shown.pem.clone());
     let provider = ring::default_provider();
     let signing = provider
         .key_provider
@@ -209,8 +256,11 @@ async fn a_certificate_without_its_key_convinces_nobody() {
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified.clone())));
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        for builder in [Tls::builder().pin(&pin), Tls::builder().danger_accept_invalid_certs(true)]
-        {
+        for builder in [
+            Tls::builder().pin(&pin),
+            Tls::builder().danger_accept_invalid_certs(true),
+            Tls::builder().add_pem(pem.as_str()),
+        ] {
             assert_refused(meet(&builder.build().unwrap(), &acceptor).await, &["BadSignature"]);
         }
     }
