@@ -1,11 +1,17 @@
-//! Log lines: which of them, in what form, to stderr.
+//! Log lines: which of them, in what form, to stderr; nobody ever waits for one to be written.
 
-use std::{fmt, io, str::FromStr};
+mod writer;
+
+use std::{fmt, io, panic, str::FromStr, time::Duration};
 
 use tracing_subscriber::{
+    Registry,
     filter::{LevelFilter, Targets},
     prelude::*,
+    reload,
 };
+
+use self::writer::Writer;
 
 use crate::config::{Expected, Setting, words};
 
@@ -63,15 +69,47 @@ impl Setting for Filter {
     );
 }
 
-/// Begins to write log lines. Only the first call of a process has an effect.
-pub(crate) fn start(filter: Filter, format: Format, colored: bool) {
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+/// How long the first lines may take, and the last ones. Past that nobody reads them.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The log of this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    filter: reload::Handle<Targets, Registry>,
+    writer: Writer,
+}
+
+impl Log {
+    /// Writes the lines of this filter from now on.
+    pub(crate) fn set_filter(&self, filter: Filter) {
+        // It fails only without a subscriber, and then there are no lines.
+        let _ = self.filter.reload(filter.targets);
+    }
+
+    /// Waits a moment for the lines that there are to be written.
+    pub(crate) fn settle(&self) {
+        self.writer.settle(PATIENCE);
+    }
+}
+
+/// Begins to write log lines, panics among them. Only the first call of a process has an effect.
+///
+/// # Errors
+///
+/// There is no thread to be had for it.
+pub(crate) fn start(filter: Filter, format: Format, colored: bool) -> io::Result<Log> {
+    let writer = Writer::start(io::stderr())?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone());
     let lines = match format {
         Format::Text => lines.with_ansi(colored).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
+    let (targets, filter) = reload::Layer::new(filter.targets);
     // The only error is a second call.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter.targets)).try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
+    // The hook that there is would write to stderr itself, and wait.
+    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    Ok(Log { filter, writer })
 }
 
 #[cfg(test)]

@@ -119,6 +119,22 @@ enum Source {
 }
 
 impl Effective {
+    /// The keys whose values differ.
+    pub(crate) fn changed(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = self.entries.iter().zip(&other.entries);
+        pairs.filter(|(one, other)| one.literal != other.literal).map(|(one, _)| one.key).collect()
+    }
+
+    /// Takes the values of these keys over.
+    pub(crate) fn take_over(&mut self, other: &Self, keys: &[&str]) {
+        for (one, other) in self.entries.iter_mut().zip(&other.entries) {
+            if keys.contains(&one.key) {
+                one.literal.clone_from(&other.literal);
+                one.source = other.source;
+            }
+        }
+    }
+
     /// The file that was read.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()

@@ -1,9 +1,9 @@
 //! The address to listen on, and what the system says when it can't be had.
 
-use std::{fmt, io, str::FromStr};
+use std::{fmt, io, net::SocketAddr, str::FromStr};
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::config::{Expected, Setting};
 
@@ -17,7 +17,19 @@ pub(crate) struct Listen {
 impl Listen {
     /// Listens.
     pub(super) async fn bind(&self) -> Result<TcpListener, BindError> {
-        TcpListener::bind(self.to_string()).await.map_err(|source| self.blame(source))
+        self.try_bind().await.map_err(|source| self.blame(source))
+    }
+
+    /// On the first address of the name that can be had.
+    async fn try_bind(&self) -> io::Result<TcpListener> {
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in lookup_host(self.to_string()).await? {
+            match listen(address) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
     }
 
     fn blame(&self, source: io::Error) -> BindError {
@@ -36,6 +48,19 @@ impl Listen {
             _ => BindError::Other { listen, source },
         }
     }
+}
+
+/// Listens, with as many connections waiting to be accepted as the system bears: in a storm of them those that find no
+/// room try again only after a second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    const AS_MANY_AS_MAY_BE: u32 = i32::MAX as u32;
+
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Else its port would be blocked for a while after a restart. Elsewhere it means something else.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(AS_MANY_AS_MAY_BE)
 }
 
 impl Default for Listen {

@@ -1,50 +1,68 @@
 //! `sockeye serve`: the chat server, from its configuration to its last connection.
 
 mod bind;
-mod connections;
 mod open_files;
 mod options;
 mod pages;
+mod progress;
+mod proxies;
+mod reload;
 mod stop;
 mod tls;
+mod welcome;
 
-use sockeye::server::Server;
+use std::{io, pin::pin};
+
+use sockeye::server;
 use sockeye_chat::Chat;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::oneshot};
 
 pub(crate) use self::{bind::BindError, options::Options, tls::TlsError};
 use self::{
-    connections::Connections,
     options::Config,
-    stop::{Signal, Signals},
+    reload::Reload,
+    stop::{Signal, Signals, Told},
+    welcome::welcome,
 };
-use crate::{exit::Exit, failure::Failure, log, output::Output, units::Time};
+use crate::{
+    config::Effective,
+    exit::Exit,
+    failure::Failure,
+    log::{self, Log},
+    output::Output,
+};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(options: Box<Options>, output: &mut Output) -> Result<Exit, Failure> {
-    let (print, echo) = (options.print_config, options.echo);
-    let (config, effective) = Config::new(*options)?;
+    let (config, effective) = Config::new((*options).clone())?;
     output.set_color(config.color);
-    if print {
+    if options.print_config {
         output.data(&effective.to_string())?;
         return Ok(Exit::Done);
     }
-    log::start(config.log.clone(), config.log_format, output.colored());
+    let log = log::start(config.log.clone(), config.log_format, output.colored())
+        .map_err(|source| Failure::Start { source })?;
     if let Some(file) = effective.file() {
         tracing::info!(file = %file.display(), "configuration read");
     }
     open_files::raise();
     let runtime = Runtime::new().map_err(|source| Failure::Start { source })?;
-    let exit = runtime.block_on(serve(&config, echo, output));
+    let exit = runtime.block_on(serve(*options, (config, effective), &log, output));
     // Whoever has not finished by now was given the time to.
     runtime.shutdown_background();
+    log.settle();
     exit
 }
 
-async fn serve(config: &Config, echo: bool, output: &Output) -> Result<Exit, Failure> {
+async fn serve(
+    options: Options,
+    (config, effective): (Config, Effective),
+    log: &Log,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let tls = config.tls.as_ref().map(tls::Files::load).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let (server, router) = if echo {
+    let (server, router) = if options.echo {
         let server = sockeye_echo::with_namespaces(config.builder().engine_v3(true)).build()?;
         let router = sockeye_echo::router(&server);
         (server, router)
@@ -55,40 +73,65 @@ async fn serve(config: &Config, echo: bool, output: &Output) -> Result<Exit, Fai
     let mut signals = Signals::new().map_err(|source| Failure::Start { source })?;
     let listener = config.listen.bind().await?;
     let address = listener.local_addr().map_err(|source| Failure::Start { source })?;
-    let connections = Connections::new(router, tls, config.header_timeout);
+    log.settle(); // what was said before the server listens is told before
     output.data(&format!("listening on {scheme}://{address}"))?;
+    welcome(output, scheme, address, options.echo, config.log_format);
 
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        never = connections.accept(listener) => match never {},
+    let (stop, stopped) = oneshot::channel::<()>();
+    let reload = Reload::new(options, effective, log.clone(), server.clone(), tls.clone());
+    let serving = server::serve(listener, router)
+        .limits(reload.limits(&config))
+        .drain(&server, config.drain.get())
+        .until(async { drop(stopped.await) });
+    let serving = match tls {
+        Some(tls) => serving.tls(tls),
+        None => serving,
     };
-    Ok(drain(&server, connections, config.drain, signal, &mut signals).await)
-}
-
-/// Lets clients go in peace, until they are gone, the time is over, or a second signal comes.
-async fn drain(
-    server: &Server,
-    connections: Connections,
-    limit: Time,
-    signal: Signal,
-    signals: &mut Signals,
-) -> Exit {
+    let mut serving = pin!(serving.into_future());
+    let signal = loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop(signal) => break signal,
+                Told::Reload => reload.run(),
+            },
+            ended = &mut serving => return failed(ended),
+        }
+    };
     tracing::info!(
         sessions = server.sessions(),
-        "{signal}: draining for at most {limit}; a second one cuts at once"
+        "{signal}: draining for at most {}; a second one cuts at once",
+        config.drain
     );
-    let drained = async {
-        let (cut, ()) = tokio::join!(server.close(limit.get()), connections.close(limit.get()));
-        cut
-    };
-    tokio::select! {
-        cut = drained => match cut {
-            0 => tracing::info!("drained"),
-            cut => tracing::warn!(sessions = cut, "cut: they had not read all; give more time with --drain"),
-        },
-        second = signals.next() => {
-            tracing::warn!(sessions = server.sessions(), "{second}: cut");
+    drop(stop);
+    loop {
+        tokio::select! {
+            cut = &mut serving => return drained(cut, signal),
+            told = signals.next() => if let Told::Stop(second) = told {
+                tracing::warn!(sessions = server.sessions(), "{second}: cut");
+                return Ok(signal.exit());
+            },
         }
     }
-    signal.exit()
+}
+
+/// It ended before it was told to.
+fn failed(ended: io::Result<usize>) -> Result<Exit, Failure> {
+    match ended {
+        Ok(_) => Ok(Exit::Done),
+        Err(source) => Err(Failure::Start { source }),
+    }
+}
+
+/// Clients went in peace, or their time was over.
+fn drained(cut: io::Result<usize>, signal: Signal) -> Result<Exit, Failure> {
+    match cut.map_err(|source| Failure::Start { source })? {
+        0 => tracing::info!("drained"),
+        cut => {
+            tracing::warn!(
+                sessions = cut,
+                "cut: they had not read all; give more time with --drain"
+            );
+        }
+    }
+    Ok(signal.exit())
 }

@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 
 use clap::Args;
-use sockeye::server::{Builder, Server};
+use sockeye::server::{Builder, Server, serve::Limits};
 
-use super::{bind::Listen, pages::Pages, tls};
+use super::{bind::Listen, pages::Pages, progress::Progress, proxies::Proxies, tls};
 use crate::{
     config::{ConfigError, Effective, Layers, PathSetting},
     log::{Filter, Format},
@@ -22,8 +22,9 @@ use crate::{
 /// = "25s"); the default. Times are written as 500ms, 25s, 1m or 2h; sizes as 4096, 64KiB or 1MB.
 ///
 /// Ctrl-C closes every session in good order and ends with exit code 130, SIGTERM does the same with exit code 0; a
-/// second signal cuts at once.
-#[derive(Debug, Args)]
+/// second signal cuts at once. SIGHUP reads certificates and settings again: tls-cert, tls-key, header-timeout,
+/// max-connections, max-sessions (both also per address) and log change at once, the others at the next start.
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
     /// Read settings from this TOML file [default: sockeye.toml, if there is one here]
     #[arg(long, value_name = "FILE", help_heading = "Configuration")]
@@ -45,7 +46,7 @@ pub(crate) struct Options {
     talk: Talk,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Listening {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS")]
@@ -56,16 +57,41 @@ struct Listening {
     /// Private key of the certificate (PEM, not encrypted)
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathSetting>,
-    /// How long a client may take to send the headers of a request, or to agree on TLS [default: 10s]
+    /// How long a client may take to agree on TLS, to send the headers of a request, or to begin the next one [default:
+    /// 10s]
     #[arg(long, value_name = "TIME")]
     header_timeout: Option<Time>,
+    /// How long a client may take nothing of what it is sent; past that it is cut [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    write_timeout: Option<Time>,
+    /// How slowly a client may send a body or a message, or take what it is sent: a size within a time; past that it is
+    /// cut [default: 16KiB/30s]
+    #[arg(long, value_name = "SIZE/TIME")]
+    progress: Option<Progress>,
+    /// Connections that may be open at a time, WebSockets aside; further ones get 503 [default: no bound]
+    #[arg(long, value_name = "COUNT")]
+    max_connections: Option<Count>,
+    /// The same for those of one address; further ones get 429 [default: no bound]
+    #[arg(long, value_name = "COUNT")]
+    max_connections_per_address: Option<Count>,
+    /// The proxies in front, addresses or networks with commas between; only what these say in X-Forwarded-For or
+    /// Forwarded is believed [default: none]
+    #[arg(long, value_name = "ADDRESSES")]
+    trusted_proxies: Option<Proxies>,
     /// How long sessions may take to end when the server is told to stop [default: 10s]
     #[arg(long, value_name = "TIME")]
     drain: Option<Time>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Sessions {
+    /// Sessions that may be open at a time; further ones get 503 [default: 100000]
+    #[arg(long, value_name = "COUNT")]
+    max_sessions: Option<Count>,
+    /// The same for those of one address; further ones get 429. Addresses of this machine and of local networks are not
+    /// counted, unless trusted-proxies says which of them are proxies [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    max_sessions_per_address: Option<Count>,
     /// Which web pages may connect: same (those of the server's own host and port), any, or a list of origins; a proxy
     /// that changes the Host header needs the list [default: same]
     #[arg(long, value_name = "ORIGINS")]
@@ -91,9 +117,6 @@ struct Sessions {
     /// Bytes that may wait for a client that reads slowly; past that it is cut [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
     outbox_bytes: Option<Bytes>,
-    /// How long a write to a client may make no progress; past that it is cut [default: 30s]
-    #[arg(long, value_name = "TIME")]
-    write_timeout: Option<Time>,
     /// Events of one client that may wait for a slow handler; past that it is not read [default: 256]
     #[arg(long, value_name = "COUNT")]
     backlog_events: Option<Count>,
@@ -105,7 +128,7 @@ struct Sessions {
     backlog_pause: Option<Time>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Talk {
     /// Which log lines to write: off, error, warn, info, debug, trace; or by target, as in
     /// warn,sockeye::engine=debug [default: info]
@@ -124,8 +147,15 @@ struct Talk {
 pub(super) struct Config {
     pub(super) listen: Listen,
     pub(super) tls: Option<tls::Files>,
-    pub(super) header_timeout: Time,
+    header_timeout: Time,
+    write_timeout: Time,
+    progress: Progress,
+    max_connections: Option<Count>,
+    max_connections_per_address: Option<Count>,
+    trusted_proxies: Proxies,
     pub(super) drain: Time,
+    pub(super) max_sessions: Count,
+    pub(super) max_sessions_per_address: Count,
     pages: Pages,
     ping_interval: Time,
     ping_timeout: Time,
@@ -133,7 +163,6 @@ pub(super) struct Config {
     max_payload: Bytes,
     max_namespaces: Count,
     outbox: (Count, Bytes),
-    write_timeout: Time,
     backlog: (Count, Bytes, Time),
     pub(super) log: Filter,
     pub(super) log_format: Format,
@@ -156,7 +185,29 @@ impl Config {
                 listening.header_timeout,
                 Time::seconds(10),
             )?,
+            write_timeout: from.pick(
+                "write-timeout",
+                listening.write_timeout,
+                Time::seconds(30),
+            )?,
+            progress: from.pick("progress", listening.progress, PROGRESS)?,
+            max_connections: from.pick_optional("max-connections", listening.max_connections)?,
+            max_connections_per_address: from.pick_optional(
+                "max-connections-per-address",
+                listening.max_connections_per_address,
+            )?,
+            trusted_proxies: from.pick(
+                "trusted-proxies",
+                listening.trusted_proxies,
+                Proxies::default(),
+            )?,
             drain: from.pick("drain", listening.drain, Time::seconds(10))?,
+            max_sessions: from.pick("max-sessions", sessions.max_sessions, MAX_SESSIONS)?,
+            max_sessions_per_address: from.pick(
+                "max-sessions-per-address",
+                sessions.max_sessions_per_address,
+                MAX_SESSIONS_PER_ADDRESS,
+            )?,
             pages: from.pick("origins", sessions.origins, Pages::Same)?,
             ping_interval: from.pick("ping-interval", sessions.ping_interval, Time::seconds(25))?,
             ping_timeout: from.pick("ping-timeout", sessions.ping_timeout, Time::seconds(20))?,
@@ -171,7 +222,6 @@ impl Config {
                 from.pick("outbox-packets", sessions.outbox_packets, OUTBOX_PACKETS)?,
                 from.pick("outbox-bytes", sessions.outbox_bytes, OUTBOX_BYTES)?,
             ),
-            write_timeout: from.pick("write-timeout", sessions.write_timeout, Time::seconds(30))?,
             backlog: (
                 from.pick("backlog-events", sessions.backlog_events, BACKLOG_EVENTS)?,
                 from.pick("backlog-bytes", sessions.backlog_bytes, BACKLOG_BYTES)?,
@@ -184,10 +234,23 @@ impl Config {
         Ok((config, from.finish()?))
     }
 
+    /// The limits of connections.
+    pub(super) fn limits(&self) -> Limits {
+        let (bytes, within) = self.progress.get();
+        let bound = |count: Option<Count>| count.map_or(usize::MAX, Count::get);
+        Limits::default()
+            .header_timeout(self.header_timeout.get())
+            .write_timeout(self.write_timeout.get())
+            .progress(bytes, within)
+            .max_connections(bound(self.max_connections))
+            .max_connections_per_address(bound(self.max_connections_per_address))
+    }
+
     /// A server with the settings of its sessions.
     pub(super) fn builder(&self) -> Builder {
         let (packets, bytes) = self.outbox;
         let (events, event_bytes, pause) = self.backlog;
+        let (progress, within) = self.progress.get();
         Server::builder()
             .origins(self.pages.origins())
             .ping_interval(self.ping_interval.get())
@@ -197,11 +260,19 @@ impl Config {
             .max_namespaces(self.max_namespaces.get())
             .outbox(packets.get(), bytes.get())
             .write_timeout(self.write_timeout.get())
+            .progress(progress, within)
+            .max_sessions(self.max_sessions.get())
+            .max_sessions_per_address(self.max_sessions_per_address.get())
+            .trusted_proxies(self.trusted_proxies.list())
             .backlog(events.get(), event_bytes.get(), pause.get())
     }
 }
 
 // The defaults are those of `sockeye::server::Builder`.
+const PROGRESS: Progress =
+    Progress::new(Bytes::new(NonZeroUsize::new(16 << 10).unwrap()), Time::seconds(30));
+const MAX_SESSIONS: Count = Count::new(NonZeroUsize::new(100_000).unwrap());
+const MAX_SESSIONS_PER_ADDRESS: Count = Count::new(NonZeroUsize::new(10_000).unwrap());
 const MAX_PAYLOAD: Bytes = Bytes::new(NonZeroUsize::new(1_000_000).unwrap());
 const MAX_NAMESPACES: Count = Count::new(NonZeroUsize::new(100).unwrap());
 const OUTBOX_PACKETS: Count = Count::new(NonZeroUsize::new(65_536).unwrap());

@@ -1,5 +1,7 @@
-//! The signals that say to stop.
+//! The signals that say to stop, or to read the settings again.
 
+#[cfg(unix)]
+use std::io::IsTerminal as _;
 use std::{fmt, io};
 
 use crate::exit::Exit;
@@ -11,6 +13,9 @@ pub(super) enum Signal {
     Interrupt,
     /// From a service manager.
     Terminate,
+    /// The terminal that it was started in is gone.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is none"))]
+    Hangup,
 }
 
 impl Signal {
@@ -18,9 +23,18 @@ impl Signal {
     pub(super) const fn exit(self) -> Exit {
         match self {
             Self::Interrupt => Exit::Interrupted,
-            Self::Terminate => Exit::Done,
+            Self::Terminate | Self::Hangup => Exit::Done,
         }
     }
+}
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Told {
+    Stop(Signal),
+    /// SIGHUP, as a service manager sends it.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is none"))]
+    Reload,
 }
 
 impl fmt::Display for Signal {
@@ -28,6 +42,7 @@ impl fmt::Display for Signal {
         f.write_str(match self {
             Self::Interrupt => "Ctrl-C",
             Self::Terminate => "SIGTERM",
+            Self::Hangup => "SIGHUP without a terminal",
         })
     }
 }
@@ -39,6 +54,11 @@ pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+    /// Whether somebody sits before it.
+    #[cfg(unix)]
+    has_terminal: bool,
     #[cfg(windows)]
     interrupt: tokio::signal::windows::CtrlC,
 }
@@ -51,14 +71,21 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            has_terminal: io::stdin().is_terminal(),
         })
     }
 
     /// Waits for the next signal.
-    pub(super) async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Told::Stop(Signal::Interrupt),
+            _ = self.terminate.recv() => Told::Stop(Signal::Terminate),
+            // When a terminal goes, all that was started in it gets the signal; what it means is the end.
+            _ = self.hangup.recv() => match self.has_terminal && !io::stdin().is_terminal() {
+                true => Told::Stop(Signal::Hangup),
+                false => Told::Reload,
+            },
         }
     }
 }
@@ -70,8 +97,8 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub(super) async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Told {
         self.interrupt.recv().await;
-        Signal::Interrupt
+        Told::Stop(Signal::Interrupt)
     }
 }

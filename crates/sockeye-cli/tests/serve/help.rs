@@ -57,7 +57,7 @@ fn help_shows_the_defaults() {
         assert!(about.contains(&format!(" [default: {default}]")), "{key}: {about}");
         count += 1;
     }
-    assert_eq!(count, 18);
+    assert_eq!(count, 22);
 }
 
 #[test]

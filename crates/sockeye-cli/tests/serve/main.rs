@@ -4,8 +4,11 @@
 
 mod help;
 mod http;
+mod limits;
+mod log;
 mod mistakes;
 mod open_files;
+mod reload;
 mod sandbox;
 mod settings;
 mod stopping;

@@ -32,9 +32,10 @@ fn in_the_file() {
     check(
         with("[server]\nlisten = \"[::]:1\""),
         2,
-        "sockeye.toml:1: unknown key \"server\"; the keys are listen, tls-cert, tls-key, header-timeout, drain, origins, \
-         ping-interval, ping-timeout, connect-timeout, max-payload, max-namespaces, outbox-packets, outbox-bytes, \
-         write-timeout, backlog-events, backlog-bytes, backlog-pause, log, log-format, color",
+        "sockeye.toml:1: unknown key \"server\"; the keys are listen, tls-cert, tls-key, header-timeout, write-timeout, \
+         progress, max-connections, max-connections-per-address, trusted-proxies, drain, max-sessions, \
+         max-sessions-per-address, origins, ping-interval, ping-timeout, connect-timeout, max-payload, max-namespaces, outbox-packets, outbox-bytes, \
+         backlog-events, backlog-bytes, backlog-pause, log, log-format, color",
     );
     check(
         with("ping-interval = 25"),
@@ -65,6 +66,16 @@ fn in_the_file() {
         with("origins = \"example.com\""),
         2,
         r#"sockeye.toml:1: origins is "example.com"; expected same, any, or origins without a path, such as "https://example.com,http://localhost:5173""#,
+    );
+    check(
+        with("progress = \"16KiB\""),
+        2,
+        r#"sockeye.toml:1: progress is "16KiB"; expected a size within a time, such as "16KiB/30s" or "1KB/1s""#,
+    );
+    check(
+        with("trusted-proxies = \"nginx\""),
+        2,
+        r#"sockeye.toml:1: trusted-proxies is "nginx"; expected none, or addresses and networks, such as "127.0.0.1,10.0.0.0/8""#,
     );
     check(
         with("log-format = \"xml\""),

@@ -67,6 +67,15 @@ impl Sandbox {
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
         Peer::launch(self.command(&args), "listening on ").unwrap()
     }
+
+    /// As [`Self::serve`], with its talk on standard output, line by line.
+    #[cfg(unix)]
+    pub(crate) fn serve_aloud(&self, args: &[&str]) -> Peer {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec \"$0\" serve --listen 127.0.0.1:0 \"$@\" 2>&1"]);
+        command.arg(env!("CARGO_BIN_EXE_sockeye")).args(args).current_dir(&self.folder).env_clear();
+        Peer::launch(command, "listening on ").unwrap()
+    }
 }
 
 /// The address in a URL.

@@ -17,26 +17,32 @@ fn defaults_are_shown_with_their_source() {
     assert_eq!(
         run.stdout,
         r#"# No file was read.
-listen = "127.0.0.1:3000"  # default
-#tls-cert =                # default
-#tls-key =                 # default
-header-timeout = "10s"     # default
-drain = "10s"              # default
-origins = "same"           # default
-ping-interval = "25s"      # default
-ping-timeout = "20s"       # default
-connect-timeout = "45s"    # default
-max-payload = "1MB"        # default
-max-namespaces = 100       # default
-outbox-packets = 65536     # default
-outbox-bytes = "16MiB"     # default
-write-timeout = "30s"      # default
-backlog-events = 256       # default
-backlog-bytes = "1MiB"     # default
-backlog-pause = "1m"       # default
-log = "info"               # default
-log-format = "text"        # default
-color = "auto"             # default
+listen = "127.0.0.1:3000"         # default
+#tls-cert =                       # default
+#tls-key =                        # default
+header-timeout = "10s"            # default
+write-timeout = "30s"             # default
+progress = "16KiB/30s"            # default
+#max-connections =                # default
+#max-connections-per-address =    # default
+trusted-proxies = "none"          # default
+drain = "10s"                     # default
+max-sessions = 100000             # default
+max-sessions-per-address = 10000  # default
+origins = "same"                  # default
+ping-interval = "25s"             # default
+ping-timeout = "20s"              # default
+connect-timeout = "45s"           # default
+max-payload = "1MB"               # default
+max-namespaces = 100              # default
+outbox-packets = 65536            # default
+outbox-bytes = "16MiB"            # default
+backlog-events = 256              # default
+backlog-bytes = "1MiB"            # default
+backlog-pause = "1m"              # default
+log = "info"                      # default
+log-format = "text"               # default
+color = "auto"                    # default
 "#
     );
 }
@@ -98,7 +104,7 @@ fn what_is_printed_can_be_read_again() {
         values.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(values(&first), values(&second));
-    assert_eq!(second.stdout.matches("file, line").count(), 20);
+    assert_eq!(second.stdout.matches("file, line").count(), 24);
 }
 
 #[cfg(target_os = "linux")]

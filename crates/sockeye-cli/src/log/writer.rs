@@ -1,0 +1,156 @@
+//! A thread that writes lines, so that nobody else waits for who reads them; past a bound they are dropped, and counted.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How many bytes may wait for who reads them.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Where lines are left.
+#[derive(Clone, Debug)]
+pub(super) struct Writer(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Told when there is something to write.
+    filled: Condvar,
+    /// Told when all is written.
+    emptied: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    /// Lines that found no room.
+    dropped: u64,
+    /// Whether some are being written.
+    is_writing: bool,
+}
+
+impl Writer {
+    /// Begins to write to `out`.
+    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let writer = Self(Arc::clone(&shared));
+        // It ends with the process: it may be waiting for a reader who never comes.
+        thread::Builder::new().name("log".into()).spawn(move || shared.run(out))?;
+        Ok(writer)
+    }
+
+    /// Waits until all that was left is written, at most so long.
+    pub(super) fn settle(&self, patience: Duration) {
+        let waiting = self.0.lock();
+        let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
+        // Whether it is by the one or by the other makes no difference.
+        drop(self.0.emptied.wait_timeout_while(waiting, patience, is_busy));
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, mut out: impl Write) {
+        loop {
+            let (lines, dropped) = self.next();
+            // Nobody is left to tell that it is closed.
+            let _ = out.write_all(&lines).and_then(|()| out.flush());
+            if dropped > 0 {
+                // There is room now, so this one is not dropped.
+                tracing::warn!(dropped, "log lines are missing here: they were not read in time");
+            }
+        }
+    }
+
+    /// Waits for lines; says how many are missing behind them.
+    fn next(&self) -> (Vec<u8>, u64) {
+        let mut waiting = self.lock();
+        waiting.is_writing = false;
+        self.emptied.notify_all();
+        let is_empty = |waiting: &mut Waiting| waiting.lines.is_empty();
+        let mut waiting =
+            self.filled.wait_while(waiting, is_empty).unwrap_or_else(PoisonError::into_inner);
+        waiting.is_writing = true;
+        (std::mem::take(&mut waiting.lines), std::mem::take(&mut waiting.dropped))
+    }
+}
+
+impl Write for &Writer {
+    /// Leaves a whole line, or drops it: it never waits.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.0.lock();
+        if waiting.lines.len() + line.len() > MAX_BYTES {
+            waiting.dropped += 1;
+        } else {
+            waiting.lines.extend_from_slice(line);
+            self.0.filled.notify_one();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for Writer {
+    type Writer = &'w Self;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A reader who reads when it is told to.
+    struct Slow(mpsc::Receiver<()>, mpsc::Sender<Vec<u8>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            let _ = self.1.send(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_leaves_lines_never_waits_and_memory_has_a_bound() {
+        let (read, may_read) = mpsc::channel();
+        let (wrote, written) = mpsc::channel();
+        let writer = Writer::start(Slow(may_read, wrote)).unwrap();
+        let line = [b'x'; 1_000];
+        for _ in 0..10_000 {
+            (&writer).write_all(&line).unwrap();
+        }
+        {
+            let waiting = writer.0.lock();
+            assert!(
+                waiting.lines.len() <= MAX_BYTES && waiting.dropped >= 7_900,
+                "{}",
+                waiting.dropped
+            );
+        }
+        writer.settle(Duration::from_millis(10)); // nor does this wait for ever
+        drop(read); // from now on it reads
+        writer.settle(Duration::from_secs(60));
+        let bytes: usize = written.try_iter().map(|bytes| bytes.len()).sum();
+        assert!(bytes > 0 && bytes.is_multiple_of(1_000) && bytes <= 2 * MAX_BYTES, "{bytes}");
+    }
+}
