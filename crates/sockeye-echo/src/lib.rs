@@ -118,7 +118,7 @@ pub fn router(server: &Server) -> Router {
 pub async fn serve(server: &Server, port: u16, ready: impl FnOnce(String)) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     ready(format!("http://{}", listener.local_addr()?));
-    axum::serve(listener, router(server)).await
+    sockeye::server::serve(listener, router(server)).await.map(drop)
 }
 
 /// What is alive, this request's own task included.

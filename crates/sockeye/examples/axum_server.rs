@@ -2,10 +2,12 @@
 
 #![allow(clippy::print_stdout)] // this is how an example talks
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use sockeye::{
     event::{Ack, Args, Refusal},
-    server::{Auth, Data, Namespace, Server, Socket},
+    server::{self, Auth, Data, Namespace, Server, Socket},
 };
 
 #[derive(Deserialize)]
@@ -41,5 +43,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route_service("/socket.io/", server.service());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    Ok(axum::serve(listener, app).await?)
+    // As `axum::serve`, but with a limit for all that a client may hold; and Ctrl-C lets everybody go in peace.
+    server::serve(listener, app)
+        .drain(&server, Duration::from_secs(10))
+        .until(async { drop(tokio::signal::ctrl_c().await) })
+        .await?;
+    Ok(())
 }

@@ -1,4 +1,7 @@
 //! A Socket.IO server on plain hyper, without a framework: `cargo run --example hyper_server`.
+//!
+//! For who has such a loop already. It bears clients that read no answers for as long as they like;
+//! `server::serve(listener, server.service())` does not.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is how an example talks
 

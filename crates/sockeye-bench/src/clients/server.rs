@@ -43,7 +43,7 @@ pub fn serve(
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         ready()?;
-        axum::serve(listener, app).await?;
+        sockeye::server::serve(listener, app).await?;
         Ok(())
     })
 }
