@@ -546,6 +546,8 @@ fn is_misread(packet: &Prepared) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
     use proptest::prelude::*;
     use sockeye_proto::wire::{
@@ -805,6 +807,36 @@ mod tests {
             assert_eq!(flush(&mut outbox, 10, &mut Vec::new()), Flushed::Failed);
             assert_eq!(outbox.written(), 0);
         }
+    }
+
+    #[test]
+    fn who_takes_a_byte_now_and_then_stalls_and_who_keeps_the_pace_does_not() {
+        // 100 bytes within 10 s; so many bytes a second are taken. After how many seconds has it stalled?
+        #[track_caller]
+        fn check(bytes: usize, stalled: Option<u64>) {
+            let start = Instant::now();
+            let mut outbox = Outbox::new(Encoding::default());
+            outbox.set_pace(Pace::new(100, Duration::from_secs(10)));
+            outbox.push(packet(1_500, &[]), BOUNDS, false).unwrap();
+            for second in 0..100 {
+                let now = start + Duration::from_secs(second);
+                if outbox.stalls_at().is_some_and(|at| now >= at) {
+                    assert_eq!(Some(second), stalled, "{bytes} bytes a second");
+                    return;
+                }
+                let mut room = bytes;
+                outbox.flush(now, |_| match std::mem::take(&mut room) {
+                    0 => Poll::Pending,
+                    taken => Poll::Ready(Ok(taken)),
+                });
+            }
+            assert_eq!(None, stalled, "{bytes} bytes a second");
+        }
+        check(0, Some(10));
+        check(1, Some(11));
+        check(5, Some(19));
+        check(10, None);
+        check(15, None);
     }
 
     #[test]

@@ -336,6 +336,25 @@ async fn packets_that_are_asked_for_and_not_read() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_read_byte_by_byte() {
+    let build = |builder: Builder| builder.write_timeout(LIMIT);
+    for scene in Scene::both("front-session", Limits::default(), build).await {
+        let mut stream = scene.websocket("/socket.io/?EIO=4&transport=websocket").await;
+        stream.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
+        until(|| scene.server.count("/", None) == 1).await;
+        scene.server.of("/").emit("large", "x".repeat(4 * LARGE)).unwrap();
+        let start = Instant::now();
+        let mut byte = [0];
+        while scene.server.sessions() > 0 {
+            assert!(start.elapsed() < PATIENCE, "the session is kept");
+            let _ = time::timeout(PAUSE, stream.read(&mut byte)).await;
+            time::sleep(PAUSE).await; // between two bytes
+        }
+        scene.is_unharmed().await;
+    }
+}
+
+#[tokio::test]
 async fn a_websocket_of_its_own_that_is_not_read() {
     let limits = Limits::default().write_timeout(LIMIT);
     for scene in Scene::both("front-raw", limits, |builder| builder).await {
