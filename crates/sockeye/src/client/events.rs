@@ -116,7 +116,7 @@ pub enum NextError {
 }
 
 /// Tells the inbox's handler apart, as each handler's parameters do.
-type Parameters = ((ViaArgs, Socket, EventName, AckSender, RawArgs),);
+type Parameters = (((Socket, EventName, AckSender, RawArgs), (ViaArgs,)),);
 
 /// What both ends of the inbox share.
 #[derive(Clone)]

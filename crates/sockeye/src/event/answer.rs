@@ -27,7 +27,8 @@ impl Answer {
 /// What a handler may return. Only asked for if the peer wants an ack.
 #[diagnostic::on_unimplemented(
     message = "a handler can't return `{Self}`",
-    note = "return `()`, `Ack(value)`, `Ack((a, b))`, `NoAnswer`, or a `Result` of one of these and `Refusal`"
+    note = "return `()`, `Ack(value)`, `Ack((a, b))`, `NoAnswer`, or a `Result` of one of these and `Refusal`, \
+            which `?` makes of any error"
 )]
 pub trait IntoAnswer {
     /// The ack; `None` leaves it to an [`AckSender`](super::AckSender), or sends none.

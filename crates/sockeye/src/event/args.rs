@@ -10,7 +10,8 @@ pub use sockeye_proto::wire::payload::EncodeError;
 /// The arguments of an event, one type for each: `Args<(String, u32)>`.
 ///
 /// `Bytes` anywhere inside are filled from the attachments. Surplus arguments are ignored, as in JavaScript;
-/// missing ones read as `null`, so an `Option` takes them.
+/// missing ones read as `null`, so an `Option` takes them. A handler keeps them while it waits, so they are owned: `String`,
+/// not `&str`.
 ///
 /// # Examples
 ///
@@ -119,6 +120,10 @@ impl<C> FromArgs<C> for RawArgs {
 /// assert_eq!(Bytes::from_static(b"\xff").to_payload()?.attachments().len(), 1);
 /// # Ok::<_, sockeye::event::EncodeError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be sent",
+    note = "serde has to be able to write it: `#[derive(serde::Serialize)]`; a tuple is one argument for each element"
+)]
 pub trait ToArgs {
     /// Encodes the arguments of an ack.
     ///

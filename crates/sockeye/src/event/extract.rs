@@ -136,7 +136,10 @@ impl From<ArgsError> for Reject {
 /// A handler parameter that comes from the event or its context, in any position.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be taken from an event",
-    note = "handlers take `Socket`, `Data<T>`, `State<T>`, `AckSender`, and last `Args<(A, B, …)>` or `RawArgs`"
+    label = "a parameter is `{Self}`",
+    note = "the arguments are the last parameter: `Args<(A, B, …)>`, one type for each, or `RawArgs`",
+    note = "anything of yours is taken as `State<T>`, and given to the builder's `state`; nothing is borrowed: `Socket`, not \
+            `&Socket`"
 )]
 pub trait FromEvent<C>: Sized {
     /// Takes the value; runs before the handler's first await.
@@ -161,7 +164,9 @@ pub enum ViaEvent {}
 /// A handler's last parameter: the arguments, or anything that [`FromEvent`] gives.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a handler's last parameter",
-    note = "the arguments are taken as `Args<(A, B, …)>`, one type for each, or as `RawArgs`"
+    label = "the last parameter is `{Self}`",
+    note = "the arguments are taken as `Args<(A, B, …)>`, one type for each, or as `RawArgs`",
+    note = "serde has to be able to read each of these types: `#[derive(serde::Deserialize)]`"
 )]
 pub trait FromArgs<C, M = ViaArgs>: Sized {
     /// As [`FromEvent::from_event`].

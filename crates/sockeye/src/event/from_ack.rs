@@ -33,6 +33,11 @@ impl RemoteError {
 }
 
 /// A type that the arguments of an ack can be read as.
+#[diagnostic::on_unimplemented(
+    message = "an ack can't be read as `{Self}`",
+    note = "serde has to be able to read it: `#[derive(serde::Deserialize)]`; `Args<(A, B, …)>` takes all arguments, `RawArgs` \
+            leaves them unparsed"
+)]
 pub trait FromAck: Sized {
     /// Reads the arguments.
     ///

@@ -1,18 +1,20 @@
 //! Handlers: plain async functions whose parameters are extracted from an event.
 
-use super::{Event, FromArgs, FromEvent, Needs, Reject};
+use super::{Event, Function, Needs, Params, Reject};
 
 /// An async function that can handle an event in the context `C`.
 ///
-/// Implemented for functions of up to eight parameters, each a [`FromEvent`], the last a [`FromArgs`]. `M` only
-/// tells these implementations apart.
+/// Implemented for functions of up to eight parameters, each a [`FromEvent`](super::FromEvent), the last a
+/// [`FromArgs`](super::FromArgs). `M` only tells these implementations apart.
 ///
 /// Async closures that capture variables are not `Fn`; share what they need through
 /// [`State`](super::State) instead. A method works too: `State(this): State<Arc<Self>>`.
 #[diagnostic::on_unimplemented(
-    message = "this is not a handler for events in `{C}`",
-    note = "a handler is an `async fn` (or a closure that captures nothing) whose parameters are extractors, \
-            e.g. `async fn(Socket, Args((text,)): Args<(String,)>) -> Ack<u64>`"
+    message = "`{Self}` is not a handler",
+    label = "not a handler",
+    note = "a handler is an `async fn`, or an async closure that captures nothing, of up to eight parameters; it is given, \
+            not called, and takes what it shares with others as `State<T>`",
+    note = "`concurrent(…)` is for handlers of events alone: sockets come and go in order"
 )]
 pub trait Handler<C, M>: Send + Sync + 'static {
     /// What the handler returns.
@@ -31,53 +33,32 @@ pub trait Handler<C, M>: Send + Sync + 'static {
     fn needs(needs: &mut Needs);
 }
 
-impl<C, F, Fut> Handler<C, ()> for F
-where
-    F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
-{
-    type Output = Fut::Output;
-    type Future = Fut;
+/// What an async function returns when it is called: any future.
+#[diagnostic::on_unimplemented(
+    message = "the function is not async: it returns `{Self}`, which is not a future",
+    label = "not async",
+    note = "write `async fn`, or `async |…|`; a function that blocks instead of awaiting is wrapped: `on_thread(function)`"
+)]
+pub trait Started: Future {}
 
-    fn start(&self, _event: &Event<'_, C>) -> Result<Fut, Reject> {
-        Ok(self())
+#[diagnostic::do_not_recommend]
+impl<F: Future> Started for F {}
+
+// The only implementation, so that the compiler says which of its conditions a function fails, and not that it is none.
+impl<C, F, P, M> Handler<C, (P, M)> for F
+where
+    F: Function<P> + Send + Sync + 'static,
+    F::Returned: Started + Send + 'static,
+    P: Params<C, M>,
+{
+    type Output = <F::Returned as Future>::Output;
+    type Future = F::Returned;
+
+    fn start(&self, event: &Event<'_, C>) -> Result<Self::Future, Reject> {
+        P::take(event).map(|params| self.call(params))
     }
 
-    fn needs(_needs: &mut Needs) {}
+    fn needs(needs: &mut Needs) {
+        P::needs(needs);
+    }
 }
-
-macro_rules! handler {
-    ($($A:ident),* ; $L:ident) => {
-        #[allow(non_snake_case, reason = "a type parameter's name doubles as its variable's")]
-        impl<C, F, Fut, M, $($A,)* $L> Handler<C, (M, $($A,)* $L)> for F
-        where
-            F: Fn($($A,)* $L) -> Fut + Send + Sync + 'static,
-            Fut: Future + Send + 'static,
-            $($A: FromEvent<C>,)*
-            $L: FromArgs<C, M>,
-        {
-            type Output = Fut::Output;
-            type Future = Fut;
-
-            fn start(&self, event: &Event<'_, C>) -> Result<Fut, Reject> {
-                $(let $A = $A::from_event(event)?;)*
-                let $L = $L::from_args(event)?;
-                Ok(self($($A,)* $L))
-            }
-
-            fn needs(needs: &mut Needs) {
-                $($A::needs(needs);)*
-                $L::needs(needs);
-            }
-        }
-    };
-}
-
-handler!(; L);
-handler!(A1; L);
-handler!(A1, A2; L);
-handler!(A1, A2, A3; L);
-handler!(A1, A2, A3, A4; L);
-handler!(A1, A2, A3, A4, A5; L);
-handler!(A1, A2, A3, A4, A5, A6; L);
-handler!(A1, A2, A3, A4, A5, A6, A7; L);

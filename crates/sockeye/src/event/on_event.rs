@@ -25,6 +25,13 @@ pub const fn concurrent<H>(handler: H) -> Concurrent<H> {
 /// A handler of events in the context `C`: an async function, or one wrapped by [`concurrent`].
 ///
 /// `M` only tells its implementations apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler of events",
+    label = "not a handler",
+    note = "a handler is an `async fn`, or an async closure that captures nothing, of up to eight parameters; it is given, \
+            not called, and takes what it shares with others as `State<T>`",
+    note = "what is wrong inside `concurrent(…)` is said once you leave it out"
+)]
 pub trait OnEvent<C, M> {
     /// Takes the types off the handler.
     #[doc(hidden)]
@@ -72,6 +79,7 @@ fn answer(output: impl IntoAnswer, asked: bool) -> Option<Answer> {
     None
 }
 
+#[diagnostic::do_not_recommend]
 impl<C, M, H: OnEvent<C, M>> OnEvent<C, (Concurrent<()>, M)> for Concurrent<H> {
     fn into_parts(self) -> (EventHandler<C>, Needs) {
         let (handler, needs) = self.0.into_parts();

@@ -2,7 +2,7 @@
 
 use std::{fmt, pin::Pin, sync::Arc};
 
-use super::{Event, FromArgs, FromEvent, Handler, Needs, Reject};
+use super::Function;
 
 /// A handler that is an ordinary function, and may block.
 pub struct OnThread<F>(Arc<F>);
@@ -44,55 +44,17 @@ fn run<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> OnIt
     })
 }
 
-impl<C, F, T> Handler<C, ()> for OnThread<F>
+#[diagnostic::do_not_recommend]
+impl<F, P> Function<P> for OnThread<F>
 where
-    F: Fn() -> T + Send + Sync + 'static,
-    T: Send + 'static,
+    F: Function<P> + Send + Sync + 'static,
+    F::Returned: Send + 'static,
+    P: Send + 'static,
 {
-    type Output = T;
-    type Future = OnItsThread<T>;
+    type Returned = OnItsThread<F::Returned>;
 
-    fn start(&self, _event: &Event<'_, C>) -> Result<Self::Future, Reject> {
+    fn call(&self, params: P) -> Self::Returned {
         let function = Arc::clone(&self.0);
-        Ok(run(move || function()))
+        run(move || function.call(params))
     }
-
-    fn needs(_needs: &mut Needs) {}
 }
-
-macro_rules! on_thread {
-    ($($A:ident),* ; $L:ident) => {
-        #[allow(non_snake_case, reason = "a type parameter's name doubles as its variable's")]
-        impl<C, F, T, M, $($A,)* $L> Handler<C, (M, $($A,)* $L)> for OnThread<F>
-        where
-            F: Fn($($A,)* $L) -> T + Send + Sync + 'static,
-            T: Send + 'static,
-            $($A: FromEvent<C> + Send + 'static,)*
-            $L: FromArgs<C, M> + Send + 'static,
-        {
-            type Output = T;
-            type Future = OnItsThread<T>;
-
-            fn start(&self, event: &Event<'_, C>) -> Result<Self::Future, Reject> {
-                $(let $A = $A::from_event(event)?;)*
-                let $L = $L::from_args(event)?;
-                let function = Arc::clone(&self.0);
-                Ok(run(move || function($($A,)* $L)))
-            }
-
-            fn needs(needs: &mut Needs) {
-                $($A::needs(needs);)*
-                $L::needs(needs);
-            }
-        }
-    };
-}
-
-on_thread!(; L);
-on_thread!(A1; L);
-on_thread!(A1, A2; L);
-on_thread!(A1, A2, A3; L);
-on_thread!(A1, A2, A3, A4; L);
-on_thread!(A1, A2, A3, A4, A5; L);
-on_thread!(A1, A2, A3, A4, A5, A6; L);
-on_thread!(A1, A2, A3, A4, A5, A6, A7; L);
