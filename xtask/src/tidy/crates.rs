@@ -44,6 +44,7 @@ const EDGES: &[Edge] = &[
         tests_use: &["sockeye-testkit"],
         never: &[],
     },
+    Edge { krate: "sockeye-mistakes", uses: &[], tests_use: &["sockeye"], never: &[] },
     Edge { krate: "sockeye-testkit", uses: &["sockeye-proto"], tests_use: &[], never: &[] },
     // A server of others that the bench compares with, a client of others that tests run: nothing of ours is in them.
     Edge { krate: "interop-oxide", uses: &[], tests_use: &[], never: &[] },
