@@ -30,6 +30,11 @@ fn the_handler_and_what_it_lacks_are_named() {
     );
     check(root(Namespace::new().on("say", async |_: State<u8>| {})).state(1_u8), "");
     check(
+        root(Namespace::new().on("say", async |_: State<Server>| {})),
+        "the handler of \"say\" on namespace \"/\" takes State<sockeye::server::shared::Server>, which is no \
+         state; take the parameter `server: Server` instead",
+    );
+    check(
         root(Namespace::new().on("say", async |_: Data<String>| {})),
         "the handler of \"say\" on namespace \"/\" takes Data<alloc::string::String>, but no connect handler returns \
          `Result<alloc::string::String, Refusal>`",

@@ -1,15 +1,23 @@
 //! Where the events of a client happen, and what its handlers can take of that: socket, client's state, disconnect.
 
-use std::sync::Arc;
+use std::{any::TypeId, sync::Arc};
 
-use super::{Disconnect, Socket, member::AtWork};
+use super::{Client, Disconnect, Socket, blocking, member::AtWork};
 use crate::{
     dispatch::{Backlog, Handlers, RunContext},
-    event::{Event, FromEvent, HasState, Needs, Place, Refusal, Reject},
+    event::{Event, FromEvent, Given, HasState, Needs, Place, Refusal, Reject},
 };
 
 /// The name that a connect handler runs under.
 pub(super) const CONNECT: &str = "connect";
+
+/// What handlers of a client are given without a state. No `Client`: it does not exist before its handlers do.
+pub(super) const GIVEN: &Given = &[
+    (TypeId::of::<Socket>(), "socket: Socket"),
+    (TypeId::of::<Client>(), "socket: Socket"),
+    (TypeId::of::<blocking::Client>(), "socket: Socket"),
+    (TypeId::of::<Disconnect>(), "because: Disconnect"),
+];
 
 /// Where an event of a client happens.
 #[derive(Clone, Debug)]

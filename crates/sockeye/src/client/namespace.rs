@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     BuildError, Context, IntoVerdict,
     auth::{Auth, BoxError, kind},
+    context::GIVEN,
     events::Inbox,
     member::Member,
     verdict::Verdict,
@@ -150,7 +151,7 @@ impl Namespace {
             handler,
             problem,
         };
-        let handlers = self.events.build(states, None).map_err(wiring)?;
+        let handlers = self.events.build(states, None, GIVEN).map_err(wiring)?;
         Ok(Member::new(name, handlers, auth, self.connect, self.disconnect))
     }
 }

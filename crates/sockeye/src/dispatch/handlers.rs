@@ -4,7 +4,7 @@ use std::{any::TypeId, collections::HashMap, fmt};
 
 use parking_lot::Mutex;
 
-use crate::event::{EventHandler, Needs, OnEvent, Place, Provided, Refusal, States, ToArgs};
+use crate::event::{EventHandler, Given, Needs, OnEvent, Place, Provided, Refusal, States, ToArgs};
 
 /// Distinct unhandled event names that are counted; a hostile peer can send any number of names.
 const MAX_UNHANDLED_NAMES: usize = 100;
@@ -56,7 +56,8 @@ impl<C> HandlersBuilder<C> {
         self.hooks.push((name, place, needs));
     }
 
-    /// Checks the wiring. `data` is the type of a socket's own value, if it has one.
+    /// Checks the wiring. `data` is the type of a socket's own value, if it has one; `given` is what handlers are given
+    /// without a state.
     ///
     /// # Errors
     ///
@@ -65,6 +66,7 @@ impl<C> HandlersBuilder<C> {
         self,
         states: &States,
         data: Option<(TypeId, &'static str)>,
+        given: &Given,
     ) -> Result<Handlers<C>, Miswired> {
         let twice = |handler: &str| Miswired {
             handler: handler.to_owned(),
@@ -75,7 +77,7 @@ impl<C> HandlersBuilder<C> {
         }
         let types = states.types();
         let check = |handler: &str, needs: &Needs, place| {
-            let provided = Provided { states: &types, data, place };
+            let provided = Provided { given, states: &types, data, place };
             provided
                 .missing(needs)
                 .map_or(Ok(()), |problem| Err(Miswired { handler: handler.to_owned(), problem }))

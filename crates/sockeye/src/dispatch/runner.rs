@@ -384,7 +384,7 @@ mod tests {
         builder.on("panics".to_owned(), async || -> Ack<u8> { panic!("on purpose") });
         let mut states = States::default();
         states.insert(Arc::clone(&gate));
-        let handlers = builder.build(&states, None).unwrap();
+        let handlers = builder.build(&states, None, &[]).unwrap();
         let seats = Gate::new(Semaphore::new(1));
         (Runner::new(Here(Arc::new(Inner { handlers, gate: Arc::clone(&gate), seats }))), gate)
     }

@@ -23,7 +23,7 @@ pub use from_ack::{FromAck, RemoteError};
 pub use function::Function;
 pub use handler::{Handler, Started};
 pub use needs::Needs;
-pub(crate) use needs::{Place, Provided};
+pub(crate) use needs::{Given, Place, Provided};
 pub use on_event::{Concurrent, OnEvent, concurrent};
 pub(crate) use on_event::{EventHandler, Running, Start};
 pub use on_thread::{OnThread, on_thread};

@@ -2,7 +2,7 @@
 
 use std::any::{TypeId, type_name};
 
-use super::Handler;
+use super::{AckSender, EventName, Handler, RawArgs};
 
 /// Collects what the parameters of a handler need.
 #[derive(Debug, Default)]
@@ -52,9 +52,21 @@ impl Needs {
     }
 }
 
+/// Types that handlers are given anyway, so that nobody provides them as states, with the parameter to take instead.
+pub(crate) type Given = [(TypeId, &'static str)];
+
+/// Those of every context.
+const GIVEN: &Given = &[
+    (TypeId::of::<AckSender>(), "ack: AckSender"),
+    (TypeId::of::<EventName>(), "EventName(name): EventName"),
+    (TypeId::of::<RawArgs>(), "args: RawArgs"),
+];
+
 /// What there is for a handler to take.
 #[derive(Debug)]
 pub(crate) struct Provided<'a> {
+    /// What its context gives it without a state.
+    pub(crate) given: &'a Given,
     pub(crate) states: &'a [TypeId],
     pub(crate) data: Option<(TypeId, &'static str)>,
     pub(crate) place: Place,
@@ -64,10 +76,14 @@ impl Provided<'_> {
     /// The first need that is not met, as the end of a sentence that begins with the handler's name.
     pub(crate) fn missing(&self, needs: &Needs) -> Option<String> {
         needs.needs.iter().find_map(|need| match need {
-            Need::State { id, name } => (!self.states.contains(id)).then(|| {
-                format!(
+            Need::State { id, .. } if self.states.contains(id) => None,
+            Need::State { id, name } => Some(match self.instead_of(*id) {
+                Some(instead) => format!(
+                    "takes State<{name}>, which is no state; take the parameter `{instead}` instead"
+                ),
+                None => format!(
                     "takes State<{name}>, which nobody provides; give one to `builder.state(…)`"
-                )
+                ),
             }),
             // While the socket connects, its data does not exist yet.
             Need::Data { name, .. } if self.place == Place::Connect => {
@@ -86,6 +102,11 @@ impl Provided<'_> {
                 format!("takes {parameter}, which does not exist for {}", self.place.describe())
             }),
         })
+    }
+
+    fn instead_of(&self, state: TypeId) -> Option<&'static str> {
+        let mut given = self.given.iter().chain(GIVEN);
+        given.find(|(id, _)| *id == state).map(|(_, instead)| *instead)
     }
 }
 
@@ -106,8 +127,12 @@ mod tests {
     #[track_caller]
     fn check(place: Place, fill: impl FnOnce(&mut Needs), expect: Option<&str>) {
         let states = [TypeId::of::<u8>()];
-        let provided =
-            Provided { states: &states, data: Some((TypeId::of::<String>(), "String")), place };
+        let provided = Provided {
+            given: &[(TypeId::of::<i8>(), "own: Own")],
+            states: &states,
+            data: Some((TypeId::of::<String>(), "String")),
+            place,
+        };
         let mut needs = Needs::default();
         fill(&mut needs);
         let missing = provided.missing(&needs);
@@ -121,6 +146,8 @@ mod tests {
     fn what_is_missing_is_named() {
         check(Place::Event, Needs::state::<u8>, None);
         check(Place::Event, Needs::state::<u16>, Some("State<u16>"));
+        check(Place::Event, Needs::state::<i8>, Some("the parameter `own: Own`"));
+        check(Place::Event, Needs::state::<RawArgs>, Some("the parameter `args: RawArgs`"));
         check(Place::Event, Needs::data::<String>, None);
         check(Place::Event, Needs::data::<u8>, Some("returns String"));
         check(Place::Connect, Needs::data::<String>, Some("what creates it"));

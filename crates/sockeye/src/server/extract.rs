@@ -1,12 +1,24 @@
 //! What handlers of a server can take besides the arguments: socket, data, auth, reason.
 
-use std::{any::type_name, ops::Deref, sync::Arc};
+use std::{
+    any::{TypeId, type_name},
+    ops::Deref,
+    sync::Arc,
+};
 
 use serde::de::DeserializeOwned;
 use sockeye_proto::session::Reason;
 
 use super::{Room, Server, Socket, shared::Shared};
-use crate::event::{Event, FromEvent, HasState, Needs, Place, Refusal, Reject};
+use crate::event::{Event, FromEvent, Given, HasState, Needs, Place, Refusal, Reject};
+
+/// What handlers of a server are given without a state.
+pub(super) const GIVEN: &Given = &[
+    (TypeId::of::<Server>(), "server: Server"),
+    (TypeId::of::<Socket>(), "socket: Socket"),
+    (TypeId::of::<Reason>(), "because: Reason"),
+    (TypeId::of::<LastRooms>(), "LastRooms(rooms): LastRooms"),
+];
 
 /// Where an event of a server's socket happens.
 #[derive(Clone, Debug)]

@@ -13,7 +13,9 @@ use std::{
 use futures_util::FutureExt as _;
 use sockeye_proto::wire::{packet::Kind, prepared::Prepared};
 
-use super::{BuildError, Context, EmitError, IntoWelcome, rooms::Rooms, welcome::SocketData};
+use super::{
+    BuildError, Context, EmitError, IntoWelcome, extract::GIVEN, rooms::Rooms, welcome::SocketData,
+};
 use crate::{
     dispatch::{Handlers, HandlersBuilder, Miswired},
     event::{EncodeError, Handler, Needs, OnEvent, Place, Refusal, Start, States, ToArgs},
@@ -116,7 +118,7 @@ impl Namespace {
             handler,
             problem,
         };
-        let handlers = self.events.build(states, self.data).map_err(wiring)?;
+        let handlers = self.events.build(states, self.data, GIVEN).map_err(wiring)?;
         Ok(Arc::new(Inner {
             name: name.into(),
             connect: self.connect,

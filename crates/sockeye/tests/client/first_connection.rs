@@ -106,6 +106,8 @@ async fn what_is_built_wrong_is_told_at_once() {
     check(Client::builder("http://h").on("disconnect", async || ()), "keeps for itself");
     async fn needs(_: sockeye::event::State<u8>) {}
     check(Client::builder("http://h").on("x", needs), "State<u8>");
+    async fn needs_a_client(_: sockeye::event::State<Client>) {}
+    check(Client::builder("http://h").on("x", needs_a_client), "the parameter `socket: Socket`");
     let error = Client::builder("http://h").on("x", async || ()).on("x", async || ()).start();
     assert!(matches!(error, Err(BuildError::Wiring { .. })));
 }
