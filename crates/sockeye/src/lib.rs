@@ -28,6 +28,9 @@
 //! [`ws`]), both on by default. The protocols
 //! themselves are in [`sockeye_proto`], which does no I/O.
 
+#[macro_use]
+mod causes; // first, as its macro is for all that follow
+
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg_attr(not(all(feature = "client", feature = "server")), allow(dead_code, unused_imports))]

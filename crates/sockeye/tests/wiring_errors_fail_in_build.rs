@@ -11,7 +11,10 @@ use sockeye::{
 fn check(builder: Builder, expect: &str) {
     match builder.build() {
         Ok(_) => assert_eq!(expect, "", "it was built"),
-        Err(error) => assert_eq!(error.to_string(), expect),
+        Err(error) => {
+            assert_eq!(error.to_string(), expect);
+            assert_eq!(format!("{error:?}"), expect, "what `main` prints is for people");
+        }
     }
 }
 

@@ -17,7 +17,8 @@ const EDGES: &[Edge] = &[
     Edge { krate: "sockeye-proto", module: &["wire"], may_name: &[] },
     Edge { krate: "sockeye-proto", module: &["session"], may_name: &[&["wire"]] },
     Edge { krate: "sockeye", module: &["event"], may_name: &[] },
-    Edge { krate: "sockeye", module: &["net"], may_name: &[] },
+    Edge { krate: "sockeye", module: &["causes"], may_name: &[] },
+    Edge { krate: "sockeye", module: &["net"], may_name: &[&["causes"]] },
     Edge { krate: "sockeye", module: &["ws"], may_name: &[&["net"]] },
     Edge { krate: "sockeye", module: &["dispatch"], may_name: &[&["event"], &["net"]] },
     Edge {

@@ -2,6 +2,7 @@
 
 mod crates;
 mod edges;
+mod errors;
 mod heads;
 mod lengths;
 mod named;
@@ -21,6 +22,7 @@ pub(crate) fn check() -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     for source in &sources {
         findings.extend(edges::check(source));
+        findings.extend(errors::check(source));
         findings.extend(heads::check(source));
         findings.extend(words::check(source));
     }

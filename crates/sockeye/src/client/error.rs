@@ -18,7 +18,7 @@ use crate::{
 
 /// Why a client could not be built. The caller's fault, or the system's.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum BuildError {
     /// The server's URL is wrong.
     #[error(transparent)]
@@ -80,7 +80,7 @@ pub enum BuildError {
 
 /// Why a client did not connect.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum ConnectError {
     /// It could not even be tried.
     #[error(transparent)]
@@ -110,7 +110,6 @@ pub enum ConnectError {
 }
 
 /// Why one attempt to reach the server failed: every transport that was tried, and what became of it.
-#[derive(Debug)]
 pub struct OpenError {
     /// What was tried, in this order. Empty if the function that is asked before an attempt failed.
     pub tried: Vec<Tried>,
@@ -160,7 +159,7 @@ impl std::error::Error for OpenError {
 
 /// Why a transport did not get through: the network, or what answers there.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum TransportError {
     /// The server can't be reached: name, TCP, proxy, TLS or time.
     #[error(transparent)]
@@ -286,7 +285,7 @@ impl From<WebSocketError> for TransportError {
 
 /// Why a namespace is not joined.
 #[non_exhaustive]
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Error)]
 pub enum Left {
     /// The server refused.
     #[error("the server refused: {message}")]
@@ -323,7 +322,7 @@ pub enum Left {
 
 /// Why an event was not emitted. Nothing is sent then.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum EmitError {
     /// The namespace is not joined, and not being joined.
     #[error("{namespace:?} is not joined ({because}); joined: {}", list(.joined))]
@@ -380,7 +379,7 @@ fn list(names: &[String]) -> String {
 
 /// Why an emitted event was not sent after all.
 #[non_exhaustive]
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Error)]
 pub enum SendError {
     /// The connection ended, and the event was one for that connection only, or it is not known whether it got through.
     #[error("the connection was lost{}", if *.may_have_arrived { "; the server may have got it" } else { "" })]
@@ -439,7 +438,7 @@ impl SendError {
 
 /// Why a call has no result.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum CallError {
     /// The server did not answer in time.
     #[error("no ack after {after:?}{}", if *.written { "" } else { "; the event was not sent" })]
@@ -468,3 +467,14 @@ pub enum CallError {
     #[error("not sent: {0}")]
     Send(#[from] SendError),
 }
+
+reads_as_text!(
+    BuildError,
+    ConnectError,
+    OpenError,
+    TransportError,
+    Left,
+    EmitError,
+    SendError,
+    CallError
+);

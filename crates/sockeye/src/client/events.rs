@@ -95,7 +95,7 @@ impl Stream for Events {
 
 /// Why there is no next event.
 #[non_exhaustive]
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Eq, Error, PartialEq)]
 pub enum NextError {
     /// The client does not keep events.
     #[error("this client keeps no events; build it with `.events(capacity)`")]
@@ -114,6 +114,8 @@ pub enum NextError {
         first: String,
     },
 }
+
+reads_as_text!(NextError);
 
 /// Tells the inbox's handler apart, as each handler's parameters do.
 type Parameters = (((Socket, EventName, AckSender, RawArgs), (ViaArgs,)),);

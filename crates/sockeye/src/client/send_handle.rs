@@ -85,7 +85,7 @@ impl fmt::Debug for Delivery {
 
 /// Why a delivery has no result.
 #[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum DeliveryError {
     /// The event was acknowledged, but with something of another type.
     #[error("delivered, but the ack is not of the expected type: {0}")]
@@ -94,3 +94,5 @@ pub enum DeliveryError {
     #[error(transparent)]
     Send(#[from] SendError),
 }
+
+reads_as_text!(DeliveryError);

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::{Args, ArgsError, RawArgs, Value};
 
 /// An error that the peer answered: `{"error":{"code","message","data"?}}`.
-#[derive(Clone, Debug, Deserialize, Error)]
+#[derive(Clone, Deserialize, Error)]
 #[error("{message} ({code})")]
 pub struct RemoteError {
     /// A word for programs.
@@ -17,6 +17,8 @@ pub struct RemoteError {
     #[serde(default)]
     pub data: Option<Value>,
 }
+
+reads_as_text!(RemoteError);
 
 impl RemoteError {
     pub(crate) fn read(answer: &RawArgs) -> Option<Self> {

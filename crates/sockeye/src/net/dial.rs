@@ -84,7 +84,7 @@ impl Route {
 }
 
 /// Why there is no way to a server. The caller's fault, or the system's.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub(crate) enum RouteError {
     /// There are no certificates to check the server's by.
     #[error(transparent)]
@@ -308,7 +308,7 @@ impl fmt::Display for Step {
 
 /// Why there is no stream to the server: the network, or what answers there.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum DialError {
     /// The name has no address, or nobody could say.
     #[error("{host:?} can't be looked up: {source}")]
@@ -355,6 +355,8 @@ pub enum DialError {
         after: Duration,
     },
 }
+
+reads_as_text!(RouteError, DialError);
 
 #[cfg(test)]
 mod tests {

@@ -61,7 +61,7 @@ pub(crate) async fn upgrade(
 }
 
 /// Why a stream did not become a WebSocket: the network, or the server.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub(crate) enum HandshakeError {
     /// The HTTP exchange broke off, or was none.
     #[error("no HTTP response: {}", Causes(.0))]
@@ -73,6 +73,8 @@ pub(crate) enum HandshakeError {
     #[error("the server's handshake is wrong: {0}")]
     Wrong(#[from] ResponseError),
 }
+
+reads_as_text!(HandshakeError);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! tokio's side: the driver of a session, its outbox, the timer wheel, and the streams below.
 
 #[cfg(feature = "client")]
-mod causes;
 mod conn;
 #[cfg(feature = "client")]
 mod cookies;
@@ -54,7 +53,7 @@ mod watched;
 mod wheel;
 
 #[cfg(feature = "client")]
-pub(crate) use causes::Causes;
+pub(crate) use crate::causes::Causes;
 #[cfg(feature = "client")]
 pub(crate) use conn::Progress;
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};

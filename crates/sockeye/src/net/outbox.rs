@@ -41,7 +41,7 @@ pub(crate) struct Bounds {
 }
 
 /// Why a packet did not enter the outbox.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Copy, Eq, Error, PartialEq)]
 pub(crate) enum PushError {
     /// The session is closing or closed.
     #[error("the session is closed")]
@@ -53,6 +53,8 @@ pub(crate) enum PushError {
     #[error("the transport is busy, and the packet is volatile")]
     Busy,
 }
+
+reads_as_text!(PushError);
 
 /// The queue of one session. Frames leave it only once the transport has taken them.
 #[derive(Debug)]

@@ -130,7 +130,7 @@ pub(crate) struct Offered {
 }
 
 /// Why there is no WebSocket.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub(crate) enum WebSocketError {
     /// The system has no randomness to give.
     #[error("no randomness for the handshake: {0}")]
@@ -142,3 +142,5 @@ pub(crate) enum WebSocketError {
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
 }
+
+reads_as_text!(WebSocketError);

@@ -120,7 +120,7 @@ impl Drop for Get {
 pub(crate) struct Post(Option<Arc<Conn>>);
 
 /// Why the packets of a POST were not taken. The client's fault.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Eq, Error, PartialEq)]
 pub(crate) enum PostError {
     /// One of them can't be read, or is not allowed.
     #[error("{0}")]
@@ -129,6 +129,8 @@ pub(crate) enum PostError {
     #[error("the session is closed")]
     Closed,
 }
+
+reads_as_text!(PostError);
 
 impl Post {
     /// Hands the body over and waits until all its packets are read: as long as the session's handlers lag too far

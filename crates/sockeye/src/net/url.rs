@@ -80,7 +80,7 @@ pub(crate) fn path_of(text: &str) -> Option<Uri> {
 
 /// What is wrong with a URL. The caller's fault.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum UrlError {
     /// It begins with something else.
     #[error("the URL must begin with \"ws://\", \"wss://\", \"http://\" or \"https://\"")]
@@ -139,6 +139,8 @@ impl UrlError {
 fn is_forbidden(character: char) -> bool {
     character.is_control() || " #%/:<>?@[\\]^|".contains(character)
 }
+
+reads_as_text!(UrlError);
 
 #[cfg(test)]
 mod tests {

@@ -459,7 +459,7 @@ impl Builder {
 
 /// What is wrong with a server's configuration. The caller's fault.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum BuildError {
     /// A handler can't work as it is wired.
     #[error("the handler of {handler:?} on namespace {namespace:?} {problem}")]
@@ -551,3 +551,5 @@ pub enum BuildError {
         option: &'static str,
     },
 }
+
+reads_as_text!(BuildError);

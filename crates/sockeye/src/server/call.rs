@@ -111,7 +111,7 @@ impl<R> fmt::Debug for Call<R> {
 
 /// Why a call has no result.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum CallError {
     /// The client did not answer in time. It may have handled the event all the same.
     #[error("no ack after {after:?}")]
@@ -137,3 +137,5 @@ pub enum CallError {
     #[error(transparent)]
     Emit(#[from] EmitError),
 }
+
+reads_as_text!(CallError);

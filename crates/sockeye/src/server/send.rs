@@ -6,7 +6,7 @@ use crate::event::EncodeError;
 
 /// Why an emit did not happen.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum EmitError {
     /// The socket has left its namespace or its session is over. The peer's doing, or the network's.
     #[error("the socket is disconnected; nothing was queued")]
@@ -35,6 +35,8 @@ pub enum EmitError {
         name: String,
     },
 }
+
+reads_as_text!(EmitError);
 
 /// How many sockets a broadcast was queued for, and how many it was dropped for.
 ///

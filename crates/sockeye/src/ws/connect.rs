@@ -182,7 +182,7 @@ impl Connect {
 
 /// Why there is no connection, sorted by blame: caller, network, server.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum ConnectError {
     /// The URL is wrong.
     #[error(transparent)]
@@ -212,6 +212,8 @@ pub enum ConnectError {
     #[error("the server's handshake is wrong: {0}")]
     Handshake(#[from] ResponseError),
 }
+
+reads_as_text!(ConnectError);
 
 impl From<HandshakeError> for ConnectError {
     fn from(error: HandshakeError) -> Self {

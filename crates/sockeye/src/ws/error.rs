@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// What can go wrong on an open connection, sorted by blame.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum Error {
     /// The peer broke a rule or a limit. It was told so in a close frame, and the connection is over.
     #[error("the peer was refused: {0}")]
@@ -28,3 +28,5 @@ pub enum Error {
         bytes: usize,
     },
 }
+
+reads_as_text!(Error);

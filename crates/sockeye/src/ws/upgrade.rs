@@ -86,7 +86,7 @@ impl Future for Upgrade {
 
 /// Why a request became no WebSocket.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum UpgradeError {
     /// The request is no WebSocket handshake, or a wrong one. The client's fault.
     #[error(transparent)]
@@ -106,6 +106,8 @@ pub enum UpgradeError {
     )]
     Unsupported,
 }
+
+reads_as_text!(UpgradeError);
 
 impl UpgradeError {
     /// The response that says so.

@@ -59,6 +59,9 @@ async fn connecting_ends_with_its_reason() {
     let transports: Vec<_> = tried.tried.iter().map(|tried| tried.transport).collect();
     assert_eq!(transports, [Transport::Polling, Transport::WebSocket]);
     assert!(error.to_string().contains("polling (EIO=4)"), "{error}");
+    // What a program prints whose `main` returns it.
+    let shown: Box<dyn std::error::Error> = error.into();
+    assert_eq!(format!("{shown:?}"), shown.to_string());
 
     let running = Running::start().await;
     let error = soon(running.client("/nowhere").connect()).await.unwrap_err();

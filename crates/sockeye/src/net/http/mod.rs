@@ -193,7 +193,7 @@ impl Answer {
 }
 
 /// Why there is no answer, or none that can be used: the network, or the server.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub(crate) enum HttpError {
     /// The server can't be reached, or not in time.
     #[error(transparent)]
@@ -225,6 +225,8 @@ pub(crate) enum HttpError {
         location: String,
     },
 }
+
+reads_as_text!(HttpError);
 
 #[cfg(test)]
 mod tests;

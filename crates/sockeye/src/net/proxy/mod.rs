@@ -210,7 +210,7 @@ pub(super) fn host_and_port(host: &str, port: u16) -> String {
 
 /// What is wrong with the URL of a proxy. The fault of whoever configured it.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum ProxyError {
     /// It is no URL. It is not shown, because it may hold a password.
     #[error(
@@ -241,7 +241,7 @@ pub enum ProxyError {
 
 /// Why a proxy did not connect: the network, or the proxy itself.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum ProxyFailure {
     /// The proxy can't be reached, or not in time; or the server's name has no address that we could tell it.
     #[error(transparent)]
@@ -295,6 +295,8 @@ pub enum ProxyFailure {
         bytes: usize,
     },
 }
+
+reads_as_text!(ProxyError, ProxyFailure);
 
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,6 @@ fn advice(error: &Error) -> Option<&'static str> {
 }
 
 /// An error of rustls's, and what to do about it.
-#[derive(Debug)]
 struct Advised {
     text: String,
     tls: Error,
@@ -91,3 +90,5 @@ impl StdError for Advised {
         Some(&self.tls)
     }
 }
+
+reads_as_text!(Advised);

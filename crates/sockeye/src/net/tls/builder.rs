@@ -250,7 +250,7 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
 
 /// Why there is no TLS: the fault of whoever configured it, or of the system.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum TlsError {
     /// The operating system's certificates can't be had.
     #[error(
@@ -306,3 +306,5 @@ pub enum TlsError {
     )]
     Nobody,
 }
+
+reads_as_text!(TlsError);

@@ -78,8 +78,10 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// The server's key has none of the hashes.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error("the server's key is {found}, and no pin is")]
 pub(super) struct WrongKey {
     pub(super) found: String,
 }
+
+reads_as_text!(WrongKey);

@@ -1,4 +1,5 @@
-//! An error with what caused it, in one line: hyper's errors say of themselves only where they arose.
+//! An error with what caused it, in one line: hyper's errors say of themselves only where they arose. And the `Debug` of
+//! all errors of this crate, which is that line.
 
 use std::{error::Error, fmt};
 
@@ -24,18 +25,32 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
+/// Gives errors a `Debug` that reads as their text does, causes included: it is what a program prints whose `main` returns
+/// one, and what `unwrap` says. Programs match on an error, people read it.
+macro_rules! reads_as_text {
+    ($($error:ty),+ $(,)?) => {$(
+        impl ::std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Display::fmt(&$crate::causes::Causes(self), f)
+            }
+        }
+    )+};
+}
+
 #[cfg(test)]
 mod tests {
     use thiserror::Error;
 
     use super::*;
 
-    #[derive(Debug, Error)]
+    #[derive(Error)]
     #[error("{text}")]
     struct Link {
         text: &'static str,
         source: Option<Box<Self>>,
     }
+
+    reads_as_text!(Link);
 
     fn chain(texts: &[&'static str]) -> Option<Box<Link>> {
         let (text, rest) = texts.split_first()?;
@@ -48,6 +63,7 @@ mod tests {
         fn check(texts: &[&'static str], expect: &str) {
             let error = chain(texts).unwrap();
             assert_eq!(Causes(&*error).to_string(), expect);
+            assert_eq!(format!("{error:?}"), expect);
         }
         check(&["connection error"], "connection error");
         check(&["connection error", "reset by peer"], "connection error: reset by peer");
