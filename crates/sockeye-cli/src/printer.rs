@@ -152,6 +152,11 @@ impl<'o> Printer<'o> {
         self.state(&line)
     }
 
+    /// Whether a person looks on.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.reader == Reader::Person
+    }
+
     /// Says something to people that is no data.
     pub(crate) fn talk(&self, text: &str) {
         self.output.talk(text);

@@ -2,6 +2,14 @@
 
 mod program;
 
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
 use clap::Args;
 use sockeye::{
     client::Events,
@@ -14,7 +22,7 @@ use crate::{
     failure::Failure,
     output::Output,
     printer::Printer,
-    reach::{Connection, STDIN, Session, Talk, Trouble, ask},
+    reach::{Ack, Connection, STDIN, Session, Talk, Trouble, ask},
     task,
     values::{Arg, Pattern, Unreadable, event_args},
 };
@@ -35,6 +43,9 @@ pub(crate) struct Options {
     /// Ask for an ack, and wait for it
     #[arg(long)]
     ack: bool,
+    /// Take an ack for one even if it is an error of ours, [{"error":{"code":…}}], which is exit code 10 otherwise
+    #[arg(long)]
+    any_ack: bool,
     /// Wait for an event of this name
     #[arg(long, value_name = "NAME")]
     wait_event: Option<String>,
@@ -55,6 +66,9 @@ struct Emit<'e> {
     session: Session,
     event: &'e str,
     expect: Option<Pattern>,
+    any_ack: bool,
+    /// Whether an event has come.
+    heard: Arc<AtomicBool>,
     printer: Printer<'e>,
 }
 
@@ -78,7 +92,8 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         output.data(&program::write(language, &options)?)?;
         return Ok(Exit::Done);
     }
-    let Options { connection, event, args, ack, wait_event, expect, program: _, talk } = options;
+    let Options { connection, event, args, ack, any_ack, wait_event, expect, program: _, talk } =
+        options;
     let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?;
     let args = Arg::raw_args(&event_args(&args)?)
@@ -86,17 +101,27 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let plan = connection.plan()?.traced(tracer);
     let wants_ack = ack || expect.is_some() && wait_event.is_none();
     task::run(async {
+        let heard = Arc::new(AtomicBool::new(false));
         let session = Session::join(plan, |builder| {
             let builder = builder.no_reconnect();
+            let heard = Arc::clone(&heard);
             match &wait_event {
                 Some(_) => builder.events(INBOX),
                 // As a JavaScript client without listeners.
-                None => builder.on_any(async || NoAnswer),
+                None => builder.on_any(move || {
+                    heard.store(true, Ordering::Relaxed);
+                    ready(NoAnswer)
+                }),
             }
         })
         .await?;
-        let emit = Emit { session, event: &event, expect, printer };
+        let emit = Emit { session, event: &event, expect, any_ack, heard, printer };
         let done = emit.run(args, wants_ack, wait_event.as_deref()).await;
+        let is_silent = emit.session.is_unasked && !emit.heard.load(Ordering::Relaxed);
+        let done = match done {
+            Err(Failure::Trouble(trouble)) if is_silent => Err(trouble.in_silence().into()),
+            done => done,
+        };
         emit.session.close(false).await;
         done.map(|()| Exit::Done)
     })
@@ -139,16 +164,23 @@ impl Emit<'_> {
     async fn call(&self, args: RawArgs, awaited: Option<&str>) -> Result<(), Failure> {
         let Session { client, timeout, .. } = &self.session;
         let answer = ask(client.socket(), self.event, args, *timeout).await;
-        let (answer, rtt) =
+        let Ack { args, refusal, rtt } =
             answer.map_err(|error| Trouble::Call { event: self.event.to_owned(), error })?;
-        let shown = self.printer.ack(self.place(), &answer, None, rtt)?;
-        // If an event is awaited, it is that which has to be as expected.
-        if awaited.is_none() { self.check(shown) } else { Ok(()) }
+        let shown = self.printer.ack(self.place(), &args, None, rtt)?;
+        match refusal {
+            // If an event is awaited, it is that which has to be as expected.
+            _ if awaited.is_none() && self.expect.is_some() => self.check(shown),
+            Some(error) if !self.any_ack => {
+                Err(Trouble::Refused { event: self.event.to_owned(), error }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn wait(&self, name: &str, events: &Events) -> Result<(), Failure> {
         let found = time::timeout(self.session.timeout, async {
             while let Some(incoming) = events.recv().await {
+                self.heard.store(true, Ordering::Relaxed);
                 if incoming.event == name {
                     return Some(incoming);
                 }

@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     output::Output,
     printer::Printer,
-    reach::{Departures, Session, Trouble},
+    reach::{Departures, NAME_A_NAMESPACE, Session, Trouble},
     task,
     values::{Arg, Unreadable},
 };
@@ -63,6 +63,9 @@ impl Listen<'_> {
         state.mark_changed();
         let limit = self.until.limit.map_or(FAR, |limit| limit.get());
         let mut time = std::pin::pin!(time::sleep(limit));
+        // Who looks on is told where to look; programs know what they wait for.
+        let mut is_waiting = session.is_unasked && self.printer.is_for_people();
+        let mut patience = std::pin::pin!(time::sleep(session.timeout));
         loop {
             tokio::select! {
                 biased;
@@ -75,6 +78,7 @@ impl Listen<'_> {
                         self.printer.last_state(&mut state, &session.sockets)?;
                         return Err(trouble.into());
                     };
+                    is_waiting = false;
                     self.show(incoming)?;
                     if self.is_enough() {
                         return self.verdict();
@@ -85,6 +89,10 @@ impl Listen<'_> {
                     return Err(Trouble::left(&namespace, because).into());
                 }
                 () = &mut time => return self.verdict(),
+                () = &mut patience, if is_waiting => {
+                    is_waiting = false;
+                    self.printer.talk(&format!("nothing came on / so far; {NAME_A_NAMESPACE}"));
+                }
             }
         }
     }

@@ -8,7 +8,17 @@ use sockeye::{
     event::RawArgs,
 };
 
-/// Sends the event when it is first polled; the ack, and how long it took.
+/// What came of asking.
+#[derive(Debug)]
+pub(crate) struct Ack {
+    pub(crate) args: RawArgs,
+    /// The error that it is, if it is one of ours: `[{"error":{"code",…}}]`.
+    pub(crate) refusal: Option<RemoteError>,
+    /// How long it took.
+    pub(crate) rtt: Duration,
+}
+
+/// Sends the event when it is first polled.
 ///
 /// # Errors
 ///
@@ -18,13 +28,13 @@ pub(crate) async fn ask(
     event: &str,
     args: RawArgs,
     timeout: Duration,
-) -> Result<(RawArgs, Duration), CallError> {
+) -> Result<Ack, CallError> {
     let began = Instant::now();
-    let answer = match socket.call::<RawArgs>(event, args).timeout(timeout).await {
-        Err(CallError::Refused(error)) => refusal(&error)?,
-        answer => answer?,
+    let (args, refusal) = match socket.call::<RawArgs>(event, args).timeout(timeout).await {
+        Err(CallError::Refused(error)) => (refusal(&error)?, Some(error)),
+        answer => (answer?, None),
     };
-    Ok((answer, began.elapsed()))
+    Ok(Ack { args, refusal, rtt: began.elapsed() })
 }
 
 /// An ack that says no, as it came.

@@ -13,7 +13,7 @@ mod trouble;
 mod under_way;
 
 pub(crate) use self::{
-    ask::ask,
+    ask::{Ack, ask},
     credentials::{Auth, BearerError},
     departures::Departures,
     keep::Keep,
@@ -22,6 +22,6 @@ pub(crate) use self::{
     road::{Belief, Header, Road, RoadError},
     session::Session,
     states::{states, states_now},
-    trouble::{Trouble, hint_of_dial, of_dial},
+    trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, of_dial},
     under_way::{Departing, Outcome, UnderWay},
 };

@@ -152,6 +152,8 @@ pub(crate) struct Plan {
     /// Its address as people may see it.
     pub(crate) server: String,
     pub(crate) forced: Option<Version>,
+    /// Whether `/` is joined because nobody named a namespace.
+    pub(crate) is_unasked: bool,
     parser: Parser,
     pub(crate) timeout: Time,
     pub(crate) has_bearer: bool,
@@ -258,6 +260,7 @@ impl Connection {
         let auth = Auth::new(self.auth_payload()?.unwrap_or_default());
         let (url, namespaces) = self.place();
         let server = without_secrets(&url);
+        let is_unasked = self.namespaces.is_empty() && namespaces == ["/"];
         let parser = self.parser.parser();
         // Servers may repeat them in what they say.
         let secrets = Secrets::of_process();
@@ -305,6 +308,7 @@ impl Connection {
             namespaces,
             server,
             forced,
+            is_unasked,
             parser,
             timeout: self.timeout,
             has_bearer,

@@ -18,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) sockets: Vec<Socket>,
     pub(crate) timeout: Duration,
+    /// Whether `/` is joined because nobody named a namespace.
+    pub(crate) is_unasked: bool,
     server: String,
     forced: Option<Version>,
 }
@@ -32,10 +34,11 @@ impl Session {
         plan: Plan,
         prepare: impl FnOnce(Builder) -> Builder,
     ) -> Result<Self, Trouble> {
-        let Plan { builder, namespaces, server, forced, timeout, has_bearer, .. } = plan;
+        let Plan { builder, namespaces, server, forced, is_unasked, timeout, has_bearer, .. } =
+            plan;
         let client = prepare(builder).start().map_err(Trouble::Build)?;
         let sockets = namespaces.iter().filter_map(|name| client.of(name)).collect();
-        let session = Self { client, sockets, timeout: timeout.get(), server, forced };
+        let session = Self { client, sockets, timeout: timeout.get(), is_unasked, server, forced };
         // The command for the token has a time of its own.
         // A moment longer than its parts may take: they know which one failed, and how.
         let limit = session.timeout.saturating_mul(if has_bearer { 2 } else { 1 }) + GRACE;

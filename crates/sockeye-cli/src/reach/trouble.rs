@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use sockeye::client::{
     BuildError, CallError, CloseReason, DialError, Disconnect, EmitError, Left, OpenError,
-    SendError, Step, Transport, TransportError, Version,
+    RemoteError, SendError, Step, Transport, TransportError, Version,
 };
 
 use crate::{
@@ -31,6 +31,10 @@ pub(crate) enum Trouble {
     Closed(CloseReason),
     /// The ack did not come.
     Call { event: String, error: CallError },
+    /// The ack says no.
+    Refused { event: String, error: RemoteError },
+    /// Nothing came at all, in a namespace that nobody asked for.
+    Silent(Box<Self>),
     /// The event was not sent.
     NotSent { event: String, error: SendError },
     /// The event can't be sent.
@@ -64,6 +68,16 @@ impl Trouble {
         Self::Advised { trouble: Box::new(self), command }
     }
 
+    /// Looks at the namespace next, if an answer or an event did not come.
+    pub(crate) fn in_silence(self) -> Self {
+        match self {
+            Self::Call { error: CallError::Timeout { .. }, .. } | Self::NoEvent { .. } => {
+                Self::Silent(Box::new(self))
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn left(namespace: &str, because: Left) -> Self {
         Self::NotJoined { namespace: namespace.to_owned(), because }
     }
@@ -86,11 +100,15 @@ impl Trouble {
             Self::NotSent { error, .. } => of_send(error),
             Self::NotEmitted { error, .. } => of_emit(error),
             Self::NoEvent { .. } | Self::TooFew { .. } => Exit::NoAnswer,
-            Self::Unexpected { .. } => Exit::Assertion,
-            Self::Advised { trouble, .. } => trouble.exit(),
+            Self::Unexpected { .. } | Self::Refused { .. } => Exit::Assertion,
+            Self::Silent(trouble) | Self::Advised { trouble, .. } => trouble.exit(),
         }
     }
 }
+
+/// What to look at where `/` is silent.
+pub(crate) const NAME_A_NAMESPACE: &str = "it is joined where none is named: name the server's namespace, as the URL's path or with --nsp (sockeye doctor \
+     --explain silent-namespace)";
 
 const fn of_build(error: &BuildError) -> Exit {
     match error {
@@ -225,6 +243,15 @@ impl Trouble {
                     _ => "",
                 },
             ),
+            Self::Refused { event, error } => {
+                let data = error.data.as_ref().and_then(|data| serde_json::to_string(data).ok());
+                let data = data.map(|data| format!(" {data}")).unwrap_or_default();
+                (format!("{event:?} was refused: {error}{data}"), "--any-ack takes every ack")
+            }
+            Self::Silent(trouble) => {
+                let (what, _) = trouble.say();
+                (format!("{what}, and nothing else came on /"), NAME_A_NAMESPACE)
+            }
             Self::NotSent { event, error } => (format!("{event:?} was not sent: {error}"), ""),
             Self::NotEmitted { event, error } => (format!("{event:?} was not sent: {error}"), ""),
             Self::NoEvent { event, after } => (

@@ -5,7 +5,7 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 use sockeye::{client::Socket, event::RawArgs};
 use tokio::task::JoinSet;
 
-use super::{Trouble, ask};
+use super::{Ack, Trouble, ask};
 use crate::{failure::Failure, printer::Printer};
 
 /// So many may be under way; past that no more should be begun.
@@ -99,7 +99,7 @@ impl Departing {
             return written.map(|()| None).map_err(|error| Trouble::NotSent { event, error });
         };
         match ask(&socket, &event, args, timeout).await {
-            Ok((args, rtt)) => {
+            Ok(Ack { args, rtt, .. }) => {
                 let nsp = socket.namespace().to_owned();
                 Ok(Some(Answer { nsp, event, args, rtt, ack_id }))
             }

@@ -79,6 +79,49 @@ fn what_is_expected_is_checked() {
 }
 
 #[test]
+fn an_ack_that_says_no_is_a_failure_unless_any_will_do() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-refused"));
+    let check = |args: &[&str], code: i32, stderr: &str| {
+        let run = sandbox.run(&[&["emit", &*running.url], args].concat());
+        assert_eq!((run.code, run.stdout.lines().count(), &*run.stderr), (Some(code), 1, stderr));
+    };
+    let refused = "error: \"refuse\" was refused: not today (busy); --any-ack takes every ack\n";
+    check(&["refuse", "--ack"], 10, refused);
+    check(&["refuse", "--ack", "--any-ack"], 0, "");
+    check(&["refuse", "--expect", r#"{"error":{"code":"busy"}}"#], 0, "");
+    // Others have errors of their own.
+    check(&["echo", "--ack", r#"{"error":"no"}"#], 0, "");
+    let data =
+        "error: \"echo\" was refused: m (x) {\"pin\":\"‹redacted›\"}; --any-ack takes every ack\n";
+    check(
+        &["echo", "--ack", r#"{"error":{"code":"x","message":"m","data":{"pin":"1"}}}"#],
+        10,
+        data,
+    );
+}
+
+#[test]
+fn silence_where_no_namespace_was_named_says_so() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("emit-silent"));
+    let silent = Running::silent();
+    let url = &*silent.url;
+    let check = |args: &[&str], is_told: bool| {
+        let run = sandbox.run(&[&["emit"], args, &["--timeout", "300ms"]].concat());
+        assert_eq!(run.code, Some(8), "{run:?}");
+        assert_eq!(run.stderr.contains("--explain silent-namespace"), is_told, "{run:?}");
+    };
+    for url in [url, &format!("{url}/"), &format!("{url}?a=1")] {
+        check(&[url, "ignore", "--ack"], true);
+        check(&[url, "keep", "1", "--wait-event", "never"], true);
+    }
+    check(&[url, "ignore", "--ack", "--nsp", "/"], false);
+    // This one greets.
+    check(&[&running.url, "ignore", "--ack"], false);
+    check(&[&running.url, "ignore", "--wait-event", "never"], false);
+    check(&[&running.at("/imchat"), "ignore", "--ack"], false);
+}
+
+#[test]
 fn what_is_sent_can_be_shown() {
     let (running, sandbox) = (Running::start(), Sandbox::new("emit-verbose"));
     let run = sandbox.run(&["emit", &running.url, "keep", "1", "-v", "--transport", "websocket"]);

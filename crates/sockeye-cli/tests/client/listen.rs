@@ -143,6 +143,34 @@ fn a_lost_connection_ends_it() {
     check(listen(&sandbox, &args), || running.close());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_person_who_hears_nothing_is_told_about_namespaces() {
+    use crate::terminal::Terminal;
+
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-silent"));
+    let quiet = Running::silent();
+    let url = &*quiet.url;
+    let listen = |args: &[&str]| {
+        let args = [&["listen", "--timeout", "300ms"], args].concat();
+        Terminal::run(sandbox.command(&args))
+    };
+    let mut silent = listen(&[url]);
+    silent.expect("nothing came on / so far; ");
+    silent.expect("silent-namespace");
+    drop(silent);
+    for args in [
+        &[&*running.url, "--for", "900ms"][..],
+        &[url, "--nsp", "/", "--for", "900ms"],
+        &[url, "--json", "--states", "--for", "900ms"],
+    ] {
+        let mut heard = listen(args);
+        let shown = heard.expect_end();
+        assert!(!shown.contains("so far"), "{args:?}: {shown}");
+        assert_eq!(heard.code(), Some(0));
+    }
+}
+
 #[test]
 fn one_namespace_of_several_that_is_lost_ends_it() {
     let (running, sandbox) = (Running::start(), Sandbox::new("listen-left"));

@@ -32,18 +32,29 @@ impl Running {
     }
 
     pub(crate) fn start_with(change: impl FnOnce(server::Builder) -> server::Builder) -> Self {
+        Self::start_builder(|builder| {
+            let builder = builder
+                .keep_handshake(true)
+                .namespace("/", events().on_connect(welcome))
+                .namespace("/imchat", events().on_connect(welcome))
+                .namespace("/other", events().on_connect(welcome))
+                .namespace("/guarded", events().on_connect(guard));
+            change(builder)
+        })
+    }
+
+    /// One that says nothing on `/`, whatever it is asked.
+    pub(crate) fn silent() -> Self {
+        Self::start_builder(|builder| builder.namespace("/", events()))
+    }
+
+    fn start_builder(build: impl FnOnce(server::Builder) -> server::Builder) -> Self {
         let runtime = Runtime::new().unwrap();
         let _guard = runtime.enter();
         let kept = Kept::default();
-        let builder = Server::builder()
-            .state(Arc::clone(&kept))
-            .keep_handshake(true)
-            .namespace("/", events().on_connect(welcome))
-            .namespace("/imchat", events().on_connect(welcome))
-            .namespace("/other", events().on_connect(welcome))
-            .namespace("/guarded", events().on_connect(guard));
+        let builder = build(Server::builder().state(Arc::clone(&kept)));
         let (server, listener) = runtime.block_on(async {
-            let server = change(builder).build().unwrap();
+            let server = builder.build().unwrap();
             (server, TcpListener::bind("127.0.0.1:0").await.unwrap())
         });
         let url = format!("http://{}", listener.local_addr().unwrap());

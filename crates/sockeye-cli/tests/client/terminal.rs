@@ -78,6 +78,20 @@ impl Terminal {
         }
     }
 
+    /// All that is shown until its end.
+    pub(crate) fn expect_end(&mut self) -> String {
+        let end = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() && Instant::now() < end {
+            while let Ok(bytes) = self.screen.recv_timeout(Duration::from_millis(10)) {
+                self.shown += &String::from_utf8_lossy(&bytes);
+            }
+        }
+        while let Ok(bytes) = self.screen.recv_timeout(Duration::from_millis(10)) {
+            self.shown += &String::from_utf8_lossy(&bytes);
+        }
+        std::mem::take(&mut self.shown)
+    }
+
     /// The exit code, once it ends.
     pub(crate) fn code(mut self) -> Option<i32> {
         let end = Instant::now() + PATIENCE;
