@@ -16,7 +16,11 @@ pub(crate) fn install() -> Outcome {
     for file in place::files(&interop)? {
         match (file.file_name().and_then(|name| name.to_str()), file.parent()) {
             (Some("package-lock.json"), Some(folder)) => npm(folder)?,
-            (Some("requirements.txt"), Some(_)) => venv(&file)?,
+            (Some("requirements.txt"), Some(folder)) if folder == interop => venv(&file, "venv")?,
+            (Some("requirements.txt"), Some(folder)) => {
+                let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or("other");
+                venv(&file, &format!("venv-{name}"))?;
+            }
             _ => {}
         }
     }
@@ -37,9 +41,9 @@ pub(crate) fn npm(folder: &Path) -> Outcome {
     copy(&lock, &stamp)
 }
 
-/// A virtual environment in the build folder with the pinned packages.
-fn venv(requirements: &Path) -> Outcome {
-    let venv = place::target().join("venv");
+/// A virtual environment of this name in the build folder with the pinned packages.
+fn venv(requirements: &Path, name: &str) -> Outcome {
+    let venv = place::target().join(name);
     let stamp = venv.join("requirements.txt");
     if same(requirements, &stamp)? {
         return Ok(());

@@ -103,6 +103,23 @@ fn check(
     assert_eq!(running.kept(), [json!(7), json!(8)], "{language} {options:?}");
 }
 
+/// At a server of Socket.IO 2 it is a program for that, without being told.
+#[track_caller]
+fn check_found(
+    sandbox: &Sandbox,
+    language: &str,
+    options: &[&str],
+    mut runs: impl FnMut(String) -> Output,
+) {
+    let running = Running::start_old();
+    let url = running.at("/imchat");
+    let args = [&[&*url, "keep", "--as", language, "--ack", "8"], options].concat();
+    let program = printed(sandbox, &args);
+    assert!(!program.contains("--eio"), "{program}");
+    runs(program);
+    assert_eq!(running.kept(), [json!(8)], "{language} {options:?}");
+}
+
 /// What the server is asked with, to see whether headers, query and auth arrive.
 #[track_caller]
 fn check_way(sandbox: &Sandbox, language: &str, mut runs: impl FnMut(String) -> Output) {
@@ -133,6 +150,14 @@ fn in_python() {
     for options in [&["--transport", "websocket"][..], &["--transport", "polling"], &[]] {
         check(&sandbox, "python", options, &mut runs);
     }
+    if let Some(python) = pinned::python_v3() {
+        let program = python.get_program().to_owned();
+        let mut runs = |text: String| run(&sandbox, Command::new(&program), "program.py", &text);
+        for options in [&["--transport", "websocket"][..], &["--transport", "polling"], &[]] {
+            check(&sandbox, "python", &[options, &["--eio", "3"]].concat(), &mut runs);
+            check_found(&sandbox, "python", options, &mut runs);
+        }
+    }
     check_way(&sandbox, "python", &mut runs);
 }
 
@@ -153,6 +178,8 @@ fn in_javascript() {
         check(&sandbox, "js", options, |text| runs(text, "socket.io-client"));
         let options = [options, &["--eio", "3"]].concat();
         check(&sandbox, "js", &options, |text| runs(text, "socket.io-client-2"));
+        let auto = &options[..options.len() - 2];
+        check_found(&sandbox, "js", auto, |text| runs(text, "socket.io-client-2"));
     }
     check_way(&sandbox, "js", |text| runs(text, "socket.io-client"));
 }
@@ -161,7 +188,6 @@ fn in_javascript() {
 #[test]
 fn in_rust() {
     let sandbox = new_sandbox("as-rust");
-    let running = Running::start();
     let way =
         ["-H", "x-token: abc", "--bearer-cmd", "echo a'b'c", "--query", "q=a b", "--auth", SECRET];
     let how = ["--as", "rust", "--transport", "websocket", "--ack", "--wait-event", "said"];
@@ -192,17 +218,21 @@ fn in_rust() {
         "copy it to tests/as/others.rs.txt:\n{program}"
     );
 
-    let mut example = pinned::example("printed");
-    let proxy = format!("http://{}", proxy(running.url.strip_prefix("http://").unwrap()));
-    example.current_dir(sandbox.path("")).env("HTTP_PROXY", &proxy).env("http_proxy", proxy);
-    example.env("SOCKEYE_AUTH", SECRET).env("X_TOKEN", "abc").env("BEARER_CMD", "echo a'b'c");
-    let output = example.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let expect = r#"[1.5,"text",{"a":null,"b":[1,"x"]},{"_placeholder":true,"num":0},{"deep":[{"_placeholder":true,"num":1},"é\u202e\""]},null,[true,{"n":5000000000}],""]"#;
-    let shown = String::from_utf8(output.stdout).unwrap();
-    let found: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let expect: Value = serde_json::from_str(expect).unwrap();
-    assert_eq!(found, [json!([]), expect]);
+    // It finds the version out by itself.
+    for running in [Running::start(), Running::start_old()] {
+        let mut example = pinned::example("printed");
+        let proxy = format!("http://{}", proxy(running.url.strip_prefix("http://").unwrap()));
+        example.current_dir(sandbox.path("")).env("HTTP_PROXY", &proxy).env("http_proxy", proxy);
+        example.env("SOCKEYE_AUTH", SECRET).env("X_TOKEN", "abc").env("BEARER_CMD", "echo a'b'c");
+        let output = example.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let expect = r#"[1.5,"text",{"a":null,"b":[1,"x"]},{"_placeholder":true,"num":0},{"deep":[{"_placeholder":true,"num":1},"é\u202e\""]},null,[true,{"n":5000000000}],""]"#;
+        let shown = String::from_utf8(output.stdout).unwrap();
+        let found: Vec<Value> =
+            shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let expect: Value = serde_json::from_str(expect).unwrap();
+        assert_eq!(found, [json!([]), expect]);
+    }
 }
 
 /// A proxy that connects everybody to one server, whatever they ask for.

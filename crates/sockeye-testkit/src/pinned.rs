@@ -31,14 +31,26 @@ pub fn node(script: &str) -> Option<Command> {
 /// If they are missing and `SOCKEYE_PEERS` is set.
 #[must_use]
 pub fn python(script: &str) -> Option<Command> {
-    let python = built().map(|profile| profile.join("../venv/bin/python"));
-    found(python.filter(|python| python.is_file()), "the Python packages of interop/").map(
-        |python| {
-            let mut command = Command::new(python);
-            command.arg("-u").arg(interop().join(script));
-            command
-        },
-    )
+    python_of("venv").map(|mut python| {
+        python.arg("-u").arg(interop().join(script));
+        python
+    })
+}
+
+/// Python with the packages that speak with Socket.IO 2; `None`, with the reason printed, if those are missing.
+///
+/// # Panics
+///
+/// If they are missing and `SOCKEYE_PEERS` is set.
+#[must_use]
+pub fn python_v3() -> Option<Command> {
+    python_of("venv-v3")
+}
+
+fn python_of(venv: &str) -> Option<Command> {
+    let python = built().map(|profile| profile.join("..").join(venv).join("bin/python"));
+    let python = python.filter(|python| python.is_file());
+    found(python, "the Python packages of interop/").map(Command::new)
 }
 
 /// The script of `interop/` that runs nginx; `None`, with the reason printed, if nginx is missing.

@@ -22,7 +22,7 @@ use crate::{
     failure::Failure,
     output::Output,
     printer::Printer,
-    reach::{Ack, Connection, STDIN, Session, Talk, Trouble, ask},
+    reach::{Ack, Connection, Eio, STDIN, Session, Talk, Trouble, ask, spoken_by},
     task,
     values::{Arg, Pattern, Unreadable, event_args},
 };
@@ -53,8 +53,8 @@ pub(crate) struct Options {
     /// objects may have more keys. Asks for an ack unless there is --wait-event
     #[arg(long, value_name = "JSON")]
     expect: Option<Pattern>,
-    /// Send nothing, but print a program that would: in python, js or rust. Secrets are not in it; it takes them from the
-    /// environment, or from the file that they came from
+    /// Send no event, but print a program that would: in python, js or rust, for the version that the server turns out to
+    /// speak. Secrets are not in it; it takes them from the environment, or from the file that they came from
     #[arg(long = "as", value_name = "LANGUAGE")]
     program: Option<program::Language>,
     #[command(flatten)]
@@ -88,9 +88,19 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     options.connection.warn(output);
     if let Some(language) = options.program {
         // Says whether secrets may be shown.
-        options.talk.tracing.start(output)?;
-        output.data(&program::write(language, &options)?)?;
-        return Ok(Exit::Done);
+        let tracer = options.talk.tracing.start(output)?;
+        let (mut options, mut exit) = (options, Exit::Done);
+        if language.has_a_client_for_each_version() && options.connection.eio == Eio::Auto {
+            let connection = options.connection.clone();
+            exit = task::run(async {
+                options.connection.eio = spoken_by(connection, tracer).await;
+                Ok(Exit::Done)
+            })?;
+        }
+        if exit == Exit::Done {
+            output.data(&program::write(language, &options)?)?;
+        }
+        return Ok(exit);
     }
     let Options { connection, event, args, ack, any_ack, wait_event, expect, program: _, talk } =
         options;

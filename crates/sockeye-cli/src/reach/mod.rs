@@ -20,7 +20,7 @@ pub(crate) use self::{
     options::{Connection, Eio, Encoding, STDIN, Talk, Transports},
     questions::Questions,
     road::{Belief, Header, Road, RoadError},
-    session::Session,
+    session::{Session, spoken_by},
     states::{states, states_now},
     trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, of_dial},
     under_way::{Departing, Outcome, UnderWay},

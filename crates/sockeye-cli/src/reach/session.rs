@@ -2,15 +2,41 @@
 
 use std::time::Duration;
 
-use sockeye::client::{Builder, Client, CloseReason, Left, Socket, Version};
+use sockeye::{
+    client::{Builder, Client, CloseReason, ConnectionState, Left, Socket, Version},
+    event::NoAnswer,
+};
 use tokio::time;
 
-use super::{Trouble, options::Plan};
+use super::{Connection, Eio, Trouble, options::Plan};
+use crate::{trace::Tracer, units::Time};
 
 /// How much longer connecting may take than `--timeout` says, so that its parts end first.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long a server may take to end a connection in good order.
 const GOODBYE: Duration = Duration::from_millis(500);
+
+/// How long a server is asked for its version.
+const QUESTION: Time = Time::seconds(3);
+
+/// The version that a server speaks, found out by joining and leaving; [`Eio::Auto`] if it can't be.
+pub(crate) async fn spoken_by(mut connection: Connection, tracer: Option<Tracer>) -> Eio {
+    if connection.timeout.get() > QUESTION.get() {
+        connection.timeout = QUESTION;
+    }
+    let Ok(plan) = connection.plan() else { return Eio::Auto };
+    let join = Session::join(plan.traced(tracer), |builder| {
+        builder.no_reconnect().on_any(async || NoAnswer)
+    });
+    let Ok(session) = join.await else { return Eio::Auto };
+    let eio = match &*session.client.state().borrow() {
+        ConnectionState::Connected { version: Version::V3, .. } => Eio::V3,
+        ConnectionState::Connected { .. } => Eio::V4,
+        _ => Eio::Auto,
+    };
+    session.close(false).await;
+    eio
+}
 
 /// A client that is in.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, extract::Request, middleware::map_request};
 use serde_json::Value;
 use sockeye::{
     event::{Ack, Args, NoAnswer, RawArgs, Refusal, State},
@@ -43,12 +43,41 @@ impl Running {
         })
     }
 
+    /// One of Socket.IO 2 that asks nobody for a version, as netty-socketio 1.7 does.
+    pub(crate) fn start_old() -> Self {
+        Self::start_service(
+            |builder| {
+                let welcoming = || events().on_connect(welcome);
+                builder
+                    .engine_v3(true)
+                    .keep_handshake(true)
+                    .namespace("/", welcoming())
+                    .namespace("/imchat", welcoming())
+                    .namespace("/guarded", welcoming())
+            },
+            |app| {
+                app.layer(map_request(async |mut request: Request| {
+                    let uri = request.uri().to_string().replace("EIO=4", "EIO=3");
+                    *request.uri_mut() = uri.parse().unwrap();
+                    request
+                }))
+            },
+        )
+    }
+
     /// One that says nothing on `/`, whatever it is asked.
     pub(crate) fn silent() -> Self {
         Self::start_builder(|builder| builder.namespace("/", events()))
     }
 
     fn start_builder(build: impl FnOnce(server::Builder) -> server::Builder) -> Self {
+        Self::start_service(build, |app| app)
+    }
+
+    fn start_service(
+        build: impl FnOnce(server::Builder) -> server::Builder,
+        layer: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let _guard = runtime.enter();
         let kept = Kept::default();
@@ -58,7 +87,7 @@ impl Running {
             (server, TcpListener::bind("127.0.0.1:0").await.unwrap())
         });
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new().route_service("/socket.io/", server.service());
+        let app = layer(Router::new().route_service("/socket.io/", server.service()));
         runtime.spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, kept, server, runtime }
     }

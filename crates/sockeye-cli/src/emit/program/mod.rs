@@ -29,6 +29,13 @@ words! {
     }
 }
 
+impl Language {
+    /// Whether its client speaks one version alone.
+    pub(super) const fn has_a_client_for_each_version(self) -> bool {
+        matches!(self, Self::Python | Self::JavaScript)
+    }
+}
+
 /// What the program has to do.
 struct Program<'p> {
     /// With the namespace as its path, and the query.
@@ -77,7 +84,7 @@ enum Argument {
 ///
 /// An argument can't be read, or there is no such program in this language.
 pub(super) fn write(language: Language, options: &Options) -> Result<String, Failure> {
-    let program = Program::new(options)?;
+    let program = Program::new(language, options)?;
     match language {
         Language::Python => python::write(&program),
         Language::JavaScript => javascript::write(&program),
@@ -86,7 +93,7 @@ pub(super) fn write(language: Language, options: &Options) -> Result<String, Fai
 }
 
 impl<'p> Program<'p> {
-    fn new(options: &'p Options) -> Result<Self, Failure> {
+    fn new(language: Language, options: &'p Options) -> Result<Self, Failure> {
         let Options { connection, event, args, ack, wait_event, expect, .. } = options;
         let Connection { path, no_trailing_slash, road, .. } = connection;
         let (url, namespaces) = connection.place();
@@ -125,9 +132,9 @@ impl<'p> Program<'p> {
         let args =
             args.iter().zip(1..).map(|(arg, number)| Argument::read(arg, number, &mut notes));
         let args = args.collect::<Result<_, _>>()?;
-        if connection.eio == Eio::Auto {
+        if connection.eio == Eio::Auto && language.has_a_client_for_each_version() {
             notes.push(
-                "It speaks Engine.IO 4. For a server of Socket.IO 2, print it with --eio 3."
+                "It speaks Engine.IO 4, as the server could not be asked. For one of Socket.IO 2, print it with --eio 3."
                     .to_owned(),
             );
         }

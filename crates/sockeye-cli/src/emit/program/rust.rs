@@ -38,13 +38,15 @@ pub(super) fn write(program: &Program<'_>) -> String {
     let lines = lines.join("\n    ");
     let uses = uses(program, &options, &lines);
     format!(
-        "// cargo add sockeye serde_json; cargo add tokio --features macros,rt,time\n{comments}{uses}\n\
+        "// cargo add sockeye --git {repository}\n\
+         // cargo add serde_json; cargo add tokio --features macros,rt,time\n{comments}{uses}\n\
          #[tokio::main(flavor = \"current_thread\")]\n\
          async fn main() -> Result<(), Box<dyn std::error::Error>> {{\n    \
          let timeout = Duration::from_millis({ms});\n    \
          let client = Client::builder({url})\n        .path({path})\n        .no_reconnect()\n        \
          .connect_timeout(timeout){events}{options}\n        .connect()\n        .await?;\n    {lines}\n    \
          client.close().await;\n    Ok(())\n}}",
+        repository = env!("CARGO_PKG_REPOSITORY"),
         comments = program.comments("//"),
         url = rust(&program.url),
         path = rust(program.path),
