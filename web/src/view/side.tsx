@@ -39,18 +39,18 @@ export function Side({ state, view, name, drawer, close }: Props): JSX.Element {
       <div class="brand">
         <Logo />
         <strong>Sockeye</strong>
+        <Languages />
         <button ref={closer} type="button" class="plain narrow" aria-label={texts.closeRooms} onClick={close}>
           <Icon name="close" />
         </button>
       </div>
       <div class="lists">
         <Rooms state={state} chosen={close} />
-        <People view={view} link={state.link} />
+        <People room={state.open} view={view} you={state.you} />
       </div>
       <div class="me">
         <Avatar name={name} />
         <span class="name">{name}</span>
-        <Languages />
         <button type="button" class="plain" aria-label={texts.changeName} title={texts.changeName} onClick={() => chat.exit()}>
           <Icon name="exit" />
         </button>
