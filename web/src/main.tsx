@@ -14,6 +14,8 @@ const store = new Store({
   lastName: "",
   refusal: null,
   link: { kind: "idle" },
+  you: "",
+  paced: false,
   rooms: [],
   views: new Map(),
   open: LOBBY,

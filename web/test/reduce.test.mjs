@@ -14,6 +14,8 @@ const fresh = {
   lastName: "",
   refusal: null,
   link: { kind: "idle" },
+  you: "",
+  paced: false,
   rooms: [],
   views: new Map(),
   open: "lobby",
@@ -24,8 +26,8 @@ function after(...actions) {
   const before = [
     { do: "name", name: "Ada", rooms: ["lobby"], open: "lobby" },
     { do: "connecting" },
-    { do: "online", selfId: "a" },
-    { do: "entered", entrance: { room: "lobby", people: [ada, bo] }, now: 0, awayMs: 0 },
+    { do: "online" },
+    { do: "entered", entrance: { room: "lobby", you: "a", people: [ada, bo], count: 2 }, now: 0, awayMs: 0 },
   ];
   return [...before, ...actions].reduce(reduce, fresh);
 }
@@ -70,21 +72,55 @@ test("typing ends by a message, by leaving, by time and by losing the connection
   check({ do: "typed", now: 4 }, 1);
   check({ do: "typed", now: 5 }, 0);
   check({ do: "said", message: said("k"), visible: true }, 0);
-  check({ do: "departed", room: "lobby", person: bo, now: 1 }, 0);
+  check({ do: "departed", moved: { room: "lobby", people: [bo], count: 1 }, now: 1 }, 0);
   check(offline, 0);
 });
 
 test("people come and go once", () => {
   const cy = { id: "c", name: "Cy" };
-  const arrived = { do: "arrived", room: "lobby", person: cy, now: 1 };
-  const departed = { do: "departed", room: "lobby", person: cy, now: 2 };
+  const arrived = { do: "arrived", moved: { room: "lobby", people: [cy], count: 3 }, now: 1 };
+  const departed = { do: "departed", moved: { room: "lobby", people: [cy], count: 2 }, now: 2 };
   assert.deepEqual(lobby(after(arrived, arrived)).people, [ada, bo, cy]);
-  assert.deepEqual(lobby(after(arrived, departed, departed)).people, [ada, bo]);
-  assert.equal(lobby(after(arrived, departed, departed)).entries.length, 2);
+  assert.equal(lobby(after(arrived, arrived)).entries.length, 1);
+  assert.deepEqual(lobby(after(arrived, departed)).people, [ada, bo]);
+  assert.equal(lobby(after(arrived, departed)).count, 2);
+  const me = { do: "arrived", moved: { room: "lobby", people: [ada], count: 2 }, now: 1 };
+  assert.equal(lobby(after(me)).entries.length, 0, "I know that I am here");
+});
+
+test("those who come one after the other share a line", () => {
+  const arrived = (name) => ({ do: "arrived", moved: { room: "lobby", people: [{ id: name, name }], count: 9 }, now: 1 });
+  const { entries } = lobby(after(arrived("Cy"), arrived("Di"), compose, arrived("Ed")));
+  const told = entries.map((entry) => entry.what?.names ?? entry.text);
+  assert.deepEqual(told, [["Cy", "Di"], "hi", ["Ed"]]);
+});
+
+test("a crowd is known in part", () => {
+  const entered = { do: "entered", entrance: { room: "lobby", you: "a", people: [ada, bo], count: 9 }, now: 1, awayMs: 0 };
+  const cy = { id: "c", name: "Cy" };
+  const more = { do: "more", room: "lobby", page: { people: [bo, cy], count: 9 } };
+  assert.deepEqual(lobby(after(entered, more)).people, [ada, bo, cy]);
+  assert.equal(lobby(after(entered, more)).pageEnd, cy);
+  const again = { ...entered, entrance: { room: "lobby", you: "a", count: 8 } };
+  assert.deepEqual(lobby(after(entered, again)).people, [ada, bo], "who is in a room gets no list again");
+});
+
+test("the list of rooms is kept by its changes", () => {
+  const rooms = [{ name: "a", people: 1 }, { name: "b", people: 2 }];
+  const changes = [{ name: "a", people: 0 }, { name: "b", people: 3 }, { name: "c", people: 1 }];
+  const state = after({ do: "rooms", rooms }, { do: "changed", rooms: changes });
+  assert.deepEqual(state.rooms, [{ name: "b", people: 3 }, { name: "c", people: 1 }]);
+});
+
+test("what I say in another tab is mine, and read", () => {
+  const mine = { ...said("k"), from: ada };
+  const state = after({ do: "said", message: mine, visible: false });
+  assert.equal(lobby(state).entries[0].mine, true);
+  assert.equal(lobby(state).unread, 0);
 });
 
 test("a log with a hole says so", () => {
-  const again = { do: "entered", entrance: { room: "lobby", people: [ada] }, now: 10, awayMs: 7_400 };
+  const again = { do: "entered", entrance: { room: "lobby", you: "a", people: [ada], count: 1 }, now: 10, awayMs: 7_400 };
   const last = (state) => lobby(state).entries.at(-1);
   assert.deepEqual(last(after(compose, offline, again)).what, { kind: "gap", seconds: 7 });
   assert.equal(last(after(offline, again)), undefined, "an empty log has no hole");

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { format, parse } from "../src/chat/address.ts";
 import { chars } from "../src/chat/contract.ts";
 import { retryDelayMs } from "../src/chat/retry.ts";
 import { en } from "../src/language/en.ts";
@@ -35,6 +36,27 @@ test("a refusal is told in the reader's language if we know it", () => {
   check({ code: "slow-down", message: "from the server" }, "from the server");
   check({ code: "constructor", message: "from the server" }, "from the server");
   check({ code: "new-code" }, "new-code");
+});
+
+test("a room's address leads back to it", () => {
+  const check = (hash, expect) => assert.equal(parse(hash), expect, hash);
+  for (const room of ["lobby", "a b", "小明的房间", "#rust", "50%", "a/b?c=d&e", "__proto__"]) check(format(room), room);
+  check("", null);
+  check("#", null);
+  check("#%20", null);
+  check("#小明", "小明");
+  check("#50%", "50%");
+});
+
+test("several people are named, many are counted", () => {
+  const check = (names, english, chinese) => {
+    assert.equal(en.joined(names), english);
+    assert.equal(zh.joined(names), chinese);
+  };
+  check(["Ada"], "Ada joined", "Ada 加入了房间");
+  check(["Ada", "Bo"], "Ada and Bo joined", "Ada、Bo 加入了房间");
+  check(["Ada", "Bo", "Cy"], "Ada, Bo and Cy joined", "Ada、Bo、Cy 加入了房间");
+  check(["Ada", "Bo", "Cy", "Di", "Ed"], "Ada, Bo, Cy and 2 others joined", "Ada、Bo、Cy 等 5 人加入了房间");
 });
 
 test("characters are code points", () => {

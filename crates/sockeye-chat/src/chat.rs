@@ -34,7 +34,7 @@ impl Chat {
     ///
     /// [`BuildError`]: the configuration is wrong, or has a namespace `/chat` of its own. The caller's to mend.
     pub fn build(builder: Builder) -> Result<Self, BuildError> {
-        let hall = Arc::new(Hall::default());
+        let hall = Arc::new(Hall::new());
         let server = builder.state(hall).namespace(NAMESPACE, events::namespace()).build()?;
         Ok(Self { server })
     }

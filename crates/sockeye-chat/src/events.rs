@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use sockeye::{
     event::{Ack, AckSender, Args, Refusal, State},
-    server::{Auth, Data, LastRooms, Namespace, Server, Socket},
+    server::{Auth, Data, Namespace, Reason, Server, Socket},
 };
 
 use crate::{
-    contract::{Login, Receipt, Say},
+    contract::{Browse, Listed, Login, Page, Receipt, Say},
     hall::{Hall, Sender},
-    listing,
+    person::Person,
     room::Room,
     rules::{self, Violation},
     visitor::Visitor,
@@ -22,20 +22,18 @@ pub(crate) fn namespace() -> Namespace {
         .on_connect(enter)
         .on("join", join)
         .on("leave", leave)
+        .on("people", people)
+        .on("rooms", rooms)
         .on("say", say)
         .on("typing", typing)
         .on("rtt", rtt)
         .on_disconnect(exit)
 }
 
-async fn enter(
-    socket: Socket,
-    server: Server,
-    Auth(login): Auth<Login>,
-) -> Result<Visitor, Refusal> {
+async fn enter(socket: Socket, Auth(login): Auth<Login>) -> Result<Visitor, Refusal> {
     let name = rules::person(&login.name).map_err(Violation::at_the_door)?;
-    socket.emit("rooms", listing::rooms(&server))?;
-    Ok(Visitor::new(name))
+    let key = rules::key(login.key.as_deref()).map_err(Violation::at_the_door)?;
+    Ok(Visitor::new(Person::new(name, key, socket.id())))
 }
 
 async fn join(
@@ -64,6 +62,30 @@ async fn leave(
     let sender = Sender { server: &server, socket: &socket, visitor: &visitor };
     hall.leave(sender, &Room::parse(&name)?);
     Ok(())
+}
+
+async fn people(
+    socket: Socket,
+    server: Server,
+    visitor: Data<Visitor>,
+    State(hall): State<Arc<Hall>>,
+    Args((browse,)): Args<(Browse,)>,
+) -> Result<Ack<Page>, Refusal> {
+    visitor.may_move()?;
+    let room = Room::parse(&browse.room)?;
+    let sender = Sender { server: &server, socket: &socket, visitor: &visitor };
+    Ok(Ack(hall.people(sender, &room, browse.after.as_ref())?))
+}
+
+async fn rooms(
+    socket: Socket,
+    server: Server,
+    visitor: Data<Visitor>,
+    State(hall): State<Arc<Hall>>,
+) -> Result<Ack<Vec<Listed>>, Refusal> {
+    visitor.may_move()?;
+    let sender = Sender { server: &server, socket: &socket, visitor: &visitor };
+    Ok(Ack(hall.rooms(sender)))
 }
 
 async fn say(
@@ -103,8 +125,8 @@ async fn exit(
     server: Server,
     visitor: Data<Visitor>,
     State(hall): State<Arc<Hall>>,
-    LastRooms(rooms): LastRooms,
+    reason: Reason,
 ) {
     let sender = Sender { server: &server, socket: &socket, visitor: &visitor };
-    hall.depart(sender, rooms.iter().filter_map(Room::of));
+    hall.depart(sender, reason);
 }

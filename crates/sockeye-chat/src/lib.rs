@@ -10,8 +10,11 @@ mod listing;
 mod message_id;
 mod pace;
 pub mod page;
+mod person;
+mod presence;
 mod room;
 mod rules;
+mod shape;
 mod visitor;
 
 pub use chat::{Chat, NAMESPACE};

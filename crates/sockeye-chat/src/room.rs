@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use crate::rules::{self, Violation};
 
+/// The room that everybody begins in: there is always space for it.
+const LOBBY: &str = "lobby";
+
 /// A checked name, kept as the server's room is called: `#` and the name.
 ///
 /// To the server a socket's id is a room as well. `#` is in no id, so that nobody can join, or speak into, the room
 /// that is another's socket.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Room(Arc<str>);
 
 impl Room {
@@ -17,14 +20,14 @@ impl Room {
         Ok(Self(format!("#{}", rules::room(name)?).into()))
     }
 
-    /// The chat room that a room of the server stands for.
-    pub(crate) fn of(key: &Arc<str>) -> Option<Self> {
-        key.starts_with('#').then(|| Self(Arc::clone(key)))
-    }
-
     /// The name, as clients know it.
     pub(crate) fn name(&self) -> &str {
         &self.0[1..]
+    }
+
+    /// Whether it is the one that everybody begins in.
+    pub(crate) fn is_lobby(&self) -> bool {
+        self.name() == LOBBY
     }
 
     /// What the server calls it.
@@ -42,7 +45,7 @@ mod tests {
         let room = Room::parse(" #rust ").unwrap();
         assert_eq!(room.name(), "#rust");
         assert_eq!(&*room.key(), "##rust");
-        assert_eq!(Room::of(&room.key()), Some(room));
-        assert_eq!(Room::of(&"abcdefghijklmnopqrst".into()), None);
+        assert!(!room.is_lobby());
+        assert!(Room::parse("lobby").unwrap().is_lobby());
     }
 }

@@ -13,7 +13,7 @@ fn two_people_talk() {
     assert_eq!(bo.join("lobby"), ["Ada", "Bo"]);
     assert_eq!(
         ada.hear("joined"),
-        json!({ "room": "lobby", "person": { "id": bo.id, "name": "Bo" } })
+        json!({ "room": "lobby", "people": [{ "id": bo.id, "name": "Bo" }], "count": 2 })
     );
 
     let receipt =

@@ -1,6 +1,6 @@
 /** The events between this page and the server's `/chat` namespace: the whole contract, as types. */
 
-/** Somebody in the chat; `id` is the public id of their socket. */
+/** Somebody in the chat, in however many tabs. */
 export interface Person {
   readonly id: string;
   readonly name: string;
@@ -41,20 +41,42 @@ export interface Receipt {
 
 export interface Entrance {
   readonly room: string;
+  /** My own id. */
+  readonly you: string;
+  /** The first page of them; missing if this socket has them already. */
+  readonly people?: readonly Person[];
+  /** How many there are. */
+  readonly count: number;
+}
+
+/** People behind those that are known. */
+export interface Page {
   readonly people: readonly Person[];
+  readonly count: number;
+}
+
+/** Who came or went since the last news. */
+export interface Moved {
+  readonly room: string;
+  readonly people: readonly Person[];
+  readonly count: number;
 }
 
 export interface ServerEvents {
-  rooms: (rooms: readonly Room[]) => void;
+  /** What has changed in the list of rooms: one without people is off the list. */
+  rooms: (changes: readonly Room[]) => void;
   said: (message: Said) => void;
   typing: (event: { room: string; from: Person }) => void;
-  joined: (event: { room: string; person: Person }) => void;
-  left: (event: { room: string; person: Person }) => void;
+  joined: (event: Moved) => void;
+  left: (event: Moved) => void;
 }
 
 export interface ClientEvents {
   join: (room: string, ack: (answer: Answer<Entrance>) => void) => void;
   leave: (room: string, ack: (answer?: Answer<object>) => void) => void;
+  people: (after: { room: string; after?: Person }, ack: (answer: Answer<Page>) => void) => void;
+  /** The list of rooms; its changes are told from then on. */
+  rooms: (ack: (answer: Answer<readonly Room[]>) => void) => void;
   say: (message: { room: string; text: string; client_id: string }, ack: (answer: Answer<Receipt>) => void) => void;
   typing: (room: string) => void;
   rtt: (ack: () => void) => void;

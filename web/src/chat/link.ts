@@ -27,11 +27,11 @@ export class Link {
   #retryTimer = 0;
   #rttTimer = 0;
 
-  constructor(name: string, events: LinkEvents) {
+  constructor(name: string, key: string, events: LinkEvents) {
     this.#events = events;
     // socket.io-client could reconnect by itself, but it does not tell when; our banner counts down to it.
     this.socket = io("/chat", {
-      auth: { name },
+      auth: { name, key },
       autoConnect: false,
       forceNew: true,
       reconnection: false,

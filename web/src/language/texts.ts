@@ -22,13 +22,14 @@ export interface Texts {
 
   readonly people: string;
   readonly peopleHere: (count: number) => string;
+  readonly morePeople: (count: number) => string;
   readonly you: string;
 
   readonly log: (room: string) => string;
   readonly empty: string;
   readonly emptyHint: string;
-  readonly joined: (name: string) => string;
-  readonly left: (name: string) => string;
+  readonly joined: (names: readonly string[]) => string;
+  readonly left: (names: readonly string[]) => string;
   readonly gap: (seconds: number) => string;
   readonly newMessages: string;
 
@@ -36,6 +37,8 @@ export interface Texts {
   readonly composeHint: string;
   readonly send: string;
   readonly tooLong: (surplus: number) => string;
+  /** Messages wait because they were written too fast; they need no care. */
+  readonly paced: string;
   readonly typing: (names: readonly string[]) => string;
   readonly sending: string;
   readonly waiting: string;

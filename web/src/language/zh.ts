@@ -2,6 +2,11 @@
 
 import type { Texts } from "./texts.ts";
 
+/** The first three by name, the others by number. */
+function several(names: readonly string[]): string {
+  return names.length > 3 ? `${names.slice(0, 3).join("、")} 等 ${names.length} 人` : `${names.join("、")} `;
+}
+
 function typing(names: readonly string[]): string {
   if (names.length === 0) return "";
   return names.length <= 2 ? `${names.join("、")} 正在输入` : "多人正在输入";
@@ -28,13 +33,14 @@ export const zh: Texts = {
 
   people: "在线成员",
   peopleHere: (count) => `${count} 人在线`,
+  morePeople: (count) => `再显示 ${count} 人`,
   you: "你",
 
   log: (room) => `${room} 的消息`,
   empty: "这里还很安静",
   emptyHint: "打个招呼吧，房间里的每个人都会立刻看到。",
-  joined: (name) => `${name} 加入了房间`,
-  left: (name) => `${name} 离开了房间`,
+  joined: (names) => `${several(names)}加入了房间`,
+  left: (names) => `${several(names)}离开了房间`,
   gap: (seconds) => `你离线了 ${seconds} 秒，期间的消息不会显示。`,
   newMessages: "有新消息",
 
@@ -42,6 +48,7 @@ export const zh: Texts = {
   composeHint: "Enter 发送，Shift + Enter 换行",
   send: "发送",
   tooLong: (surplus) => `超出 ${surplus} 个字`,
+  paced: "发得有点快，未发出的消息会自动陆续发送。",
   typing,
   sending: "发送中",
   waiting: "等待连接",
@@ -64,6 +71,7 @@ export const zh: Texts = {
     "name-empty": "请输入名字。",
     "name-too-long": "名字太长，最多 32 个字。",
     "name-control": "名字中含有无法显示的字符。",
+    "key-length": "浏览器里保存的密钥已损坏，请清除本页面的数据。",
     "room-empty": "房间需要名字",
     "room-too-long": "房间名太长，最多 32 个字",
     "room-control": "房间名中含有无法显示的字符",
@@ -71,6 +79,7 @@ export const zh: Texts = {
     "text-too-long": "消息太长",
     "not-in-room": "你不在这个房间",
     "too-many-rooms": "你加入的房间已达上限，请先离开一个",
+    "too-many-made": "剩余空间不多，而你已创建了多个房间，请加入已有的房间",
     "rooms-full": "房间数量已达上限",
     "no-answer": "服务器没有回应",
   },

@@ -1,5 +1,6 @@
 /** What this browser remembers between visits. */
 
+import { randomHex } from "../chat/random.ts";
 import { LOBBY } from "../chat/contract.ts";
 import { detectLanguage, isLanguage, type Language } from "../language/language.ts";
 
@@ -7,6 +8,12 @@ const PREFIX = "sockeye.";
 
 export const settings = {
   name: (): string | null => read("name"),
+  /** The secret that makes the tabs of this browser one person. */
+  key: (): string => {
+    const key = read("key") ?? randomHex();
+    write("key", key);
+    return key;
+  },
   language: (): Language => {
     const stored = read("language");
     return isLanguage(stored) ? stored : detectLanguage(navigator.languages);

@@ -12,6 +12,10 @@ export interface State {
   /** Why the server refused that name, for the welcome form. */
   readonly refusal: Refusal | null;
   readonly link: Link;
+  /** My id as a person, once a room has been entered. */
+  readonly you: string;
+  /** Whether messages wait because I write faster than the server takes them. */
+  readonly paced: boolean;
   /** The server's list of rooms. */
   readonly rooms: readonly Room[];
   /** The rooms this person is in (or wants to be in), in order of joining. */
@@ -26,7 +30,7 @@ export type Link =
   /** `again` is false only on the first attempt after a name was chosen. */
   | { readonly kind: "connecting"; readonly again: boolean }
   /** `rttMs` is `null` until the first measurement, or if the last one was not answered. */
-  | { readonly kind: "online"; readonly selfId: string; readonly rttMs: number | null }
+  | { readonly kind: "online"; readonly rttMs: number | null }
   /** Connects again at `retryAt`, in ms. */
   | { readonly kind: "waiting"; readonly retryAt: number };
 
@@ -34,7 +38,12 @@ export type Link =
 export interface View {
   readonly membership: "asking" | "member" | "refused";
   readonly refusal: Refusal | null;
+  /** Those who are known: in a crowd not all. */
   readonly people: readonly Person[];
+  /** How many there are. */
+  readonly count: number;
+  /** The last one of the last page that was fetched; more people are behind. */
+  readonly pageEnd: Person | null;
   readonly entries: readonly Entry[];
   readonly typing: readonly Typist[];
   readonly unread: number;
@@ -71,7 +80,7 @@ export interface Notice {
   readonly key: string;
   readonly at: number;
   readonly what:
-    | { readonly kind: "joined" | "left"; readonly name: string }
+    | { readonly kind: "joined" | "left"; readonly names: readonly string[] }
     /** The connection was lost for so long; what was said meanwhile is not in the log. */
     | { readonly kind: "gap"; readonly seconds: number };
 }
@@ -80,6 +89,8 @@ export const EMPTY_VIEW: View = {
   membership: "asking",
   refusal: null,
   people: [],
+  count: 0,
+  pageEnd: null,
   entries: [],
   typing: [],
   unread: 0,

@@ -59,7 +59,7 @@ function Room({ state, name }: { readonly state: State; readonly name: string })
           unread={totalUnread(state)}
           openDrawer={() => setDrawer(true)}
         />
-        <Banner link={state.link} />
+        <Banner link={state.link} paced={state.paced} />
         <Log key={`log ${state.open}`} room={state.open} view={view} online={state.link.kind === "online"} />
         <Composer key={`composer ${state.open}`} room={state.open} drafts={drafts.current} />
       </main>

@@ -1,15 +1,17 @@
-/** Says that the connection is lost and counts down to the next attempt. */
+/** Says that the connection is lost and counts down to the next attempt, or that messages go out by and by. */
 
 import type { JSX } from "preact";
 import type { Link } from "../state/state.ts";
 import { useChat, useNow, useTexts } from "./context.ts";
 
-export function Banner({ link }: { readonly link: Link }): JSX.Element {
+export function Banner({ link, paced }: { readonly link: Link; readonly paced: boolean }): JSX.Element {
+  const texts = useTexts();
   // The region stays when it is empty: screen readers announce only what appears in a region they know.
   return (
     <div class="banner-region" role="status">
       {link.kind === "waiting" && <Countdown retryAt={link.retryAt} />}
-      {link.kind === "connecting" && link.again && <Reconnecting />}
+      {link.kind === "connecting" && link.again && <Note text={texts.reconnecting} />}
+      {paced && <Note text={texts.paced} />}
     </div>
   );
 }
@@ -30,11 +32,10 @@ function Countdown({ retryAt }: { readonly retryAt: number }): JSX.Element {
   );
 }
 
-function Reconnecting(): JSX.Element {
-  const texts = useTexts();
+function Note({ text }: { readonly text: string }): JSX.Element {
   return (
     <div class="banner">
-      <span>{texts.reconnecting}</span>
+      <span>{text}</span>
     </div>
   );
 }

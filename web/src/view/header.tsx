@@ -29,7 +29,7 @@ export function Header({ room, view, link, unread, opener, openDrawer }: Props):
           </span>
           {room}
         </h1>
-        <p class="quiet">{view.membership === "member" && texts.peopleHere(view.people.length)}</p>
+        <p class="quiet">{view.membership === "member" && texts.peopleHere(view.count)}</p>
       </div>
       <Connection link={link} />
     </header>

@@ -83,7 +83,7 @@ export function NoticeLine({ notice: { what } }: { readonly notice: Notice }): J
   const texts = useTexts();
   return (
     <p class={`notice ${what.kind}`}>
-      <span>{what.kind === "gap" ? texts.gap(what.seconds) : texts[what.kind](what.name)}</span>
+      <span>{what.kind === "gap" ? texts.gap(what.seconds) : texts[what.kind](what.names)}</span>
     </p>
   );
 }

@@ -27,7 +27,7 @@ function Line({ room, state, chosen }: { room: string; state: State; chosen: () 
   const texts = useTexts();
   const view = state.views.get(room);
   // The list comes a moment later than what the room itself tells.
-  const people = view?.membership === "member" ? view.people.length : (state.rooms.find((listed) => listed.name === room)?.people ?? 0);
+  const people = view?.membership === "member" ? view.count : (state.rooms.find((listed) => listed.name === room)?.people ?? 0);
   const open = state.open === room;
   const unread = view?.unread ?? 0;
   return (

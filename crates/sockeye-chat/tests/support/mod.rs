@@ -44,6 +44,11 @@ impl House {
         self.knock(&json!({ "name": name }).to_string()).unwrap()
     }
 
+    /// The same from a browser with a key: its tabs are one person.
+    pub(crate) fn enter_with_key(&self, name: &str, key: &str) -> Client {
+        self.knock(&json!({ "name": name, "key": key }).to_string()).unwrap()
+    }
+
     /// Asks to join with this auth payload; the error is that of the CONNECT_ERROR.
     pub(crate) fn knock(&self, auth: &str) -> Result<Client, Value> {
         let stream = TcpStream::connect(self.address).unwrap();
@@ -102,7 +107,7 @@ impl Client {
         self.write(&format!("42/chat,{arguments}"));
     }
 
-    /// Joins a room and gives the names of the people there.
+    /// Joins a room where it is not yet, and gives the names of the people there.
     pub(crate) fn join(&mut self, room: &str) -> Vec<String> {
         let entrance = self.ask("join", room);
         let people = entrance["people"].as_array().unwrap_or_else(|| panic!("{entrance}"));
@@ -146,13 +151,12 @@ impl Client {
         self.heard.clear();
     }
 
-    /// The names of all events that have arrived and were not asked for, `rooms` aside.
+    /// The names of all events that have arrived and were not asked for.
     ///
     /// What was queued for this client before the call has arrived when it returns: the answer to `rtt` is behind it.
     pub(crate) fn overhears(&mut self) -> Vec<String> {
         assert_eq!(self.ask_raw(r#"["rtt"]"#), Value::Null);
-        let heard = self.heard.drain(..).map(|(event, _)| event);
-        heard.filter(|event| event != "rooms").collect()
+        self.heard.drain(..).map(|(event, _)| event).collect()
     }
 
     /// Loses the connection without a goodbye.

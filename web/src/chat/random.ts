@@ -1,0 +1,7 @@
+/** Random ids and secrets. */
+
+/** 128 random bits; `crypto.randomUUID` is missing on plain http from another machine. */
+export function randomHex(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
