@@ -1,6 +1,6 @@
 //! Builds the chat page from `web/` with npm, inside `OUT_DIR`, and writes the table of its files for `src/page.rs`.
 //!
-//! The source tree is only read. `SOCKEYE_PLAIN_PAGE` decides what happens without npm:
+//! Each file is also there compressed, so that serving it costs no time. The source tree is only read. `SOCKEYE_PLAIN_PAGE` decides what happens without npm:
 //!
 //! | value | page |
 //! |---|---|
@@ -14,12 +14,14 @@ use std::{
     env,
     error::Error,
     fmt::Write as _,
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 
 const CHOICE: &str = "SOCKEYE_PLAIN_PAGE";
@@ -58,10 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
     };
-    fs::write(
-        out.join("page.rs"),
-        table(&files, &page, &fs::read_to_string(crate_dir.join(PLAIN))?)?,
-    )?;
+    let plain = fs::read_to_string(crate_dir.join(PLAIN))?;
+    fs::write(out.join("page.rs"), table(&files, &out, &plain)?)?;
     Ok(())
 }
 
@@ -162,23 +162,13 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Rust source: every file of the full page, the plain page, and the policy that lets only its own script run.
-fn table(files: &[String], page: &Path, plain: &str) -> Result<String, Box<dyn Error>> {
+fn table(files: &[String], out: &Path, plain: &str) -> Result<String, Box<dyn Error>> {
     let mut rust = String::from("static FULL: &[File] = &[\n");
     for name in files {
-        let etag = digest(&fs::read(page.join(name))?);
-        let path = format!("concat!(env!(\"OUT_DIR\"), {:?})", format!("/page/{name}"));
-        writeln!(
-            rust,
-            "    File {{ name: {name:?}, bytes: include_bytes!({path}), etag: \"\\\"{etag}\\\"\" }},"
-        )?;
+        writeln!(rust, "    {},", entry(name, out, &format!("/page/{name}"))?)?;
     }
-    let etag = digest(plain.as_bytes());
-    writeln!(rust, "];")?;
-    writeln!(
-        rust,
-        "static PLAIN: File = File {{ name: \"plain.html\", bytes: include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \
-         \"/{PLAIN}\")), etag: \"\\\"{etag}\\\"\" }};"
-    )?;
+    fs::write(out.join("plain.html"), plain)?;
+    writeln!(rust, "];\nstatic PLAIN: File = {};", entry("plain.html", out, "/plain.html")?)?;
     let script = digest(between(plain, "<script type=\"module\">", "</script>")?.as_bytes());
     let style = digest(between(plain, "<style>", "</style>")?.as_bytes());
     writeln!(
@@ -187,6 +177,34 @@ fn table(files: &[String], page: &Path, plain: &str) -> Result<String, Box<dyn E
          connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\";"
     )?;
     Ok(rust)
+}
+
+/// The file at `place` below `out` as it is, and compressed where that makes it smaller.
+fn entry(name: &str, out: &Path, place: &str) -> Result<String, Box<dyn Error>> {
+    let bytes = fs::read(format!("{}{place}", out.display()))?;
+    let packed = gzip(&bytes)?;
+    let gzip = if packed.len() < bytes.len() {
+        let place = format!("/{name}.gz");
+        fs::write(format!("{}{place}", out.display()), &packed)?;
+        format!("Some({})", body(&place, &packed))
+    } else {
+        "None".to_owned()
+    };
+    Ok(format!("File {{ name: {name:?}, identity: {}, gzip: {gzip} }}", body(place, &bytes)))
+}
+
+/// Each coding has a tag of its own (RFC 9110 §8.8.3.3).
+fn body(place: &str, bytes: &[u8]) -> String {
+    let tag = format!("\"{}\"", digest(bytes));
+    format!(
+        "Body {{ bytes: include_bytes!(concat!(env!(\"OUT_DIR\"), {place:?})), etag: {tag:?} }}"
+    )
+}
+
+fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Result<&'t str, String> {

@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -29,10 +29,21 @@ async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let Some(asset) = page::asset(uri.path()) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
-    if is_known(&headers, asset.etag()) {
-        return (StatusCode::NOT_MODIFIED, asset.headers()).into_response();
+    let lists = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let accepted: Vec<_> = lists.filter_map(|list| list.to_str().ok()).collect();
+    let asset = asset.accepting(&accepted.join(","));
+    let (status, body) = match is_known(&headers, asset.etag()) {
+        true => (StatusCode::NOT_MODIFIED, &[][..]),
+        false => (StatusCode::OK, asset.bytes()),
+    };
+    let mut response = (status, body).into_response();
+    response.headers_mut().clear();
+    for (name, value) in asset.headers() {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    (asset.headers(), asset.bytes()).into_response()
+    response
 }
 
 /// Whether the client has the file already (RFC 9110 §13.1.2; the comparison is the weak one).

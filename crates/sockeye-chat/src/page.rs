@@ -6,29 +6,46 @@
 ///
 /// ```
 /// let page = sockeye_chat::page::asset("/").ok_or("every build has a page")?;
-/// assert!(page.headers().contains(&("content-type", "text/html; charset=utf-8")));
+/// assert!(page.headers().any(|header| header == ("content-type", "text/html; charset=utf-8")));
 /// # Ok::<_, &str>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
     file: &'static File,
     policy: &'static str,
+    is_gzip: bool,
 }
 
 impl Asset {
+    /// The same file, compressed if it can be and a request with this `Accept-Encoding` takes that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let page = sockeye_chat::page::asset("/").ok_or("every build has a page")?;
+    /// let small = page.accepting("gzip, br");
+    /// assert!(small.bytes().len() < page.bytes().len());
+    /// assert!(small.headers().any(|header| header == ("content-encoding", "gzip")));
+    /// # Ok::<_, &str>(())
+    /// ```
+    #[must_use]
+    pub fn accepting(self, accept_encoding: &str) -> Self {
+        Self { is_gzip: self.file.gzip.is_some() && takes_gzip(accept_encoding), ..self }
+    }
+
     /// The body.
     #[must_use]
     pub const fn bytes(&self) -> &'static [u8] {
-        self.file.bytes
+        self.body().bytes
     }
 
     /// The strong entity tag, with its quotes: a request whose `If-None-Match` holds it can be answered with 304.
     #[must_use]
     pub const fn etag(&self) -> &'static str {
-        self.file.etag
+        self.body().etag
     }
 
-    /// The media type of the body.
+    /// The media type of the file.
     #[must_use]
     pub fn content_type(&self) -> &'static str {
         match self.file.name.rsplit('.').next() {
@@ -42,9 +59,11 @@ impl Asset {
     }
 
     /// All response headers, names in lower case; a 304 carries the same ones.
-    #[must_use]
-    pub fn headers(&self) -> [(&'static str, &'static str); 7] {
-        [
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+        let coding = self.is_gzip.then_some(("content-encoding", "gzip"));
+        // A cache in between must not give one who can't read it the compressed one.
+        let vary = self.file.gzip.is_some().then_some(("vary", "accept-encoding"));
+        let headers = [
             ("content-type", self.content_type()),
             ("etag", self.etag()),
             ("cache-control", self.cache_control()),
@@ -52,7 +71,15 @@ impl Asset {
             ("cross-origin-opener-policy", "same-origin"),
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),
-        ]
+        ];
+        headers.into_iter().chain(coding).chain(vary)
+    }
+
+    const fn body(&self) -> &'static Body {
+        match &self.file.gzip {
+            Some(gzip) if self.is_gzip => gzip,
+            _ => &self.file.identity,
+        }
     }
 
     fn cache_control(&self) -> &'static str {
@@ -77,10 +104,10 @@ pub fn asset(path: &str) -> Option<Asset> {
         name => name,
     };
     if name == "plain" {
-        return Some(Asset { file: &PLAIN, policy: PLAIN_POLICY });
+        return Some(Asset { file: &PLAIN, policy: PLAIN_POLICY, is_gzip: false });
     }
     let file = FULL.iter().find(|file| file.name == name)?;
-    Some(Asset { file, policy: FULL_POLICY })
+    Some(Asset { file, policy: FULL_POLICY, is_gzip: false })
 }
 
 /// Whether this build has only the plain page, because there was no npm.
@@ -92,8 +119,31 @@ const FULL_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 #[derive(Debug)]
 struct File {
     name: &'static str,
+    identity: Body,
+    /// Where that is smaller.
+    gzip: Option<Body>,
+}
+
+#[derive(Debug)]
+struct Body {
     bytes: &'static [u8],
     etag: &'static str,
+}
+
+/// Whether gzip is wanted (RFC 9110 §12.5.3): by its name, or else by `*`, and not with a weight of zero.
+fn takes_gzip(accept_encoding: &str) -> bool {
+    let weight_of = |wanted: &str| {
+        accept_encoding.split(',').find_map(|coding| {
+            let (name, parameter) = coding.split_once(';').unwrap_or((coding, ""));
+            let name = name.trim();
+            // The old name is the same coding (§8.4.1.3).
+            let is_wanted = name.eq_ignore_ascii_case(wanted)
+                || (wanted == "gzip" && name.eq_ignore_ascii_case("x-gzip"));
+            let weight = parameter.trim().trim_start_matches(['q', 'Q', '=', ' ']);
+            is_wanted.then(|| weight.is_empty() || weight.parse::<f32>().is_ok_and(|q| q > 0.0))
+        })
+    };
+    weight_of("gzip").or_else(|| weight_of("*")).unwrap_or(false)
 }
 
 // `FULL`, `PLAIN` and `PLAIN_POLICY`, written by `build.rs`.
@@ -139,9 +189,29 @@ mod tests {
     fn only_hashed_names_are_kept_for_ever() {
         for file in FULL {
             let asset = asset(&format!("/{}", file.name)).unwrap();
-            let immutable = asset.headers().iter().any(|(_, value)| value.contains("immutable"));
+            let immutable = asset.headers().any(|(_, value)| value.contains("immutable"));
             assert_eq!(immutable, file.name.contains('-'), "{}", file.name);
         }
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_take_it() {
+        #[track_caller]
+        fn check(accept_encoding: &str, expect: bool) {
+            assert_eq!(takes_gzip(accept_encoding), expect, "{accept_encoding:?}");
+        }
+        check("gzip, deflate, br, zstd", true);
+        check("br;q=1.0, GZIP;q=0.8", true);
+        check("x-gzip", true);
+        check("*", true);
+        check("", false);
+        check("identity", false);
+        check("br", false);
+        check("gzipped", false);
+        check("gzip;q=0", false);
+        check("gzip; q=0.000, *", false);
+        check("*;q=0", false);
+        check("gzip;q=many", false);
     }
 
     #[test]

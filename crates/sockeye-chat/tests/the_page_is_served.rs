@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::Read as _;
+
 use axum::{
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode},
@@ -14,11 +16,11 @@ use tower::ServiceExt;
 async fn answer(
     method: Method,
     path: &str,
-    known: Option<&str>,
+    headers: impl IntoIterator<Item = (&str, &str)>,
 ) -> (StatusCode, HeaderMap, Vec<u8>) {
     let mut request = Request::builder().method(method).uri(path);
-    if let Some(known) = known {
-        request = request.header("if-none-match", known);
+    for (name, value) in headers {
+        request = request.header(name, value);
     }
     let router = Chat::build(Server::builder()).unwrap().router();
     let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -36,7 +38,7 @@ async fn paths_are_answered() {
         let found_type = headers.get("content-type").map_or("", |value| value.to_str().unwrap());
         assert_eq!(found_type, content_type);
     }
-    let get = |path| answer(Method::GET, path, None);
+    let get = |path| answer(Method::GET, path, []);
     check(get("/").await, 200, "text/html; charset=utf-8");
     check(get("/?room=lobby").await, 200, "text/html; charset=utf-8");
     check(get("/plain").await, 200, "text/html; charset=utf-8");
@@ -46,14 +48,14 @@ async fn paths_are_answered() {
     // No transport is named: the Socket.IO service says so in its own way.
     check(get("/socket.io").await, 400, "application/json");
     check(get("/socket.io/").await, 400, "application/json");
-    check(answer(Method::POST, "/", None).await, 405, "");
-    check(answer(Method::HEAD, "/", None).await, 200, "text/html; charset=utf-8");
+    check(answer(Method::POST, "/", []).await, 405, "");
+    check(answer(Method::HEAD, "/", []).await, 200, "text/html; charset=utf-8");
 }
 
 #[tokio::test]
 async fn the_page_comes_with_its_policy() {
     for path in ["/", "/plain"] {
-        let (_, headers, body) = answer(Method::GET, path, None).await;
+        let (_, headers, body) = answer(Method::GET, path, []).await;
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
         assert_eq!(headers["x-content-type-options"], "nosniff");
@@ -63,7 +65,7 @@ async fn the_page_comes_with_its_policy() {
 
 #[tokio::test]
 async fn a_known_file_is_not_sent_again() {
-    let (_, headers, _) = answer(Method::GET, "/", None).await;
+    let (_, headers, _) = answer(Method::GET, "/", []).await;
     let etag = headers["etag"].to_str().unwrap();
     for (known, expect) in [
         (etag.to_owned(), 304),
@@ -72,9 +74,36 @@ async fn a_known_file_is_not_sent_again() {
         ("*".to_owned(), 304),
         ("\"other\"".to_owned(), 200),
     ] {
-        let (status, headers, body) = answer(Method::GET, "/", Some(&known)).await;
+        let (status, headers, body) = answer(Method::GET, "/", [("if-none-match", &*known)]).await;
         assert_eq!(status, expect, "{known}");
         assert_eq!(body.is_empty(), expect == 304);
         assert_eq!(headers["etag"], etag);
+    }
+}
+
+#[tokio::test]
+async fn files_are_sent_compressed_to_those_who_take_it() {
+    for path in ["/", "/plain"] {
+        let (_, plain, as_it_is) = answer(Method::GET, path, []).await;
+        let accept = ("accept-encoding", "gzip, deflate, br");
+        let (_, packed, compressed) = answer(Method::GET, path, [accept]).await;
+        assert_eq!(packed["content-encoding"], "gzip");
+        assert_eq!(packed["content-type"], "text/html; charset=utf-8");
+        assert!(!plain.contains_key("content-encoding"));
+        for headers in [&plain, &packed] {
+            assert_eq!(headers["vary"], "accept-encoding");
+        }
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut text).unwrap();
+        assert_eq!(text, as_it_is);
+
+        assert_ne!(plain["etag"], packed["etag"], "two bodies have two tags");
+        let etag = packed["etag"].to_str().unwrap();
+        let (status, headers, body) =
+            answer(Method::GET, path, [accept, ("if-none-match", etag)]).await;
+        assert_eq!((status, body.len()), (StatusCode::NOT_MODIFIED, 0));
+        assert_eq!(headers["vary"], "accept-encoding");
+        let (status, ..) = answer(Method::GET, path, [("if-none-match", etag)]).await;
+        assert_eq!(status, 200, "the body that it has is another");
     }
 }
