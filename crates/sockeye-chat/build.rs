@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let page = out.join("page");
     let files = match choice.as_str() {
         "1" => Vec::new(),
-        "" | "0" => match build(&crate_dir.join("../../web"), &out.join("web"), &page) {
+        "" | "0" => match build(&crate_dir.join("web"), &out.join("web"), &page) {
             Ok(files) => files,
             Err(reason) if choice.is_empty() && reason.is_of_this_machine() => {
                 println!("cargo::warning=the chat page is the plain one: {reason}");
@@ -69,11 +69,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(
-        "the folder web/ is not here, it lies in the repository and not in the package; \
-         for the full page install with `cargo install --git`"
-    )]
-    NoSources,
-    #[error(
         "{NPM} is not found; for the full page install Node.js 20 or newer, then `cargo clean -p sockeye-chat` and build again"
     )]
     NoNpm,
@@ -91,15 +86,12 @@ enum Failure {
 impl Failure {
     /// Whether another machine could build the same sources; then the plain page is good enough here.
     const fn is_of_this_machine(&self) -> bool {
-        matches!(self, Self::NoSources | Self::NoNpm | Self::Install(_))
+        matches!(self, Self::NoNpm | Self::Install(_))
     }
 }
 
 /// Copies the sources, installs the packages, builds into `page`, and returns the names of the built files.
 fn build(sources: &Path, workshop: &Path, page: &Path) -> Result<Vec<String>, Failure> {
-    if !sources.join("package.json").is_file() {
-        return Err(Failure::NoSources);
-    }
     // A file deleted from the sources must not live on in the copy; the packages may.
     if workshop.join("src").exists() {
         fs::remove_dir_all(workshop.join("src"))?;

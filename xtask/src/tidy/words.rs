@@ -99,7 +99,11 @@ mod tests {
         check_one("a.md", concat!("see /ho", "me/ann/notes"), 1);
         check_one("a.md", &format!("see {}", place::root().display()), 1);
         check_one("a.sh", concat!("cd /wo", "rk/it"), 1);
-        check_one("web/package-lock.json", r#""resolved": "https://example.org/a.tgz""#, 1);
-        check_one("web/package.json", r#""resolved": true"#, 0);
+        check_one(
+            "crates/sockeye-chat/web/package-lock.json",
+            r#""resolved": "https://example.org/a.tgz""#,
+            1,
+        );
+        check_one("crates/sockeye-chat/web/package.json", r#""resolved": true"#, 0);
     }
 }
