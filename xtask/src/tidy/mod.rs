@@ -6,6 +6,7 @@ mod errors;
 mod heads;
 mod lengths;
 mod named;
+mod packages;
 mod scrub;
 mod source;
 mod words;
@@ -29,6 +30,9 @@ pub(crate) fn check() -> Outcome {
     findings.extend(lengths::check(&sources));
     for manifest in crates::manifests()? {
         findings.extend(crates::check(&place::read(&manifest)?)?);
+        if manifest.starts_with(place::root().join("crates")) {
+            findings.extend(packages::check(&manifest)?);
+        }
     }
     if findings.is_empty() {
         eprintln!("tidy: {} files, nothing to say", sources.len());
