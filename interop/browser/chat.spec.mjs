@@ -183,18 +183,104 @@ test("a message that the server refuses can be sent again", async (t) => {
   await sees(bo, "important");
 });
 
-test("who writes too fast is told to wait", async (t) => {
-  const ada = await enter(t, "Ada", { room: newRoom() });
-  const told = ada.locator(".failure", { hasText: /too fast, wait \d s/ });
-  for (let written = 1; (await told.count()) === 0; written += 1) {
-    assert.ok(written < 100, "there is a limit");
-    await composer(ada).fill(`line ${written}`);
+test("who writes too fast is told once, and all follows by itself in its order", async (t) => {
+  const room = newRoom();
+  const ada = await enter(t, "Ada", { room });
+  const bo = await enter(t, "Bo", { room });
+  const lines = Array.from({ length: 26 }, (_, n) => `line ${n + 1}.`);
+  for (const line of lines) {
+    await composer(ada).fill(line);
     await composer(ada).press("Enter");
   }
-  const log = ada.locator(".log");
-  const below = () => log.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
-  assert.ok((await below()) < 2, "the log shows why, and how to try again");
+  await ada.locator(".banner", { hasText: "follows by itself" }).waitFor();
   await screenshot(ada, "too-fast");
+  await ada.waitForFunction((count) => document.querySelectorAll(".message.mine.delivered").length === count, lines.length);
+  await ada.locator(".banner").waitFor({ state: "detached" });
+  assert.equal(await ada.locator(".failure").count(), 0);
+  const read = await bo.locator(".message .text").allTextContents();
+  assert.deepEqual(read, lines);
+});
+
+test("the room is in the address, which can be shared, and the back button goes back", async (t) => {
+  const room = `${newRoom()} 小明 #1`;
+  const ada = await enter(t, "Ada");
+  assert.equal(new URL(ada.url()).hash, "#lobby");
+  await open(ada, room);
+  const link = ada.url();
+  await ada.goBack();
+  await member(ada, "lobby");
+  await ada.goForward();
+  await member(ada, room);
+  assert.equal(ada.url(), link);
+  await ada.reload();
+  await member(ada, room);
+
+  // Somebody who is here for the first time takes the link.
+  const bo = await browser.tab(t, link);
+  await bo.locator("#name").fill("Bo");
+  await bo.keyboard.press("Enter");
+  await member(bo, room);
+  await say(bo, "I took your link");
+  await sees(ada, "I took your link");
+  // And by hand, in the address line.
+  await bo.evaluate(() => (location.hash = "#lobby"));
+  await member(bo, "lobby");
+});
+
+test("tabs of one person and reloads say nothing to others", async (t) => {
+  const room = newRoom();
+  const bo = await enter(t, "Bo", { room });
+  const ada = await enter(t, "Ada", { room });
+  await bo.locator(".notice", { hasText: "Ada joined" }).waitFor();
+
+  const other = await ada.context().newPage();
+  await other.goto(ada.url());
+  await member(other, room);
+  await ada.reload();
+  await member(ada, room);
+  await other.close();
+  await say(ada, "still one");
+  await sees(bo, "still one");
+  assert.equal(await bo.locator(".people li", { hasText: "Ada" }).count(), 1);
+  assert.equal(await bo.locator(".notice").count(), 1);
+
+  const tab = await ada.context().newPage();
+  await tab.goto(ada.url());
+  await member(tab, room);
+  await say(ada, "from my first tab");
+  await tab.locator(".message.mine", { hasText: "from my first tab" }).waitFor();
+  assert.equal(await tab.title(), "Sockeye", "what I say is not unread");
+  await tab.close();
+  await ada.close();
+  await bo.locator(".notice", { hasText: "Ada left" }).waitFor();
+});
+
+test("a crowd is listed in part, and by request in full", async (t) => {
+  const room = newRoom();
+  const ada = await enter(t, "Ada", { room });
+  const sockets = await ada.evaluate(async (room) => {
+    const enter = (n) =>
+      new Promise((resolve) => {
+        const ws = new WebSocket(`${location.origin.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
+        ws.onmessage = ({ data }) => {
+          if (data[0] === "0") ws.send(`40/chat,${JSON.stringify({ name: `guest ${String(n).padStart(3, "0")}` })}`);
+          if (data === "2") ws.send("3");
+          if (data.startsWith("40/chat")) ws.send(`42/chat,0${JSON.stringify(["join", room])}`);
+          if (data.startsWith("43/chat,0")) resolve(ws);
+        };
+      });
+    globalThis.crowd = await Promise.all(Array.from({ length: 120 }, (_, n) => enter(n)));
+    return globalThis.crowd.length;
+  }, room);
+  assert.equal(sockets, 120);
+  await ada.locator("header", { hasText: "121 people here" }).waitFor();
+  const bo = await enter(t, "Bo", { room });
+  await bo.locator("header", { hasText: "122 people here" }).waitFor();
+  const more = bo.getByRole("button", { name: /^Show \d+ more$/ });
+  await more.click();
+  await more.waitFor({ state: "detached" });
+  await bo.waitForFunction(() => document.querySelectorAll(".people li").length === 122);
+  await screenshot(bo, "crowd");
 });
 
 test("a message whose ack was lost with the connection arrives once", async (t) => {
@@ -292,6 +378,39 @@ test("Chinese is found, can be switched, and is remembered", async (t) => {
   await ming.reload();
   await ming.getByText("Here now").waitFor();
   await ming.locator(".me", { hasText: "小明" }).waitFor();
+});
+
+test("a name of any colour can be read, wherever it stands, in light and dark", async (t) => {
+  for (const colorScheme of ["light", "dark"]) {
+    const room = newRoom();
+    const ada = await enter(t, "Ada", { room, colorScheme, reducedMotion: "reduce" });
+    for (const name of ["Bo", "Cy", "Di", "Ed", "Fay", "Guy", "Hal", "Ida", "Jo", "Kim", "小明"]) {
+      const guest = await enter(t, name, { room });
+      await say(guest, `I am ${name}`);
+      await sees(ada, `I am ${name}`);
+      await guest.close();
+    }
+    assert.deepEqual(await violations(ada), [], colorScheme);
+    await screenshot(ada, `names-${colorScheme}`);
+    // A list that may be old is greyed.
+    await ada.evaluate(() => document.querySelector(".people").classList.add("stale"));
+    assert.deepEqual(await violations(ada), [], `${colorScheme}, greyed`);
+  }
+});
+
+test("my own name stands in full beside what is around it", async (t) => {
+  for (const locale of ["en-GB", "zh-CN"]) {
+    for (const viewport of [{ width: 1200, height: 800 }, { width: 360, height: 740 }]) {
+      const viewer = await browser.tab(t, server.url, { locale, viewport, reducedMotion: "reduce" });
+      await viewer.locator("#name").fill("A longer name");
+      await viewer.keyboard.press("Enter");
+      await member(viewer, "lobby");
+      if (viewport.width < 800) await viewer.locator("header .narrow").click();
+      const cut = await viewer.locator(".me .name").evaluate((name) => name.scrollWidth > name.clientWidth);
+      assert.equal(cut, false, `${locale}, ${viewport.width} px`);
+      await screenshot(viewer, `side-${locale}-${viewport.width}`);
+    }
+  }
 });
 
 test("nothing breaks WCAG 2.2 AA, in light and dark, wide and narrow", async (t) => {
