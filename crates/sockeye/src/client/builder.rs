@@ -24,8 +24,8 @@ use crate::{
     dispatch::Backlog,
     event::{OnEvent, States},
     net::{
-        Address, Bounds, Cookies, Id, KeepAlive, Proxy, Query, RequestLimits, Route, RouteError,
-        Seen, Tap, Tls, add_header, path_of,
+        Address, Bounds, Cookies, Id, KeepAlive, LONGEST, Proxy, Query, RequestLimits, Route,
+        RouteError, Seen, Tap, Tls, add_header, check_times, path_of,
     },
 };
 
@@ -336,7 +336,8 @@ impl Builder {
 
     /// How long to wait between attempts to reconnect, and how many there are. Default: 1 s to 5 s, without end.
     pub fn reconnect(mut self, delays: Delays) -> Self {
-        self.delays = delays;
+        let Delays { first, max, .. } = delays;
+        self.delays = Delays { first: first.min(LONGEST), max: max.min(LONGEST), ..delays };
         self
     }
 
@@ -370,7 +371,8 @@ impl Builder {
 
     /// How much may wait while there is no connection, for each namespace. npm's client has no bound.
     pub fn buffer(mut self, buffer: Buffer) -> Self {
-        self.waiting.buffer = buffer;
+        let max_age = buffer.max_age.map(|max_age| max_age.min(LONGEST));
+        self.waiting.buffer = Buffer { max_age, ..buffer };
         self
     }
 
@@ -496,6 +498,11 @@ impl Builder {
             RouteError::Certificates(error) => BuildError::Certificates(error),
             RouteError::Proxy(error) => BuildError::Proxy(error),
         })?;
+        check_times([
+            ("connect_timeout", self.connect_timeout),
+            ("write_timeout", way.write_timeout),
+            ("retries ack_timeout", waiting.retries.ack_timeout),
+        ])?;
         if way.transports.is_empty() {
             return Err(BuildError::NoTransport);
         }

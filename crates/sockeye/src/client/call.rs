@@ -7,8 +7,9 @@ use tokio::time;
 
 use super::{CallError, EmitError, Socket, fate::Fate, member::Member, unsent::Kind};
 use crate::{
-    dispatch::{Awaited, Calling, LONGEST, NoResult},
+    dispatch::{Awaited, Calling, NoResult},
     event::{FromAck, RawArgs, ToArgs},
+    net::LONGEST,
 };
 
 /// A call that has not been made yet. Awaited, it sends its event and waits for the server's ack; without a connection, also

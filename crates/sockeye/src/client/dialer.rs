@@ -11,7 +11,9 @@ use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::BuildError;
-use crate::net::{Address, Deadline, DialError, Proxy, Route, RouteError, Stream, Tls, dial};
+use crate::net::{
+    Address, Deadline, DialError, Proxy, Route, RouteError, Stream, Tls, check_times, dial,
+};
 
 /// Opens byte streams to the server of a URL as a [`Client`](super::Client) does, each a connection of its own: looks up
 /// the name, tries all its addresses, goes through the proxy, agrees on TLS.
@@ -150,9 +152,10 @@ impl DialerBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Url`], [`BuildError::Proxy`] and [`BuildError::Certificates`].
+    /// [`BuildError::Url`], [`BuildError::Time`], [`BuildError::Proxy`] and [`BuildError::Certificates`].
     pub fn build(self) -> Result<Dialer, BuildError> {
         let Self { url, tls, proxy, timeout } = self;
+        check_times([("timeout", timeout)])?;
         let address = Address::parse(&url)?;
         let route = Route::new(&address, tls.as_ref(), &proxy).map_err(|error| match error {
             RouteError::Certificates(error) => BuildError::Certificates(error),

@@ -11,8 +11,8 @@ use super::{CloseReason, Transport};
 use crate::{
     event::{ArgsError, EncodeError, RemoteError},
     net::{
-        Answer, DialError, HandshakeError, HttpError, Plain, ProxyError, TlsError, UrlError,
-        WebSocketError,
+        Answer, DialError, HandshakeError, HttpError, Plain, ProxyError, TimeError, TlsError,
+        UrlError, WebSocketError,
     },
 };
 
@@ -76,6 +76,9 @@ pub enum BuildError {
     /// The proxy named is none.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// A time that nothing can be timed by.
+    #[error(transparent)]
+    Time(#[from] TimeError),
 }
 
 /// Why a client did not connect.
@@ -208,6 +211,9 @@ pub enum TransportError {
         /// What it speaks.
         found: Version,
     },
+    /// The request can't be made. The caller's fault.
+    #[error("{0}")]
+    Request(String),
     /// The server agreed to a WebSocket, but not as the protocol wants it.
     #[error("the server's WebSocket handshake is wrong: {0}")]
     Handshake(String),
@@ -254,6 +260,7 @@ impl From<HttpError> for TransportError {
     fn from(error: HttpError) -> Self {
         match error {
             HttpError::Dial(error) => Self::Dial(error),
+            HttpError::Target(error) => Self::Request(error.to_string()),
             error => Self::Http(error.to_string()),
         }
     }
@@ -264,6 +271,7 @@ impl From<WebSocketError> for TransportError {
         match error {
             WebSocketError::Randomness(error) => Self::Randomness(error),
             WebSocketError::Dial(error) => Self::Dial(error),
+            WebSocketError::Target(error) => Self::Request(error.to_string()),
             WebSocketError::Handshake(HandshakeError::Status(response)) => {
                 match Self::of_answer(response.status(), "", response.body()) {
                     // Engine.IO or not, it did not give us a WebSocket.

@@ -19,7 +19,7 @@ use super::{
     opener::{Opened, Opener},
     receiver::{Ended, Receiver},
 };
-use crate::net::Driver;
+use crate::{dispatch::guard, net::Driver};
 
 /// Keeps a client connected until it is closed, or nothing is left to connect for.
 #[expect(
@@ -27,17 +27,46 @@ use crate::net::Driver;
     reason = "an async fn holds its arguments twice: a kilobyte for each client"
 )]
 pub(super) fn keep(
-    mut receiver: Receiver,
+    receiver: Receiver,
     mut opener: Opener,
     delays: Delays,
     is_patient: bool,
 ) -> impl Future<Output = ()> + Send {
+    // Before the first poll: a runtime that ends may drop the task unpolled.
+    let mut ending = Ending(receiver);
     async move {
-        let shared = Arc::clone(&receiver.shared);
-        let reason = stay_connected(&mut receiver, &mut opener, delays, is_patient).await;
+        let reason = {
+            let receiver = &mut ending.0;
+            let mut kept = pin!(stay_connected(receiver, &mut opener, delays, is_patient));
+            poll_fn(|cx| guard::poll(kept.as_mut(), cx)).await
+        };
+        ending.end(reason.unwrap_or_else(|panicked| {
+            tracing::error!(panic = panicked.text(), "the client is closed by a panic");
+            CloseReason::Panicked(panicked.text().to_owned())
+        }));
+    }
+}
+
+/// Tells all who wait that the client is closed, however it comes to its end: by itself, by a panic, or with its runtime.
+struct Ending(Receiver);
+
+impl Ending {
+    fn end(&mut self, reason: CloseReason) {
+        let Self(receiver) = self;
         tracing::debug!(target: "sockeye::engine", %reason, "client closed");
-        receiver.finish();
-        shared.state.send_replace(ConnectionState::Closed { reason });
+        // What is dropped here is the application's, too, and a second panic would end the process.
+        if let Err(panicked) = guard::call(|| receiver.finish()) {
+            tracing::error!(panic = panicked.text(), "a handler panicked when it was dropped");
+        }
+        receiver.shared.state.send_replace(ConnectionState::Closed { reason });
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.0.shared.is_closed().is_none() {
+            self.end(CloseReason::Closed);
+        }
     }
 }
 

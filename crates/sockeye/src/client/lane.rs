@@ -315,7 +315,7 @@ impl Lane {
     /// The application leaves.
     pub(super) fn leave(&mut self, now: Instant, session: Option<&Session>) {
         if let Some(session) = session {
-            session.conn.machine(|machine| machine.leave(now, self.namespace()));
+            session.conn.command(|machine| machine.leave(now, self.namespace()));
             self.say_goodbye(session.disconnect(now, Reason::ClientDisconnect));
         }
         self.end(&Left::ClientDisconnect);
@@ -401,7 +401,7 @@ impl Lane {
         self.recovery.ask(&mut auth);
         let auth = if auth.is_empty() { String::new() } else { Value::Object(auth).to_string() };
         // In version 3 the root is being joined already; the answer is the same.
-        session.conn.machine(|machine| machine.connect(self.namespace(), &auth));
+        session.conn.command(|machine| machine.connect(self.namespace(), &auth));
         let timeout = self.shared().join_timeout;
         self.step = Step::Asked { until: now + timeout };
     }
@@ -419,7 +419,7 @@ impl Lane {
                 self.member().open(id, recovered);
             }
             (Err(refusal), Some(session)) => {
-                session.conn.machine(|machine| machine.leave(now, self.namespace()));
+                session.conn.command(|machine| machine.leave(now, self.namespace()));
                 self.fail(now, Left::Handler(refusal.message().to_owned()), session);
             }
             (Err(_), None) => {}
@@ -433,7 +433,10 @@ impl Lane {
             // Nobody has said no.
             Left::Auth(_) | Left::Unanswered { .. } => self.was_in || self.is_patient,
             Left::ClientDisconnect | Left::Closed => false,
-            left => (self.shared().rejoin)(left),
+            left => guard::call(|| (self.shared().rejoin)(left)).unwrap_or_else(|panicked| {
+                panicked.report(self.namespace(), "rejoin_if");
+                false
+            }),
         };
         let delay = if again { self.backoff.next(rand::random()) } else { None };
         let Some(delay) = delay else { return self.end(&left) };
@@ -442,7 +445,7 @@ impl Lane {
         if is_v3_root || matches!(left, Left::Unanswered { .. }) {
             // It can't be asked twice by one session; and in version 3 servers say nothing when they let us into `/`
             // once more.
-            session.conn.machine(|machine| machine.close(Reason::TransportError));
+            session.conn.command(|machine| machine.close(Reason::TransportError));
         }
         self.member().away(Some(left));
         self.step = Step::Resting { until: now + delay.max(Duration::from_millis(1)) };

@@ -23,7 +23,7 @@ use super::{
     lifeline::Lifeline,
     resent::OnResend,
     session,
-    unsent::{Kind, Outlet, Unsent, too_large},
+    unsent::{Fit, Kind, Outlet, Unsent},
     verdict::Verdict,
 };
 use crate::{
@@ -59,7 +59,11 @@ enum Phase {
     /// It is not in yet, or not any more.
     Away,
     /// It is in; until the connect handler is done, only that may send.
-    Greeting(Session),
+    Greeting {
+        session: Session,
+        /// Nothing that it sent has had to wait.
+        lets_ahead: bool,
+    },
     In(Session),
     /// For good.
     Out(Left),
@@ -73,10 +77,30 @@ struct Session {
     lifeline: Option<Arc<Lifeline>>,
 }
 
+impl Session {
+    fn fit(&self, packet: &Prepared) -> Fit {
+        Fit::of(packet, &self.conn, self.max_payload)
+    }
+
+    /// What becomes of a packet that no other session will get.
+    fn only(&self, pushed: Result<u64, PushError>) -> Result<Arc<Fate>, EmitError> {
+        match pushed {
+            Ok(number) => {
+                let conn = Arc::clone(&self.conn);
+                Ok(Fate::new(At::Handed { conn, number, comes_back: false }))
+            }
+            Err(PushError::Busy | PushError::Full) => Err(EmitError::Busy),
+            Err(PushError::Closed) => {
+                Ok(Fate::new(At::Failed(SendError::Lost { may_have_arrived: false })))
+            }
+        }
+    }
+}
+
 impl Phase {
     const fn session(&self) -> Option<&Session> {
         match self {
-            Self::Greeting(session) | Self::In(session) => Some(session),
+            Self::Greeting { session, .. } | Self::In(session) => Some(session),
             Self::Away | Self::Out(_) => None,
         }
     }
@@ -163,8 +187,8 @@ impl Member {
                 return Err(self.not_joined(because.clone()));
             }
             asleep = phase.wake_up();
-            let max_payload = phase.session().and_then(|session| session.max_payload);
-            if let Some(SendError::TooLarge { bytes, max_bytes }) = too_large(&packet, max_payload)
+            if let Some(session) = phase.session()
+                && let Fit::TooLarge { bytes, max_bytes } = session.fit(&packet)
             {
                 return Err(EmitError::TooLarge { bytes, max_bytes });
             }
@@ -193,9 +217,16 @@ impl Member {
             let desk = self.desk.lock();
             match &desk.phase {
                 Phase::Out(because) => return Err(self.not_joined(because.clone())),
-                Phase::In(session) if desk.unsent.is_handed_on() => {
-                    self.push(session, packet, true, &mut wakes)
-                }
+                Phase::In(session) if desk.unsent.is_handed_on() => match session.fit(&packet) {
+                    Fit::Fits => {
+                        let pushed = session.conn.push_under_lock(packet, true, &mut wakes);
+                        session.only(pushed)
+                    }
+                    Fit::Waits => Err(EmitError::Busy),
+                    Fit::TooLarge { bytes, max_bytes } => {
+                        Err(EmitError::TooLarge { bytes, max_bytes })
+                    }
+                },
                 _ => Err(EmitError::Busy),
             }
         };
@@ -203,7 +234,8 @@ impl Member {
         fate
     }
 
-    /// Sends ahead of what waits, while the connect handler is at work; gives the packet back if it is not.
+    /// Sends ahead of what waits, while the connect handler is at work; gives the packet back if it is not, or if it has to
+    /// wait for a WebSocket, and then whatever follows it.
     pub(super) fn send_ahead(
         &self,
         packet: Prepared,
@@ -211,44 +243,34 @@ impl Member {
     ) -> Result<Result<Arc<Fate>, EmitError>, (Prepared, Kind)> {
         let mut wakes = Wakes::default();
         let fate = {
-            let desk = self.desk.lock();
-            let Phase::Greeting(session) = &desk.phase else { return Err((packet, kind)) };
-            if let Kind::Call { id, deadline, on_ack } = kind {
-                let conn = &session.conn;
-                let name = &self.name;
-                if conn.machine(|machine| machine.expect_ack(name, id, deadline, on_ack)).is_err() {
-                    let lost = At::Failed(SendError::Lost { may_have_arrived: false });
-                    return Ok(Ok(Fate::new(lost)));
+            let mut desk = self.desk.lock();
+            let Phase::Greeting { session, lets_ahead } = &mut desk.phase else {
+                return Err((packet, kind));
+            };
+            match session.fit(&packet) {
+                Fit::Fits if *lets_ahead => {}
+                Fit::Fits | Fit::Waits => {
+                    *lets_ahead = false;
+                    return Err((packet, kind));
+                }
+                Fit::TooLarge { bytes, max_bytes } => {
+                    return Ok(Err(EmitError::TooLarge { bytes, max_bytes }));
                 }
             }
-            self.push(session, packet, false, &mut wakes)
+            let conn = &session.conn;
+            let pushed = match kind {
+                Kind::Call { id, deadline, on_ack } => {
+                    let (ack, wait) = ((&*self.name, id), (deadline, on_ack));
+                    conn.ask_under_lock(packet, ack, wait, &mut wakes).map_err(|not| not.why)
+                }
+                Kind::Plain | Kind::Delivery { .. } => {
+                    conn.push_under_lock(packet, false, &mut wakes)
+                }
+            };
+            session.only(pushed)
         };
         wakes.wake();
         Ok(fate)
-    }
-
-    /// Gives the session a packet that no other will get.
-    fn push(
-        &self,
-        session: &Session,
-        packet: Prepared,
-        volatile: bool,
-        wakes: &mut Wakes,
-    ) -> Result<Arc<Fate>, EmitError> {
-        let Session { conn, max_payload, .. } = session;
-        if let Some(SendError::TooLarge { bytes, max_bytes }) = too_large(&packet, *max_payload) {
-            return Err(EmitError::TooLarge { bytes, max_bytes });
-        }
-        match conn.push_under_lock(packet, volatile, wakes) {
-            Ok(number) => {
-                let conn = Arc::clone(conn);
-                Ok(Fate::new(At::Handed { conn, number, comes_back: false }))
-            }
-            Err(PushError::Busy | PushError::Full) => Err(EmitError::Busy),
-            Err(PushError::Closed) => {
-                Ok(Fate::new(At::Failed(SendError::Lost { may_have_arrived: false })))
-            }
-        }
     }
 
     /// Gives the session as much as it takes. `true` if nothing is left.
@@ -300,13 +322,13 @@ impl Member {
             max_payload: session.max_payload(),
             lifeline: session.lifeline().cloned(),
         };
-        self.desk.lock().phase = Phase::Greeting(session);
+        self.desk.lock().phase = Phase::Greeting { session, lets_ahead: true };
     }
 
     /// From now on everybody may send.
     pub(super) fn open(&self, id: Arc<str>, recovered: bool) {
         let mut desk = self.desk.lock();
-        if let Phase::Greeting(session) = &desk.phase {
+        if let Phase::Greeting { session, .. } = &desk.phase {
             desk.phase = Phase::In(session.clone());
         }
         drop(desk);

@@ -53,15 +53,15 @@ pub use crate::{
     dispatch::{Calling, SendState},
     event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
     net::{
-        DialError, Direction, Proxy, ProxyError, Query, Seen, Step, Tls, TlsBuilder, TlsError,
-        USER_AGENT, UrlError,
+        DialError, Direction, Proxy, ProxyError, Query, Seen, Step, TimeError, Tls, TlsBuilder,
+        TlsError, USER_AGENT, UrlError,
     },
 };
 pub use sockeye_proto::{
-    session::{Delays, Reason},
+    session::{Delays, Reason, websocket::Close},
     wire::{
         encoding::Parser,
         engine::{HandshakeError, Version},
-        ws::deflate::Config as Deflate,
+        ws::{CloseCode, deflate::Config as Deflate},
     },
 };

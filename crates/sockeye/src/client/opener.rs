@@ -16,6 +16,7 @@ use tokio::time;
 
 use super::{OpenError, Transport, TransportError, auth::BoxError, error::Tried};
 use crate::{
+    dispatch::guard,
     event::Running,
     net::{
         Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, Proxy, Query,
@@ -278,7 +279,8 @@ impl Opener {
         let mut attempt =
             Attempt { number, url: url.clone(), headers: headers.clone(), query: query.clone() };
         if let Some(prepare) = prepare {
-            attempt = prepare(attempt).await?;
+            let prepared = guard::run(|| prepare(attempt)).await;
+            attempt = prepared.map_err(|panicked| panicked.text().to_owned())??;
         }
         let address = Address::parse(&attempt.url)?;
         if attempt.url != *url {

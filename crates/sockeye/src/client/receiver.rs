@@ -1,10 +1,10 @@
 //! What a client does with what its session receives, and with what its handles want. It outlives its sessions.
 
-use std::{collections::HashSet, sync::Arc, task, time::Instant};
+use std::{collections::HashSet, fmt, sync::Arc, task, time::Instant};
 
 use sockeye_proto::{
     session::{Delays, Reason, Received},
-    wire::{engine::Version, ws::CloseCode},
+    wire::{engine::Version, ws::CloseFrame},
 };
 use tokio::time;
 
@@ -137,17 +137,18 @@ impl Receiver {
     }
 
     /// Nothing follows: what waits is given up, what is at work comes to its end.
-    pub(super) fn finish(mut self) {
-        self.follow_orders(); // whoever was too late shall hear of it
-        for mut lane in self.lanes.drain(..) {
-            lane.end(&Left::Closed);
-            lane.finish();
-        }
+    pub(super) fn finish(&mut self) {
+        self.is_closing = true;
+        // First all who wait: what comes after them is the application's, and may panic.
         for member in self.shared.members() {
             member.out(&Left::Closed);
         }
         if let Some(inbox) = &self.shared.inbox {
             inbox.close();
+        }
+        self.follow_orders(); // whoever was too late shall hear of it
+        for lane in self.lanes.drain(..) {
+            lane.finish();
         }
     }
 
@@ -196,7 +197,7 @@ impl Receiver {
     /// Leaves all namespaces, as the server will see it, and ends the session.
     fn close(&self) {
         if let Some(session) = &self.session {
-            session.conn.machine(|machine| {
+            session.conn.command(|machine| {
                 machine.leave_all(now());
                 machine.close(Reason::ClientDisconnect);
             });
@@ -243,6 +244,12 @@ impl Receiver {
             && self.lanes.iter().any(Lane::is_in);
         if is_settled {
             session.is_settled = true;
+            self.tell_connected();
+        }
+    }
+
+    fn tell_connected(&self) {
+        if let Some(session) = &self.session {
             let (transport, version) = (session.transport, session.version());
             self.shared.state.send_replace(ConnectionState::Connected { transport, version });
         }
@@ -289,7 +296,7 @@ impl Upper for Receiver {
             }
             Received::Connected { namespace, data } => {
                 // On polling the framing of its first answer has told the version.
-                let is_v3 = session.transport == Transport::WebSocket
+                let is_v3 = session.began_by == Transport::WebSocket
                     && session.version() == Version::V4
                     && !data.contains("\"sid\"");
                 if is_v3 {
@@ -300,7 +307,7 @@ impl Upper for Receiver {
                 match lane {
                     Some(lane) => lane.connected(now(), &data, session, cx),
                     None if session.version() == Version::V3 && namespace == "/" => {} // nobody asked
-                    None => drop(session.conn.machine(|machine| machine.leave(now(), &namespace))),
+                    None => drop(session.conn.command(|machine| machine.leave(now(), &namespace))),
                 }
                 namespace
             }
@@ -335,9 +342,24 @@ impl Upper for Receiver {
         pressures.fold(Pressure::Calm, Pressure::worse)
     }
 
-    fn closing(&mut self, code: Option<CloseCode>) {
+    fn moved(&mut self) {
         if let Some(session) = &mut self.session {
-            session.closing(code);
+            session.transport = Transport::WebSocket;
+            if session.is_settled {
+                self.tell_connected();
+            }
+        }
+    }
+
+    fn closing(&mut self, frame: Option<CloseFrame<'_>>) {
+        if let Some(session) = &mut self.session {
+            session.closing(frame);
+        }
+    }
+
+    fn failing(&mut self, cause: &dyn fmt::Display) {
+        if let Some(session) = &mut self.session {
+            session.failing(cause);
         }
     }
 

@@ -1,12 +1,12 @@
 //! One session of a client, as the layer above sees it: the connection, what the server announced, how it ended.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use sockeye_proto::{
-    session::Reason,
+    session::{Reason, websocket::Close},
     wire::{
         engine::{Handshake, Version},
-        ws::CloseCode,
+        ws::CloseFrame,
     },
 };
 
@@ -17,11 +17,14 @@ use crate::net::Conn;
 pub(super) struct Session {
     pub(super) conn: Arc<Conn>,
     /// What carried it at first.
+    pub(super) began_by: Transport,
+    /// What carries it.
     pub(super) transport: Transport,
     began: Instant,
     handshake: Option<Box<Handshake>>,
     lifeline: Option<Arc<Lifeline>>,
-    close_code: Option<u16>,
+    /// Boxed: most sessions have none of it for long.
+    last_words: Option<Box<LastWords>>,
     /// Whether all namespaces that could be joined are.
     pub(super) is_settled: bool,
     pub(super) ended: Option<Arc<Disconnect>>,
@@ -29,15 +32,25 @@ pub(super) struct Session {
     pub(super) is_of_wrong_version: bool,
 }
 
+/// What was said of its end.
+#[derive(Clone, Debug, Default)]
+struct LastWords {
+    /// By the server.
+    close: Option<Close>,
+    /// By this side: what was wrong first.
+    cause: Option<String>,
+}
+
 impl Session {
     pub(super) const fn new(conn: Arc<Conn>, transport: Transport, now: Instant) -> Self {
         Self {
             conn,
+            began_by: transport,
             transport,
             began: now,
             handshake: None,
             lifeline: None,
-            close_code: None,
+            last_words: None,
             is_settled: false,
             ended: None,
             is_of_wrong_version: false,
@@ -59,8 +72,17 @@ impl Session {
         self.handshake.is_some() && self.ended.is_none()
     }
 
-    pub(super) fn closing(&mut self, code: Option<CloseCode>) {
-        self.close_code = code.map(CloseCode::as_u16);
+    pub(super) fn closing(&mut self, frame: Option<CloseFrame<'_>>) {
+        let close = frame.map(|CloseFrame { code, reason }| Close { code, reason: reason.into() });
+        self.last_words.get_or_insert_default().close = close;
+    }
+
+    pub(super) fn failing(&mut self, cause: &dyn fmt::Display) {
+        /// The server has its say in it, at any length.
+        const MAX_CHARS: usize = 300;
+
+        let first = &mut self.last_words.get_or_insert_default().cause;
+        first.get_or_insert_with(|| cause.to_string().chars().take(MAX_CHARS).collect());
     }
 
     pub(super) fn version(&self) -> Version {
@@ -78,10 +100,12 @@ impl Session {
 
     /// What there is to say if it ends now.
     pub(super) fn disconnect(&self, now: Instant, reason: Reason) -> Arc<Disconnect> {
-        let last_sign = self.conn.machine(|machine| machine.last_sign());
+        let last_sign = self.conn.look(|machine| machine.last_sign());
+        let LastWords { close, cause } = self.last_words.as_deref().cloned().unwrap_or_default();
         Arc::new(Disconnect {
             reason,
-            close_code: self.close_code,
+            close,
+            cause,
             after: now.saturating_duration_since(self.began),
             last_heard: last_sign.map(|sign| now.saturating_duration_since(sign)),
         })

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use sockeye_proto::wire::prepared::Prepared;
 use tokio::sync::watch;
 
 use super::{
@@ -130,12 +131,7 @@ impl Socket {
         let packet = self.member.prepare(event, Some(number), &args, text)?;
         let label = Label { event: event.into(), id: Arc::clone(&id) };
         // Not ahead of what waits: the next session would send it again behind that.
-        let sent = self.member.send(
-            packet,
-            Kind::Delivery { id: number, attempts: 0, label },
-            &self.shared.bounds,
-        );
-        let (_, fate) = sent.map_err(|error| self.shared.explain(error))?;
+        let (_, fate) = self.enqueue(packet, Kind::Delivery { id: number, attempts: 0, label })?;
         Ok(Delivery { fate, id })
     }
 
@@ -158,7 +154,7 @@ impl Socket {
     /// Sends an event; ahead of what waits, if this is the connect handler's socket.
     pub(super) fn send(
         &self,
-        packet: sockeye_proto::wire::prepared::Prepared,
+        packet: Prepared,
         kind: Kind,
     ) -> Result<(Option<u64>, Arc<super::fate::Fate>), EmitError> {
         let (packet, kind) = if self.is_ahead {
@@ -169,9 +165,22 @@ impl Socket {
         } else {
             (packet, kind)
         };
-        let sent = self.member.send(packet, kind, &self.shared.bounds);
-        let (seq, fate) = sent.map_err(|error| self.shared.explain(error))?;
+        let (seq, fate) = self.enqueue(packet, kind)?;
         Ok((Some(seq), fate))
+    }
+
+    /// Sends an event behind what waits.
+    fn enqueue(
+        &self,
+        packet: Prepared,
+        kind: Kind,
+    ) -> Result<(u64, Arc<super::fate::Fate>), EmitError> {
+        let sent = self.member.send(packet, kind, &self.shared.bounds);
+        let sent = sent.map_err(|error| self.shared.explain(error))?;
+        if self.shared.bounds.buffer.max_age.is_some() && !self.member.is_joined() {
+            self.shared.keeper.wake(); // there may be a first one whose age counts
+        }
+        Ok(sent)
     }
 }
 

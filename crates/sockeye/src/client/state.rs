@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use sockeye_proto::{session::Reason, wire::engine::Version};
+use sockeye_proto::{
+    session::{Reason, websocket::Close},
+    wire::engine::Version,
+};
 
 use super::{Left, OpenError, Transport};
 
@@ -26,7 +29,7 @@ pub enum ConnectionState {
     },
     /// All namespaces that could be joined are joined.
     Connected {
-        /// What carried it at first. It may move from polling to WebSocket.
+        /// What carries it. When it moves from polling to WebSocket, the state is told anew.
         transport: Transport,
         /// The version of Engine.IO that it speaks.
         version: Version,
@@ -62,8 +65,11 @@ impl ConnectionState {
 pub struct Disconnect {
     /// Why.
     pub reason: Reason,
-    /// What the server closed the WebSocket with, if it did.
-    pub close_code: Option<u16>,
+    /// What the server closed the WebSocket with, if it did and said why.
+    pub close: Option<Close>,
+    /// What was wrong, for people, where there is more to say than the reason: what the server sent that can't be read, or
+    /// the request that failed, and how.
+    pub cause: Option<String>,
     /// How long it had lasted.
     pub after: Duration,
     /// How long before the end the server had last shown that it lives: by a ping in version 4, by a pong in version 3, or
@@ -73,9 +79,16 @@ pub struct Disconnect {
 
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} after {:.1?}", self.reason, self.after)?;
-        if let Some(code) = self.close_code {
-            write!(f, ", close code {code}")?;
+        write!(f, "{}", self.reason)?;
+        if let Some(cause) = &self.cause {
+            write!(f, " ({cause})")?;
+        }
+        write!(f, " after {:.1?}", self.after)?;
+        if let Some(Close { code, reason }) = &self.close {
+            write!(f, ", close code {}", code.as_u16())?;
+            if !reason.is_empty() {
+                write!(f, " {reason:?}")?;
+            }
         }
         if let Some(silence) = self.last_heard {
             write!(f, ", last heard of {silence:.1?} before")?;
@@ -96,6 +109,8 @@ pub enum CloseReason {
     GaveUp(Arc<OpenError>),
     /// The connection was lost, and is not to be made again.
     Lost(Arc<Disconnect>),
+    /// Code of the application panicked where nothing else could be ended in its stead; this is what the panic said.
+    Panicked(String),
 }
 
 impl fmt::Display for CloseReason {
@@ -105,6 +120,7 @@ impl fmt::Display for CloseReason {
             Self::NothingJoined(left) => write!(f, "no namespace is left: {left}"),
             Self::GaveUp(error) => write!(f, "gave up: {error}"),
             Self::Lost(disconnect) => write!(f, "lost: {disconnect}"),
+            Self::Panicked(text) => write!(f, "closed by a panic: {text}"),
         }
     }
 }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sockeye_proto::wire::prepared::Prepared;
+use sockeye_proto::{
+    session::Transport,
+    wire::{polling, prepared::Prepared},
+};
 
 use super::{
     SendError,
@@ -16,7 +19,7 @@ use super::{
 };
 use crate::{
     event::{RawArgs, RemoteError},
-    net::{AckFailure, Conn, OnAck, Progress, PushError, Wakes},
+    net::{AckFailure, Conn, OnAck, Progress, Wakes},
 };
 
 /// How much may wait while there is no connection, or a slow one.
@@ -204,76 +207,58 @@ impl Unsent {
         wakes: &mut Wakes,
     ) -> Result<(), Entry> {
         let conn = outlet.conn;
-        if let Some(too_large) = too_large(&entry.packet, outlet.max_payload) {
-            self.forget(&entry);
-            entry.fate.set(At::Failed(too_large));
-            return Ok(());
+        match Fit::of(&entry.packet, conn, outlet.max_payload) {
+            Fit::Fits => {}
+            Fit::Waits => return Err(entry),
+            Fit::TooLarge { bytes, max_bytes } => {
+                self.forget(&entry);
+                entry.fate.set(At::Failed(SendError::TooLarge { bytes, max_bytes }));
+                return Ok(());
+            }
         }
-        let comes_back = match &mut entry.kind {
-            Kind::Plain => true,
+        let packet = entry.packet.clone();
+        let mut ask = |id, deadline, on_ack| {
+            conn.ask_under_lock(packet.clone(), (outlet.namespace, id), (deadline, on_ack), wakes)
+        };
+        let (pushed, comes_back) = match &mut entry.kind {
+            Kind::Plain => (conn.push_under_lock(packet, false, wakes).ok(), true),
             Kind::Call { id, deadline, on_ack } => {
-                let (id, deadline) = (*id, *deadline);
                 let token = mem::replace(on_ack, Box::new(|_| {}));
-                let expected = conn
-                    .machine(|machine| machine.expect_ack(outlet.namespace, id, deadline, token));
-                if let Err(token) = expected {
-                    *on_ack = token;
-                    return Err(entry);
-                }
-                false
+                let pushed = ask(*id, *deadline, token).map_err(|not| {
+                    if let Some(token) = not.on_ack {
+                        *on_ack = token;
+                    }
+                });
+                (pushed.ok(), false)
             }
             Kind::Delivery { id, attempts, .. } => {
-                let (id, on_ack) = (*id, (outlet.on_ack)(entry.seq));
                 let deadline = tokio::time::Instant::now().into_std() + outlet.retries.ack_timeout;
-                let expected = conn
-                    .machine(|machine| machine.expect_ack(outlet.namespace, id, deadline, on_ack));
-                if expected.is_err() {
-                    return Err(entry);
-                }
-                *attempts += 1;
-                true
+                let pushed = ask(*id, deadline, (outlet.on_ack)(entry.seq)).ok();
+                *attempts += u32::from(pushed.is_some());
+                (pushed, true)
             }
         };
-        match conn.push_under_lock(entry.packet.clone(), false, wakes) {
-            Ok(number) => {
-                if let Kind::Delivery { attempts: attempts @ 2.., label, .. } = &entry.kind {
-                    // One that waits for a session lost the one it had; one that does not is overdue.
-                    let because = match entry.since {
-                        Some(_) => ResendReason::Disconnected,
-                        None => ResendReason::NoAck { after: outlet.retries.ack_timeout },
-                    };
-                    let Label { event, id } = label;
-                    let (event, id) = (Arc::clone(event), Arc::clone(id));
-                    let (namespace, attempts) = (outlet.namespace.into(), *attempts);
-                    self.resent.push(Resent { namespace, event, id, attempts, because });
-                }
-                entry.since = None;
-                let conn = Arc::clone(conn);
-                entry.fate.set(At::Handed { conn, number, comes_back });
-                match entry.kind {
-                    Kind::Plain => self.handed.push_back((number, entry)),
-                    Kind::Call { .. } => self.forget(&entry),
-                    Kind::Delivery { .. } => drop(self.unacked.insert(entry.seq, entry)),
-                }
-                Ok(())
-            }
-            Err(PushError::Full | PushError::Closed | PushError::Busy) => {
-                let forget = |id| conn.machine(|machine| machine.forget_ack(outlet.namespace, id));
-                match &mut entry.kind {
-                    Kind::Plain => {}
-                    Kind::Call { id, on_ack, .. } => {
-                        if let Some(token) = forget(*id) {
-                            *on_ack = token;
-                        }
-                    }
-                    Kind::Delivery { id, attempts, .. } => {
-                        *attempts -= 1;
-                        drop(forget(*id));
-                    }
-                }
-                Err(entry)
-            }
+        let Some(number) = pushed else { return Err(entry) };
+        if let Kind::Delivery { attempts: attempts @ 2.., label, .. } = &entry.kind {
+            // One that waits for a session lost the one it had; one that does not is overdue.
+            let because = match entry.since {
+                Some(_) => ResendReason::Disconnected,
+                None => ResendReason::NoAck { after: outlet.retries.ack_timeout },
+            };
+            let Label { event, id } = label;
+            let (event, id) = (Arc::clone(event), Arc::clone(id));
+            let (namespace, attempts) = (outlet.namespace.into(), *attempts);
+            self.resent.push(Resent { namespace, event, id, attempts, because });
         }
+        entry.since = None;
+        let conn = Arc::clone(conn);
+        entry.fate.set(At::Handed { conn, number, comes_back });
+        match entry.kind {
+            Kind::Plain => self.handed.push_back((number, entry)),
+            Kind::Call { .. } => self.forget(&entry),
+            Kind::Delivery { .. } => drop(self.unacked.insert(entry.seq, entry)),
+        }
+        Ok(())
     }
 
     /// What was sent again since the last time.
@@ -433,10 +418,38 @@ impl Unsent {
     }
 }
 
-/// A message that the server said it would not take.
-pub(super) fn too_large(packet: &Prepared, max: Option<usize>) -> Option<SendError> {
-    let max_bytes = max?;
-    let attachments = packet.attachments().iter().map(bytes::Bytes::len);
-    let bytes = attachments.chain([packet.text().len()]).max().unwrap_or(0);
-    (bytes > max_bytes).then_some(SendError::TooLarge { bytes, max_bytes })
+/// Whether the server takes a packet, by what it said in its handshake.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fit {
+    Fits,
+    /// Not by polling, but by the WebSocket that is about to carry the session.
+    Waits,
+    TooLarge {
+        /// As it goes over the wire.
+        bytes: usize,
+        max_bytes: usize,
+    },
+}
+
+impl Fit {
+    /// How a packet fits where the session is now.
+    pub(super) fn of(packet: &Prepared, conn: &Conn, max_bytes: Option<usize>) -> Self {
+        let Some(max_bytes) = max_bytes else { return Self::Fits };
+        let packet = packet.clone().encoded_for(conn.encoding);
+        // Nothing doubles on its way: base64 takes a third more.
+        if packet.wire_bytes().saturating_mul(2) <= max_bytes {
+            return Self::Fits;
+        }
+        let message_bytes = packet.largest_message_bytes();
+        let body_bytes = polling::body_bytes(&packet, conn.encoding.version);
+        let (transport, moves) = conn.look(|machine| (machine.transport(), machine.is_moving()));
+        let bytes = match transport {
+            Transport::WebSocket => message_bytes,
+            _ if body_bytes > max_bytes && message_bytes <= max_bytes && moves => {
+                return Self::Waits;
+            }
+            _ => body_bytes,
+        };
+        if bytes > max_bytes { Self::TooLarge { bytes, max_bytes } } else { Self::Fits }
+    }
 }

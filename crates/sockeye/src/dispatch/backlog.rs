@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use sockeye_proto::wire::payload::Payload;
 
-use super::LONGEST;
+use crate::net::LONGEST;
 use crate::{event::Reply, net::Pressure};
 
 /// How many events may wait for the handler before them.

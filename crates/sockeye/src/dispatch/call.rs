@@ -12,11 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     event::{ArgsError, FromAck, RawArgs, RemoteError},
-    net::{AckFailure, Conn, OnAck},
+    net::{AckFailure, Conn, LONGEST, OnAck},
 };
-
-/// Some decades: a longer wait, such as [`Duration::MAX`], would not fit into a deadline.
-pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// The caller's end of the wait for an ack.
 #[derive(Debug)]

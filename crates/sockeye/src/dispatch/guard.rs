@@ -2,12 +2,13 @@
 
 use std::{
     any::Any,
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
 
-use crate::event::Refusal;
+use crate::event::{Refusal, Running};
 
 /// A handler panicked; what it shared may be half-changed, which is its author's to know.
 #[derive(Debug)]
@@ -39,6 +40,12 @@ impl Panicked {
 /// Runs user code that is not a future.
 pub(crate) fn call<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Panicked::new(&*payload))
+}
+
+/// Runs user code from its start to its end.
+pub(crate) async fn run<T>(start: impl FnOnce() -> Running<T>) -> Result<T, Panicked> {
+    let mut running = call(start)?;
+    poll_fn(|cx| poll(running.as_mut(), cx)).await
 }
 
 /// Polls user code.

@@ -2,7 +2,9 @@
 
 use std::{
     fmt,
+    ops::Deref,
     sync::{Arc, atomic::AtomicU64},
+    task::Context,
     time::Instant,
 };
 
@@ -23,9 +25,16 @@ use super::{Bounds, Id, PushError, dirty, outbox::Outbox, requests::Requests};
 pub(crate) struct Wakes(Vec<Arc<Conn>>);
 
 impl Wakes {
+    fn add(&mut self, conn: &Arc<Conn>) {
+        // What one caller does is often about one session.
+        if !self.0.last().is_some_and(|last| Arc::ptr_eq(last, conn)) {
+            self.0.push(Arc::clone(conn));
+        }
+    }
+
     pub(crate) fn wake(self) {
         for conn in self.0 {
-            conn.driver.wake();
+            conn.wake();
         }
     }
 }
@@ -56,6 +65,14 @@ pub(crate) enum AckFailure {
 /// What to do when the ack arrives, or will not.
 pub(crate) type OnAck = Box<dyn FnOnce(AckOutcome<'_>) + Send>;
 
+/// A packet that asks for an ack did not enter the outbox; the ack is not expected.
+#[cfg(feature = "client")]
+pub(crate) struct NotAsked {
+    pub(crate) why: PushError,
+    /// What was given, unless it has been called meanwhile.
+    pub(crate) on_ack: Option<OnAck>,
+}
+
 /// One session, shared by its driver, its sockets and whoever emits to them.
 ///
 /// Lock order: rooms, a socket's phase, machine, outbox, wheel; what requests left is locked alone. No lock is held in user code, nor while a driver is
@@ -64,7 +81,7 @@ pub(crate) type OnAck = Box<dyn FnOnce(AckOutcome<'_>) + Send>;
 pub(crate) struct Conn {
     outbox: Mutex<Outbox>,
     bounds: Bounds,
-    pub(super) driver: AtomicWaker,
+    driver: AtomicWaker,
     pub(super) timer: Timer,
     machine: Mutex<Session<OnAck>>,
     /// `None` on WebSocket.
@@ -141,7 +158,7 @@ impl Conn {
     ) -> Result<u64, PushError> {
         let (result, wake) = self.enqueue(|outbox| outbox.push(packet, self.bounds, volatile));
         if wake {
-            self.driver.wake();
+            self.wake();
         }
         result
     }
@@ -159,9 +176,33 @@ impl Conn {
     ) -> Result<u64, PushError> {
         let (result, wake) = self.enqueue(|outbox| outbox.push(packet, self.bounds, volatile));
         if wake {
-            wakes.0.push(Arc::clone(self));
+            wakes.add(self);
         }
         result
+    }
+
+    /// As [`Self::push_under_lock`], for a packet that asks for an ack: it is expected from now on, until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAsked`].
+    #[cfg(feature = "client")]
+    pub(crate) fn ask_under_lock(
+        self: &Arc<Self>,
+        packet: Prepared,
+        (namespace, id): (&str, u64),
+        (deadline, on_ack): (Instant, OnAck),
+        wakes: &mut Wakes,
+    ) -> Result<u64, NotAsked> {
+        // Before the packet is on its way, or the ack might be faster.
+        let expected = self.machine(|machine| machine.expect_ack(namespace, id, deadline, on_ack));
+        expected.map_err(|on_ack| NotAsked { why: PushError::Closed, on_ack: Some(on_ack) })?;
+        let pushed = self.push_under_lock(packet, false, wakes);
+        // Whoever flushes: the deadline has to be armed.
+        pushed.inspect(|_| wakes.add(self)).map_err(|why| {
+            let on_ack = self.machine(|machine| machine.forget_ack(namespace, id));
+            NotAsked { why, on_ack }
+        })
     }
 
     /// Appends a packet; `true` if the driver must be woken, because nobody else will flush it.
@@ -182,30 +223,39 @@ impl Conn {
         (result, schedule && !(result.is_ok() && dirty::add(self)))
     }
 
-    /// Changes the machine from outside the driver, which is woken: its deadline may have changed.
+    /// Changes the machine and wakes the driver: its deadline may have changed.
     pub(crate) fn command<R>(&self, change: impl FnOnce(&mut Session<OnAck>) -> R) -> R {
         let result = self.machine(change);
-        self.driver.wake();
+        self.wake();
         result
+    }
+
+    /// Looks at the machine.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Session<OnAck>) -> R) -> R {
+        look(&self.machine.lock())
+    }
+
+    /// Makes the driver be polled, if there is one.
+    pub(super) fn wake(&self) {
+        self.driver.wake();
     }
 
     /// Gives up on the transport: the driver ends at its next poll.
     pub(crate) fn cut(&self) {
         self.outbox(Outbox::fail);
-        self.driver.wake();
+        self.wake();
     }
 
-    /// Runs `f` on the machine and carries out what it asks for. Only code that the driver runs calls this; all other
-    /// code calls [`Self::command`].
-    pub(crate) fn machine<R>(&self, f: impl FnOnce(&mut Session<OnAck>) -> R) -> R {
+    /// Runs `f` on the machine and carries out what it asks for. The driver has to see what became of it: see
+    /// [`Self::command`] and [`Driven`].
+    fn machine<R>(&self, f: impl FnOnce(&mut Session<OnAck>) -> R) -> R {
         let mut acks = Vec::new();
         let result = {
             let mut machine = self.machine.lock();
             let result = f(&mut machine);
             while let Some(output) = machine.poll_output() {
                 match output {
-                    // The driver flushes, and looks for an overflow, at the end of its poll; if this is not
-                    // the driver, `command` wakes it.
+                    // The driver flushes, and looks for an overflow, at the end of its poll.
                     Output::Send(packet) => {
                         let _ = self.outbox.lock().push_owed(packet, self.bounds);
                     }
@@ -231,7 +281,7 @@ impl Conn {
     pub(crate) fn push_answer(self: &Arc<Self>, answer: Prepared) {
         let (_, wake) = self.enqueue(|outbox| outbox.push_owed(answer, self.bounds));
         if wake {
-            self.driver.wake();
+            self.wake();
         }
     }
 
@@ -276,6 +326,32 @@ impl Conn {
             }
             notified.await;
         }
+    }
+}
+
+/// A session as its driver has it, while that is polled, and lends it to what it runs. Only this changes the machine
+/// without waking anybody: before it sleeps, the driver looks at all that may have changed.
+#[derive(Clone, Copy)]
+pub(super) struct Driven<'d>(&'d Arc<Conn>);
+
+impl<'d> Driven<'d> {
+    /// A poll of the driver begins; from now on whoever wakes it makes it be polled again.
+    pub(super) fn begin(conn: &'d Arc<Conn>, cx: &Context<'_>) -> Self {
+        conn.driver.register(cx.waker());
+        Self(conn)
+    }
+
+    /// Runs `f` on the machine and carries out what it asks for.
+    pub(super) fn machine<R>(self, f: impl FnOnce(&mut Session<OnAck>) -> R) -> R {
+        self.0.machine(f)
+    }
+}
+
+impl Deref for Driven<'_> {
+    type Target = Arc<Conn>;
+
+    fn deref(&self) -> &Arc<Conn> {
+        self.0
     }
 }
 

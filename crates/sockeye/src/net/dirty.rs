@@ -34,7 +34,7 @@ impl Drop for Collecting {
     fn drop(&mut self) {
         // Something is left only if the poll panicked: then each session's own driver has to flush it.
         for conn in DIRTY.take().unwrap_or_default() {
-            conn.driver.wake();
+            conn.wake();
         }
     }
 }

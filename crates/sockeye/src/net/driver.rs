@@ -1,6 +1,7 @@
 //! One task per session, from open to close: it reads, runs the machine and the handlers, writes, and ends.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,7 +15,7 @@ use sockeye_proto::{
     wire::{
         engine::Kind,
         prepared::Prepared,
-        ws::{CloseCode, Input, Message},
+        ws::{CloseCode, CloseFrame, Input, Message},
     },
 };
 use tokio::{io::AsyncWrite, time};
@@ -22,7 +23,7 @@ use tokio::{io::AsyncWrite, time};
 #[cfg(feature = "client")]
 use super::requesting::{Requested, Requesting};
 use super::{
-    Conn, OnAck, Stream, Wheel, dirty,
+    Conn, Driven, OnAck, Stream, Wheel, dirty,
     framed::Framed,
     outbox::{Flushed, Outbox},
     polling::{Polling, Served},
@@ -48,8 +49,14 @@ pub(crate) trait Upper: Send + Unpin {
     /// How far the handlers lag behind.
     fn pressure(&self, now: Instant) -> Pressure;
 
-    /// The peer closes the WebSocket, with this code if it says one; [`Self::closed`] follows.
-    fn closing(&mut self, _code: Option<CloseCode>) {}
+    /// The session has moved from polling to a WebSocket.
+    fn moved(&mut self) {}
+
+    /// The peer closes the WebSocket, with this if it says why; [`Self::closed`] follows.
+    fn closing(&mut self, _frame: Option<CloseFrame<'_>>) {}
+
+    /// What is wrong with what the peer sent, or with the transport, for people; [`Self::closed`] follows.
+    fn failing(&mut self, _cause: &dyn fmt::Display) {}
 
     /// The session is over; nothing follows. Running handlers are detached, not dropped.
     fn closed(&mut self, reason: Reason);
@@ -70,8 +77,16 @@ impl<U: Upper> Upper for &mut U {
         (**self).pressure(now)
     }
 
-    fn closing(&mut self, code: Option<CloseCode>) {
-        (**self).closing(code);
+    fn moved(&mut self) {
+        (**self).moved();
+    }
+
+    fn closing(&mut self, frame: Option<CloseFrame<'_>>) {
+        (**self).closing(frame);
+    }
+
+    fn failing(&mut self, cause: &dyn fmt::Display) {
+        (**self).failing(cause);
     }
 
     fn closed(&mut self, reason: Reason) {
@@ -110,7 +125,13 @@ impl Pressure {
 
 /// The task of one session.
 pub(crate) struct Driver<U> {
+    // Apart from the rest, which borrows it in each poll.
     conn: Arc<Conn>,
+    work: Work<U>,
+}
+
+/// What the driver of a session has beside it.
+struct Work<U> {
     /// Wakes it at its deadline; a client's owner does.
     wheel: Option<Arc<Wheel>>,
     carrier: Carrier,
@@ -204,13 +225,13 @@ impl<U: Upper> Driver<U> {
     /// The layer above.
     #[cfg(feature = "client")]
     pub(crate) const fn upper_mut(&mut self) -> &mut U {
-        &mut self.upper
+        &mut self.work.upper
     }
 
     /// When it has to be polled, whatever else happens.
     #[cfg(feature = "client")]
     pub(crate) const fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.work.deadline
     }
 
     /// The driver of a session on polling, whose first GET is under way.
@@ -234,8 +255,7 @@ impl<U: Upper> Driver<U> {
         upper: U,
     ) -> Self {
         conn.outbox(|outbox| outbox.set_pace(pace));
-        Self {
-            conn,
+        let work = Work {
             wheel,
             carrier,
             upper,
@@ -243,23 +263,27 @@ impl<U: Upper> Driver<U> {
             deadline: None,
             unflushed: Vec::new(),
             paused: false,
-        }
+        };
+        Self { conn, work }
     }
+}
 
+impl<U: Upper> Work<U> {
     /// What is due by the clock.
-    fn handle_timeout(&mut self, now: Instant) {
+    fn handle_timeout(&mut self, now: Instant, conn: Driven<'_>) {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return;
         }
-        if let Err(violation) = self.conn.machine(|machine| machine.handle_timeout(now)) {
+        if let Err(violation) = conn.machine(|machine| machine.handle_timeout(now)) {
             tracing::debug!(target: "sockeye::engine", %violation, "session closed");
+            self.upper.failing(&violation);
         }
         if let Carrier::WebSocket(framed) = &mut self.carrier {
             framed.websocket.handle_timeout(now);
         }
-        if self.stalls_at().is_some_and(|at| now >= at) {
+        if conn.outbox(|outbox| outbox.stalls_at()).is_some_and(|at| now >= at) {
             tracing::warn!(target: "sockeye::engine", "slow consumer is cut: it reads too slowly, or not at all");
-            self.lose(Reason::SlowConsumer);
+            self.lose(conn, Reason::SlowConsumer);
         }
         match self.phase {
             Phase::Lingering { until } | Phase::Farewell { until } if now >= until => {
@@ -270,18 +294,18 @@ impl<U: Upper> Driver<U> {
     }
 
     /// Takes in what has come, until nothing is left, or it is the others' turn; `true` in the latter case.
-    fn receive(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+    fn receive(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) -> bool {
         match self.carrier {
-            Carrier::Polling(_) => self.serve(now, cx),
+            Carrier::Polling(_) => self.serve(now, conn, cx),
             #[cfg(feature = "client")]
-            Carrier::Requesting(_) => self.request(now, cx),
-            Carrier::WebSocket(_) => self.read(now, cx),
+            Carrier::Requesting(_) => self.request(now, conn, cx),
+            Carrier::WebSocket(_) => self.read(now, conn, cx),
         }
     }
 
     /// As [`Self::receive`], on polling. Once the session is over, what still comes is refused by its machine.
-    fn serve(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        let Self { conn, carrier, upper, phase, paused, .. } = self;
+    fn serve(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) -> bool {
+        let Self { carrier, upper, phase, paused, .. } = self;
         let Carrier::Polling(polling) = carrier else { return false };
         let is_over = match *phase {
             Phase::Running => false,
@@ -306,53 +330,55 @@ impl<U: Upper> Driver<U> {
         drop(late); // after the lock: they are refused
         if conn.outbox(|outbox| outbox.is_answering()) {
             tracing::debug!(target: "sockeye::engine", "moved to WebSocket with an answer on its way");
-            self.lose(Reason::TransportError);
+            self.lose(conn, Reason::TransportError);
             return false;
         }
         conn.outbox(|outbox| outbox.attach(tcp));
         *carrier = Carrier::WebSocket(framed);
         if is_over {
             self.phase = Phase::Closing { ended: false };
-            self.close_websocket(now);
+            self.close_websocket(now, conn);
         }
-        self.read(now, cx)
+        self.read(now, conn, cx)
     }
 
     /// As [`Self::receive`], for a client on polling.
     #[cfg(feature = "client")]
-    fn request(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        let Self { conn, carrier, upper, phase, .. } = self;
+    fn request(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) -> bool {
+        let Self { carrier, upper, phase, .. } = self;
         let Carrier::Requesting(requesting) = carrier else { return false };
         let is_running = *phase == Phase::Running;
         match requesting.poll(now, conn, is_running.then_some(upper), cx) {
             Requested::All => false,
             Requested::More => true,
             Requested::Lost => {
-                self.lose(Reason::TransportError);
+                self.lose(conn, Reason::TransportError);
                 false
             }
             Requested::Upgraded(framed, tcp) => {
                 conn.outbox(|outbox| outbox.attach(tcp));
                 *carrier = Carrier::WebSocket(*framed);
-                if !is_running {
+                if is_running {
+                    upper.moved();
+                } else {
                     self.phase = Phase::Closing { ended: false };
-                    self.close_websocket(now);
+                    self.close_websocket(now, conn);
                 }
-                self.read(now, cx)
+                self.read(now, conn, cx)
             }
         }
     }
 
     /// As [`Self::receive`], on WebSocket.
-    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+    fn read(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) -> bool {
         let Carrier::WebSocket(framed) = &mut self.carrier else { return false };
         if !framed.early.is_empty() {
             let mut early = std::mem::take(&mut framed.early);
-            self.feed(now, &mut early, cx);
+            self.feed(now, &mut early, conn, cx);
         }
         let more = scratch::with(|buffer| {
             for _ in 0..READS_PER_POLL {
-                let Self { conn, carrier, upper, phase, paused, .. } = self;
+                let Self { carrier, upper, phase, paused, .. } = self;
                 let Carrier::WebSocket(framed) = carrier else { return false };
                 let reads = match phase {
                     Phase::Running => !is_paused(now, conn, upper, paused),
@@ -365,12 +391,13 @@ impl<U: Upper> Driver<U> {
                     Poll::Pending => return false,
                     Poll::Ready(Ok(0)) => {
                         framed.websocket.handle_eof();
-                        self.lose(Reason::TransportClose);
+                        self.lose(conn, Reason::TransportClose);
                     }
-                    Poll::Ready(Ok(read)) => self.feed(now, &mut buffer[..read], cx),
+                    Poll::Ready(Ok(read)) => self.feed(now, &mut buffer[..read], conn, cx),
                     Poll::Ready(Err(error)) => {
                         tracing::debug!(target: "sockeye::ws", %error, "read failed");
-                        self.lose(Reason::TransportError);
+                        self.upper.failing(&error);
+                        self.lose(conn, Reason::TransportError);
                     }
                 }
             }
@@ -381,14 +408,14 @@ impl<U: Upper> Driver<U> {
             && let Err(error) = framed.websocket.handle_silence(now)
         {
             tracing::debug!(target: "sockeye::ws", %error, "peer is too slow");
-            self.conn.machine(|machine| machine.close(Reason::TransportError));
+            conn.machine(|machine| machine.close(Reason::TransportError));
         }
         more
     }
 
     /// Takes bytes through the WebSocket and the machine to the layer above.
-    fn feed(&mut self, now: Instant, bytes: &mut [u8], cx: &mut Context<'_>) {
-        let Self { conn, carrier, upper, phase, .. } = self;
+    fn feed(&mut self, now: Instant, bytes: &mut [u8], conn: Driven<'_>, cx: &mut Context<'_>) {
+        let Self { carrier, upper, phase, .. } = self;
         let Carrier::WebSocket(Framed { websocket, .. }) = carrier else { return };
         let mut input = Input::new(bytes);
         let mut heard = false;
@@ -398,6 +425,7 @@ impl<U: Upper> Driver<U> {
                 Ok(None) => break,
                 Err(error) => {
                     tracing::debug!(target: "sockeye::ws", %error, "peer broke the protocol");
+                    upper.failing(&error);
                     conn.machine(|machine| machine.close(Reason::TransportError));
                     break;
                 }
@@ -410,7 +438,7 @@ impl<U: Upper> Driver<U> {
                 Message::Ping(_) | Message::Pong(_) => continue,
                 Message::Close(frame) => {
                     if *phase == Phase::Running {
-                        upper.closing(frame.map(|frame| frame.code));
+                        upper.closing(frame);
                     }
                     conn.machine(|machine| machine.close(Reason::TransportClose));
                     continue;
@@ -422,6 +450,7 @@ impl<U: Upper> Driver<U> {
                 Ok(_) => {}
                 Err(violation) => {
                     tracing::debug!(target: "sockeye::packet", %violation, "peer broke the protocol");
+                    upper.failing(&violation);
                 }
             }
         }
@@ -431,27 +460,23 @@ impl<U: Upper> Driver<U> {
     }
 
     /// The transport is gone: whatever waits can't be sent.
-    fn lose(&mut self, reason: Reason) {
-        self.conn.machine(|machine| machine.close(reason));
-        self.conn.outbox(Outbox::fail);
+    fn lose(&mut self, conn: Driven<'_>, reason: Reason) {
+        conn.machine(|machine| machine.close(reason));
+        conn.outbox(Outbox::fail);
         if self.phase == Phase::Running {
-            self.upper.closed(self.reason().unwrap_or(reason));
+            self.upper.closed(closed(conn).unwrap_or(reason));
         }
         self.phase = Phase::Done;
     }
 
-    fn reason(&self) -> Option<Reason> {
-        self.conn.machine(|machine| machine.closed())
-    }
-
     /// Passes on that the session is over, once, and begins to close the transport.
-    fn settle(&mut self, now: Instant, cx: &mut Context<'_>) {
-        if self.conn.outbox(|outbox| outbox.is_overflowed()) && self.phase == Phase::Running {
+    fn settle(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) {
+        if conn.outbox(|outbox| outbox.is_overflowed()) && self.phase == Phase::Running {
             tracing::warn!(target: "sockeye::engine", "slow consumer is cut: it asks for more, or is sent more, than it reads");
-            self.lose(Reason::SlowConsumer);
+            self.lose(conn, Reason::SlowConsumer);
         }
         if self.phase == Phase::Running
-            && let Some(reason) = self.reason()
+            && let Some(reason) = closed(conn)
         {
             self.upper.closed(reason);
             let is_client = self.wheel.is_none();
@@ -459,19 +484,17 @@ impl<U: Upper> Driver<U> {
                 // A server that is silent won't say goodbye either, and the next session waits for the end of this one.
                 Carrier::WebSocket(_) if is_client && reason == Reason::PingTimeout => Phase::Done,
                 Carrier::WebSocket(_) => Phase::Closing { ended: false },
-                Carrier::Polling(polling) => match polling.close(now, &self.conn, reason, cx) {
+                Carrier::Polling(polling) => match polling.close(now, conn, reason, cx) {
                     Some(until) => Phase::Farewell { until },
                     None => Phase::Done,
                 },
                 #[cfg(feature = "client")]
-                Carrier::Requesting(requesting) => {
-                    match requesting.close(now, &self.conn, reason, cx) {
-                        Some(until) => Phase::Farewell { until },
-                        None => Phase::Done,
-                    }
-                }
+                Carrier::Requesting(requesting) => match requesting.close(now, conn, reason, cx) {
+                    Some(until) => Phase::Farewell { until },
+                    None => Phase::Done,
+                },
             };
-            self.close_websocket(now);
+            self.close_websocket(now, conn);
         }
         let Carrier::WebSocket(framed) = &mut self.carrier else { return };
         while let Some(output) = framed.websocket.poll_output() {
@@ -479,7 +502,7 @@ impl<U: Upper> Driver<U> {
                 Some(message) => {
                     let frame = Prepared::websocket(message);
                     let is_close = matches!(output, websocket::Output::Close(_));
-                    self.conn.outbox(|outbox| {
+                    conn.outbox(|outbox| {
                         if is_close { outbox.push_close(frame) } else { outbox.push_pong(frame) }
                     });
                 }
@@ -493,39 +516,45 @@ impl<U: Upper> Driver<U> {
     }
 
     /// Begins to close the WebSocket that carries the session, if one does.
-    fn close_websocket(&mut self, now: Instant) {
-        let reason = self.reason().unwrap_or(Reason::TransportError);
+    fn close_websocket(&mut self, now: Instant, conn: Driven<'_>) {
+        let reason = closed(conn).unwrap_or(Reason::TransportError);
         if let Carrier::WebSocket(framed) = &mut self.carrier {
             framed.websocket.close(now, close_code(reason), reason.as_str());
         }
     }
 
     /// Writes what waits here, and at the sessions that handlers of this one pushed to; `true` if some are left.
-    fn flush(&mut self, now: Instant, cx: &mut Context<'_>, mut dirty: Vec<Arc<Conn>>) -> bool {
+    fn flush(
+        &mut self,
+        now: Instant,
+        conn: Driven<'_>,
+        cx: &mut Context<'_>,
+        mut dirty: Vec<Arc<Conn>>,
+    ) -> bool {
         let rest = dirty.split_off(dirty.len().min(FLUSHES_PER_POLL));
-        for conn in dirty {
-            if Arc::ptr_eq(&conn, &self.conn) {
+        for other in dirty {
+            if Arc::ptr_eq(&other, &conn) {
                 continue; // its turn comes below
             }
-            match conn.outbox(|outbox| outbox.flush_direct(now)) {
+            match other.outbox(|outbox| outbox.flush_direct(now)) {
                 Flushed::All => {}
-                Flushed::Blocked | Flushed::Failed => conn.driver.wake(),
+                Flushed::Blocked | Flushed::Failed => other.wake(),
             }
         }
         self.unflushed = rest;
         let flushed = match &mut self.carrier {
             Carrier::WebSocket(Framed { io, .. }) => {
-                self.conn.outbox(|outbox| io.flush(outbox, cx, now))
+                conn.outbox(|outbox| io.flush(outbox, cx, now))
             }
-            Carrier::Polling(polling) => polling.flush(now, &self.conn),
+            Carrier::Polling(polling) => polling.flush(now, conn),
             #[cfg(feature = "client")]
-            Carrier::Requesting(requesting) => requesting.flush(&self.conn, cx),
+            Carrier::Requesting(requesting) => requesting.flush(conn, cx),
         };
         if flushed == Flushed::Failed && self.phase != Phase::Done {
-            self.lose(Reason::TransportError);
+            self.lose(conn, Reason::TransportError);
         }
         if flushed == Flushed::All && self.phase == (Phase::Closing { ended: true }) {
-            self.conn.outbox(Outbox::shut_down);
+            conn.outbox(Outbox::shut_down);
             if let Carrier::WebSocket(Framed { io: Io::Other(stream), .. }) = &mut self.carrier {
                 // At best: the peer has our close frame already.
                 let _ = Pin::new(stream).poll_shutdown(cx);
@@ -544,15 +573,10 @@ impl<U: Upper> Driver<U> {
         !self.unflushed.is_empty()
     }
 
-    /// When a write that makes no progress has taken too long; `None` if there is none.
-    fn stalls_at(&self) -> Option<Instant> {
-        self.conn.outbox(|outbox| outbox.stalls_at())
-    }
-
     /// Tells the wheel when to wake this driver.
-    fn schedule(&mut self, now: Instant) {
-        let machine = self.conn.machine(|machine| machine.next_deadline());
-        let stalled = self.stalls_at();
+    fn schedule(&mut self, now: Instant, conn: Driven<'_>) {
+        let machine = conn.look(|machine| machine.next_deadline());
+        let stalled = conn.outbox(|outbox| outbox.stalls_at());
         let pause = match (self.phase, self.upper.pressure(now)) {
             (Phase::Running, Pressure::Pause { until, .. }) => Some(until),
             _ => None,
@@ -568,7 +592,7 @@ impl<U: Upper> Driver<U> {
         };
         self.deadline = [machine, websocket, stalled, pause, linger].into_iter().flatten().min();
         if let Some(wheel) = &self.wheel {
-            wheel.arm(&self.conn, self.deadline);
+            wheel.arm(&conn, self.deadline);
         }
     }
 }
@@ -577,32 +601,32 @@ impl<U: Upper> Future for Driver<U> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
+        let Self { conn, work: this } = self.get_mut();
         // Entered for each poll: held while idle, a span would cost more than half a kilobyte.
         let transport = match this.carrier {
             Carrier::WebSocket(_) => "websocket",
             _ => "polling",
         };
         let _span = tracing::debug_span!(
-            target: "sockeye::engine", "session", id = this.conn.sid.hint(), transport
+            target: "sockeye::engine", "session", id = conn.sid.hint(), transport
         )
         .entered();
-        this.conn.driver.register(cx.waker());
+        let conn = Driven::begin(conn, cx);
         let now = time::Instant::now().into_std();
         let dirty = dirty::begin(std::mem::take(&mut this.unflushed));
-        this.handle_timeout(now);
+        this.handle_timeout(now, conn);
         if this.phase == Phase::Running {
             this.upper.poll(cx);
         }
-        let more_to_read = this.phase != Phase::Done && this.receive(now, cx);
-        this.settle(now, cx);
+        let more_to_read = this.phase != Phase::Done && this.receive(now, conn, cx);
+        this.settle(now, conn, cx);
         // Reading goes on while the WebSocket is closed: the peer's close frame has to be heard.
         let resumed = this.phase != Phase::Running && std::mem::take(&mut this.paused);
-        let more_to_flush = this.flush(now, cx, dirty.end());
+        let more_to_flush = this.flush(now, conn, cx, dirty.end());
         if this.phase == Phase::Done && !more_to_flush {
             return Poll::Ready(());
         }
-        this.schedule(now);
+        this.schedule(now, conn);
         if more_to_read || more_to_flush || resumed {
             cx.waker().wake_by_ref();
         }
@@ -616,19 +640,24 @@ impl<U> Drop for Driver<U> {
         self.conn.outbox(Outbox::fail);
         let requests = self.conn.requests.lock().take();
         drop(requests); // after the lock: they are refused
-        for conn in &self.unflushed {
-            conn.driver.wake();
+        for conn in &self.work.unflushed {
+            conn.wake();
         }
     }
 }
 
+/// Why the session is over, if it is.
+fn closed(conn: Driven<'_>) -> Option<Reason> {
+    conn.look(|machine| machine.closed())
+}
+
 /// Whether reading has to wait for the handlers; the machine hears when that changes.
-fn is_paused<U: Upper>(now: Instant, conn: &Conn, upper: &mut U, paused: &mut bool) -> bool {
+fn is_paused<U: Upper>(now: Instant, conn: Driven<'_>, upper: &mut U, paused: &mut bool) -> bool {
     let (pauses, overload) = match upper.pressure(now) {
         Pressure::Calm => (false, false),
         Pressure::Pause { full, .. } => {
             // A handler may be waiting for an ack that is still unread: then reading must go on.
-            let must_read = conn.machine(|machine| machine.has_acks());
+            let must_read = conn.look(|machine| machine.has_acks());
             (!must_read, must_read && full)
         }
         Pressure::Overload => (true, true),

@@ -44,6 +44,7 @@ mod seen;
 mod stream;
 #[cfg(feature = "client")]
 mod tap;
+mod times;
 #[cfg(feature = "client")]
 mod tls;
 #[cfg(feature = "client")]
@@ -54,6 +55,7 @@ mod wheel;
 
 #[cfg(feature = "client")]
 pub(crate) use crate::causes::Causes;
+use conn::Driven;
 #[cfg(feature = "client")]
 pub(crate) use conn::Progress;
 pub(crate) use conn::{AckFailure, Conn, OnAck, Wakes};
@@ -88,7 +90,7 @@ pub use proxy::{Proxy, ProxyError, ProxyFailure};
 #[cfg(feature = "client")]
 pub use query::Query;
 #[cfg(feature = "client")]
-pub(crate) use remote::{Offered, Remote, WebSocketError};
+pub(crate) use remote::{Offered, Remote, TargetTooLong, WebSocketError};
 #[cfg(feature = "client")]
 pub(crate) use requesting::{RequestLimits, Requesting};
 pub(crate) use requests::{Delivery, PostError};
@@ -97,6 +99,8 @@ pub use seen::{Direction, Seen};
 pub(crate) use stream::Stream;
 #[cfg(feature = "client")]
 pub(crate) use tap::Tap;
+pub use times::TimeError;
+pub(crate) use times::{LONGEST, check_times};
 #[cfg(feature = "client")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 #[cfg(feature = "client")]

@@ -1,7 +1,6 @@
 //! A session on polling, as its driver sees it: a GET that waits, a POST that is being read, a WebSocket that offers.
 
 use std::{
-    sync::Arc,
     task::Context,
     time::{Duration, Instant},
 };
@@ -16,7 +15,7 @@ use sockeye_proto::{
 use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot};
 
 use super::{
-    Conn, OnAck, PostError, Upper,
+    Driven, OnAck, PostError, Upper,
     framed::Framed,
     outbox::{Flushed, Outbox},
     probe::{Probe, Probed},
@@ -71,7 +70,7 @@ impl Polling {
     }
 
     /// Takes what requests have left.
-    pub(super) fn take(&mut self, conn: &Conn) {
+    pub(super) fn take(&mut self, conn: Driven<'_>) {
         let mut requests = conn.requests.lock();
         let Some(requests) = requests.as_deref_mut() else { return };
         // The machine allows one of each at a time; one that is replaced here is refused.
@@ -90,13 +89,13 @@ impl Polling {
     pub(super) fn read<U: Upper>(
         &mut self,
         now: Instant,
-        conn: &Conn,
+        conn: Driven<'_>,
         upper: &mut U,
         cx: &mut Context<'_>,
         mut may_read: impl FnMut(&mut U) -> bool,
     ) -> Served {
         let Some(mut post) = self.post.take() else { return Served::All };
-        if conn.machine(|machine| machine.is_closed()) {
+        if conn.look(|machine| machine.is_closed()) {
             return Served::Body; // its sender is gone, and so it is refused
         }
         let body = post.body.clone();
@@ -138,11 +137,11 @@ impl Polling {
     pub(super) fn probe(
         &mut self,
         now: Instant,
-        conn: &Conn,
+        conn: Driven<'_>,
         cx: &mut Context<'_>,
     ) -> Option<(Framed, Option<OwnedWriteHalf>)> {
         let mut probe = self.probe.take()?;
-        if conn.machine(|machine| machine.transport()) == Transport::Polling {
+        if conn.look(|machine| machine.transport()) == Transport::Polling {
             probe.fail(now, cx); // its time is over
             return None;
         }
@@ -161,7 +160,7 @@ impl Polling {
     }
 
     /// Answers the GET that waits, if there is something to say.
-    pub(super) fn flush(&mut self, now: Instant, conn: &Arc<Conn>) -> Flushed {
+    pub(super) fn flush(&mut self, now: Instant, conn: Driven<'_>) -> Flushed {
         let flushed = self.flush_packets(now, conn);
         // Never together with packets: official clients close before they have looked at those.
         if self.farewell == Farewell::Owed && flushed == Flushed::All && self.get.is_some() {
@@ -176,20 +175,20 @@ impl Polling {
         self.farewell == Farewell::Said
     }
 
-    fn owe_farewell(&mut self, conn: &Conn, until: Instant) -> Option<Instant> {
+    fn owe_farewell(&mut self, conn: Driven<'_>, until: Instant) -> Option<Instant> {
         conn.outbox(Outbox::seal);
         self.farewell = Farewell::Owed;
         Some(until)
     }
 
-    fn flush_packets(&mut self, now: Instant, conn: &Arc<Conn>) -> Flushed {
+    fn flush_packets(&mut self, now: Instant, conn: Driven<'_>) -> Flushed {
         let Some(get) = self.get.take_if(|get| !get.is_closed()) else {
             return conn.outbox(|outbox| outbox.flushed());
         };
         let body = conn.outbox(|outbox| outbox.take_answer(self.supports_binary, MAX_ANSWER_BYTES));
         match body {
-            Some(body) => answer(now, conn, get, Answer { body, delivery: Delivery::of(conn) }),
-            None if conn.machine(|machine| machine.releases_get(now)) => {
+            Some(body) => answer(now, conn, get, Answer { body, delivery: Delivery::of(&conn) }),
+            None if conn.look(|machine| machine.releases_get(now)) => {
                 self.get = Some(get);
                 self.release(now, conn, Kind::Noop);
             }
@@ -199,7 +198,7 @@ impl Polling {
     }
 
     /// Answers the GET that waits, if one does, with a packet that says nothing else.
-    pub(super) fn release(&mut self, now: Instant, conn: &Arc<Conn>, kind: Kind) {
+    pub(super) fn release(&mut self, now: Instant, conn: Driven<'_>, kind: Kind) {
         if let Some(get) = self.get.take() {
             let body = Body::bare(conn.encoding.version, kind);
             answer(now, conn, get, Answer { body, delivery: Delivery::of_nothing() });
@@ -210,7 +209,7 @@ impl Polling {
     pub(super) fn close(
         &mut self,
         now: Instant,
-        conn: &Arc<Conn>,
+        conn: Driven<'_>,
         reason: Reason,
         cx: &mut Context<'_>,
     ) -> Option<Instant> {
@@ -237,7 +236,7 @@ impl Polling {
 /// Gives the machine one packet of a body.
 pub(super) fn receive<'m>(
     now: Instant,
-    conn: &Conn,
+    conn: Driven<'_>,
     item: &'m Item<'_>,
 ) -> Result<Option<sockeye_proto::session::Received<'m, OnAck>>, String> {
     let received = match item {
@@ -247,7 +246,7 @@ pub(super) fn receive<'m>(
     received.map_err(|violation| violation.to_string())
 }
 
-fn answer(now: Instant, conn: &Conn, get: oneshot::Sender<Answer>, answer: Answer) {
+fn answer(now: Instant, conn: Driven<'_>, get: oneshot::Sender<Answer>, answer: Answer) {
     conn.outbox(|outbox| outbox.set_polled(false));
     conn.machine(|machine| machine.get_answered(now));
     // If the client has gone, the answer is dropped unsent, and its delivery says so.

@@ -23,7 +23,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 #[cfg(feature = "client")]
 use super::Offered;
 use super::{
-    Conn, Stream,
+    Driven, Stream,
     framed::Framed,
     outbox::{Flushed, Outbox},
     scratch,
@@ -80,7 +80,7 @@ impl Probe {
     }
 
     /// Goes on with it.
-    pub(super) fn poll(&mut self, now: Instant, conn: &Conn, cx: &mut Context<'_>) -> Probed {
+    pub(super) fn poll(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) -> Probed {
         if !self.framed.early.is_empty() {
             let mut early = std::mem::take(&mut self.framed.early);
             match self.feed(now, &mut early, conn, cx) {
@@ -117,7 +117,7 @@ impl Probe {
         &mut self,
         now: Instant,
         bytes: &mut [u8],
-        conn: &Conn,
+        conn: Driven<'_>,
         cx: &mut Context<'_>,
     ) -> Probed {
         let Self { framed, outbox, .. } = self;

@@ -60,7 +60,9 @@ impl Remote {
         max_bytes: usize,
         deadline: Deadline,
     ) -> impl Future<Output = Result<Answer, HttpError>> + Send + use<> {
-        self.0.http.get(self.target(version, "polling", sid), max_bytes, deadline)
+        let target = self.target(version, "polling", sid);
+        let answer = target.map(|target| self.0.http.get(target, max_bytes, deadline));
+        async move { answer?.await }
     }
 
     /// Brings packets.
@@ -76,7 +78,10 @@ impl Remote {
 
         let target = self.target(version, "polling", Some(sid));
         let content_type = HeaderValue::from_static(body.content_type);
-        self.0.http.post(target, content_type, Bytes::from(body.bytes), MAX_BYTES, deadline)
+        let body = Bytes::from(body.bytes);
+        let post = |target| self.0.http.post(target, content_type, body, MAX_BYTES, deadline);
+        let answer = target.map(post);
+        async move { answer?.await }
     }
 
     /// Opens a WebSocket; with a `sid` it is one that offers to carry that session.
@@ -86,7 +91,7 @@ impl Remote {
         sid: Option<String>,
         deadline: Deadline,
     ) -> Result<Offered, WebSocketError> {
-        let target = self.target(version, "websocket", sid.as_deref());
+        let target = self.target(version, "websocket", sid.as_deref())?;
         let Inner { address, route, headers, cookies, deflate, .. } = &*self.0;
         let mut keys = Keys::new().map_err(WebSocketError::Randomness)?;
         let mut offer = Offer::new(keys.next());
@@ -113,11 +118,26 @@ impl Remote {
         Ok(Offered { stream: (stream, early), keys, deflate })
     }
 
-    fn target(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {
+    fn target(
+        &self,
+        version: Version,
+        transport: &str,
+        sid: Option<&str>,
+    ) -> Result<Uri, TargetTooLong> {
         let Inner { path, query, .. } = &*self.0;
-        #[expect(clippy::expect_used, reason = "the path was a URI's, and the query is encoded")]
-        query.target(path, version, transport, sid).parse().expect("a path and an encoded query")
+        let target = query.target(path, version, transport, sid);
+        // The path was a URI's, and the query is encoded.
+        target.parse().map_err(|_| TargetTooLong { bytes: target.len() })
     }
+}
+
+/// What a request would ask for is longer than a URI may be. The caller's fault.
+#[derive(Clone, Copy, Debug, Error)]
+#[error(
+    "path and query of a request would have {bytes} bytes; at most 65534 can be sent: shorten the query"
+)]
+pub(crate) struct TargetTooLong {
+    bytes: usize,
 }
 
 /// A WebSocket whose handshake is done, and the keys that its frames are masked with.
@@ -135,6 +155,9 @@ pub(crate) enum WebSocketError {
     /// The system has no randomness to give.
     #[error("no randomness for the handshake: {0}")]
     Randomness(#[source] io::Error),
+    /// The request can't be made.
+    #[error(transparent)]
+    Target(#[from] TargetTooLong),
     /// The server can't be reached, or not in time.
     #[error(transparent)]
     Dial(#[from] DialError),

@@ -68,7 +68,7 @@ impl Delivery {
         if let Some(conn) = self.0.take()
             && conn.outbox(|outbox| outbox.answered())
         {
-            conn.driver.wake();
+            conn.wake();
         }
     }
 }
@@ -76,7 +76,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if let Some(conn) = self.0.take() {
-            conn.machine(|machine| machine.get_lost());
+            conn.command(|machine| machine.get_lost());
             conn.cut();
         }
     }
@@ -144,17 +144,19 @@ impl Post {
         let (reply, replied) = oneshot::channel();
         let posted = Posted { format, body, offset: 0, reply };
         let mut has_room = true;
-        conn.leave(|requests| {
+        conn.put(|requests| {
             has_room = requests.posts.len() < MAX_POSTS;
             if has_room {
                 requests.posts.push_back(posted);
             }
         });
-        if !has_room {
-            conn.command(|machine| machine.post_lost());
-        }
-        // Its place among the others is certain now: the next may come.
-        conn.machine(|machine| machine.post_done());
+        conn.command(|machine| {
+            if !has_room {
+                machine.post_lost();
+            }
+            // Its place among the others is certain now: the next may come.
+            machine.post_done();
+        });
         replied.await.unwrap_or(Err(PostError::Closed))
     }
 
@@ -210,7 +212,7 @@ impl Conn {
 
     /// Whether a WebSocket may offer to take the session over.
     pub(crate) fn may_upgrade(&self) -> bool {
-        self.machine(|machine| machine.may_probe())
+        self.look(|machine| machine.may_probe())
     }
 
     /// A WebSocket, its handshake done, offers to take the session over.
@@ -222,8 +224,13 @@ impl Conn {
 
     /// Leaves something for the driver; `false` if the session takes no requests any more.
     fn leave(&self, leave: impl FnOnce(&mut Requests)) -> bool {
-        let left = self.requests.lock().as_deref_mut().map(leave).is_some();
-        self.driver.wake();
+        let left = self.put(leave);
+        self.wake();
         left
+    }
+
+    /// As [`Self::leave`], but it is the caller who wakes the driver.
+    fn put(&self, put: impl FnOnce(&mut Requests)) -> bool {
+        self.requests.lock().as_deref_mut().map(put).is_some()
     }
 }

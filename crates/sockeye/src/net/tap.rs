@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -34,9 +35,12 @@ impl Tap {
         Self(Arc::new(Inner { see: Box::new(see), is_v3: AtomicBool::new(false) }))
     }
 
-    /// Tells one thing.
+    /// Tells one thing. Whoever is told can't harm the connection: a panic of theirs costs a log line.
     pub(crate) fn see(&self, seen: &Seen<'_>) {
-        (self.0.see)(seen);
+        let told = panic::catch_unwind(AssertUnwindSafe(|| (self.0.see)(seen)));
+        if told.is_err() {
+            tracing::error!("the function that watches the connection panicked");
+        }
     }
 
     /// The version of Engine.IO is known.

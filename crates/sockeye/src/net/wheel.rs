@@ -130,7 +130,7 @@ impl Shared {
         };
         for (conn, due) in looked_at {
             if due {
-                conn.driver.wake();
+                conn.wake();
             }
         }
         (next != NEVER).then(|| self.at(next))
@@ -186,11 +186,11 @@ impl Slots {
 mod tests {
     use std::{
         sync::atomic::AtomicUsize,
-        task::{Wake, Waker},
+        task::{Context, Wake, Waker},
     };
 
     use super::*;
-    use crate::net::{Bounds, Id};
+    use crate::net::{Bounds, Driven, Id};
 
     /// A session whose driver only counts how often it is woken.
     struct Sleeper {
@@ -221,7 +221,8 @@ mod tests {
 
         /// As a driver does at the end of its poll.
         fn sleep(&self, wheel: &Wheel, time: Option<Duration>) {
-            self.conn.driver.register(&Waker::from(Arc::clone(&self.woken)));
+            let waker = Waker::from(Arc::clone(&self.woken));
+            Driven::begin(&self.conn, &Context::from_waker(&waker));
             wheel.arm(&self.conn, time.map(|time| now() + time));
         }
 

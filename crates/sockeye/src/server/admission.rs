@@ -1,13 +1,16 @@
 //! The application's word on new sessions, asked before there is one.
 
-use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time;
 
 use super::Handshake;
-use crate::{dispatch::guard, event::Refusal};
+use crate::{
+    dispatch::guard,
+    event::{Refusal, Running},
+};
 
-type Verdict = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+type Verdict = Running<Result<(), Refusal>>;
 
 /// What [`Builder::allow_request`](super::Builder::allow_request) was given.
 pub(super) struct Admission(Box<dyn Fn(Arc<Handshake>) -> Verdict + Send + Sync>);
@@ -36,10 +39,7 @@ impl Admission {
         handshake: Arc<Handshake>,
         patience: Duration,
     ) -> Result<(), Denied> {
-        let asked = async {
-            let mut verdict = guard::call(|| (self.0)(handshake))?;
-            poll_fn(|cx| guard::poll(verdict.as_mut(), cx)).await
-        };
+        let asked = guard::run(|| (self.0)(handshake));
         match time::timeout(patience, asked).await {
             Ok(Ok(verdict)) => verdict.map_err(Denied::Refused),
             Ok(Err(panicked)) => {

@@ -18,9 +18,9 @@ use super::{
     shared::{Shared, Transports},
 };
 use crate::{
-    dispatch::{Backlog, LONGEST},
+    dispatch::Backlog,
     event::{Refusal, States},
-    net::{Bounds, Wheel},
+    net::{Bounds, TimeError, Wheel, check_times},
 };
 
 /// How long a call waits, where the backlog's pause allows it.
@@ -363,7 +363,7 @@ impl Builder {
         self.config.upgrades &= self.transports.websocket;
         let Self { config, outbox, write_timeout, backlog, states, .. } = self;
         let call_timeout = self.call_timeout.unwrap_or(CALL_TIMEOUT.min(backlog.max_pause / 2));
-        for (option, time) in [
+        check_times([
             ("ping_interval", config.timing.ping_interval),
             ("ping_timeout", config.timing.ping_timeout),
             ("connect_timeout", config.connect_timeout),
@@ -374,14 +374,7 @@ impl Builder {
             ("progress within", self.progress.1),
             ("backlog max_pause", backlog.max_pause),
             ("call_timeout", self.call_timeout.unwrap_or(CALL_TIMEOUT)),
-        ] {
-            if time < Duration::from_millis(1) {
-                return Err(BuildError::TooShort { option, time });
-            }
-            if time > LONGEST {
-                return Err(BuildError::TooLong { option, time });
-            }
-        }
+        ])?;
         if call_timeout >= backlog.max_pause {
             let max_pause = backlog.max_pause;
             return Err(BuildError::CallTimeout { call_timeout, max_pause });
@@ -517,22 +510,9 @@ pub enum BuildError {
          leave out the credentials"
     )]
     AnyOriginWithCredentials,
-    /// A time too short to count.
-    #[error("{option} is {time:?}; it must be at least 1 ms")]
-    TooShort {
-        /// The builder's method.
-        option: &'static str,
-        /// What it was given.
-        time: Duration,
-    },
-    /// A time so long that deadlines can't hold it.
-    #[error("{option} is {time:?}; it must be at most {LONGEST:?}")]
-    TooLong {
-        /// The builder's method.
-        option: &'static str,
-        /// What it was given.
-        time: Duration,
-    },
+    /// A time that nothing can be timed by.
+    #[error(transparent)]
+    Time(#[from] TimeError),
     /// A handler that waits for a call would have its session closed before the call ends.
     #[error(
         "call_timeout is {call_timeout:?}, and backlog max_pause {max_pause:?}; make call_timeout the shorter one, since a \

@@ -61,7 +61,7 @@ impl Dispatcher {
         let mut dispatcher = Self { shared, conn, lanes: Vec::new(), rest };
         // A client of version 3 is in `/` without asking.
         if let Some(Received::Connect { namespace, auth }) =
-            dispatcher.conn.machine(|machine| machine.join_root())
+            dispatcher.conn.command(|machine| machine.join_root())
         {
             dispatcher.connect(&namespace, &auth);
         }
@@ -80,13 +80,13 @@ impl Dispatcher {
         let Some(namespace) = self.shared.namespace(name) else {
             tracing::debug!(target: "sockeye::packet", namespace = name, "no such namespace");
             let error = r#"{"message":"Invalid namespace"}"#;
-            self.conn.machine(|machine| machine.refuse(name, error));
+            self.conn.command(|machine| machine.refuse(name, error));
             return;
         };
         let Ok(id) = self.socket_id() else {
             tracing::error!("the system has no randomness to give; a socket is refused");
             let error = r#"{"message":"internal error"}"#;
-            self.conn.machine(|machine| machine.refuse(name, error));
+            self.conn.command(|machine| machine.refuse(name, error));
             return;
         };
         let namespace = Arc::clone(namespace);

@@ -89,7 +89,7 @@ impl Lane {
         if state == State::Knocking {
             // Only if the client still waits for an answer: this side disconnected the socket before it was in.
             let error = disconnected().to_connect_error(socket.version());
-            socket.0.conn.machine(|machine| machine.refuse(socket.namespace(), &error));
+            socket.0.conn.command(|machine| machine.refuse(socket.namespace(), &error));
         }
         let (mut context, work) = runner.end();
         let namespace = &socket.0.namespace;
@@ -129,11 +129,11 @@ impl Lane {
         match verdict {
             Ok(data) => {
                 let reply = format!(r#"{{"sid":"{}"}}"#, socket.id());
-                if socket.0.conn.machine(|machine| machine.accept(namespace, &reply)) {
+                if socket.0.conn.command(|machine| machine.accept(namespace, &reply)) {
                     if !socket.admit(data) {
                         // Disconnected just now, from elsewhere, and too early for the machine to say so.
                         let now = tokio::time::Instant::now().into_std();
-                        socket.0.conn.machine(|machine| machine.leave(now, namespace));
+                        socket.0.conn.command(|machine| machine.leave(now, namespace));
                     }
                     self.state = State::Joined;
                 } else {
@@ -145,7 +145,7 @@ impl Lane {
                 // It may show what the client sent to be let in.
                 tracing::trace!(target: "sockeye::packet", refusal = refusal.message(), "because");
                 let error = refusal.to_connect_error(socket.version());
-                socket.0.conn.machine(|machine| machine.refuse(namespace, &error));
+                socket.0.conn.command(|machine| machine.refuse(namespace, &error));
                 self.state = State::Refused;
             }
         }

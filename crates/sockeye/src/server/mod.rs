@@ -52,6 +52,7 @@ pub use welcome::IntoWelcome;
 pub use crate::{
     dispatch::{Calling, SendState},
     event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
+    net::TimeError,
 };
 pub use sockeye_proto::{
     session::Reason,

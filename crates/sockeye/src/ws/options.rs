@@ -7,6 +7,8 @@ use sockeye_proto::{
     wire::ws::deflate,
 };
 
+use crate::net::LONGEST;
+
 /// Limits and wishes, the same for both roles.
 ///
 /// # Examples
@@ -86,7 +88,7 @@ impl Options {
     ///
     /// The time runs while the connection is read.
     pub fn keep_alive(mut self, silence: Duration) -> Self {
-        self.keep_alive = Some(silence);
+        self.keep_alive = Some(silence.min(LONGEST));
         self
     }
 

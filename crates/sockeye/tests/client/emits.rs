@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use sockeye::{
-    client::{Buffer, CallError, EmitError, ResendReason, Retries, SendError, SendState, WhenFull},
-    event::Args,
+    client::{
+        Buffer, CallError, ConnectionState, EmitError, ResendReason, Retries, SendError, SendState,
+        Transport, WhenFull,
+    },
+    event::{Args, RawArgs},
 };
 
 use super::server::{PATIENCE, Running, soon};
@@ -258,4 +262,63 @@ async fn reconnecting_neither_loses_nor_doubles() {
     }
     soon(client.call::<Args<()>>("echo", ()).timeout(PATIENCE)).await.unwrap();
     assert_eq!(running.kept(), (0..1_000).collect::<Vec<_>>());
+}
+
+/// In base64 it is a third longer, and a body has more than one message.
+#[tokio::test]
+async fn what_is_too_large_is_told_by_what_goes_over_the_wire() {
+    let running = Running::start_with(|server| server.max_payload_bytes(1_000)).await;
+    let builder = running.client("").transports([Transport::Polling]).upgrade(false);
+    let client = soon(builder.connect()).await.unwrap();
+    let id = client.id();
+    let mut refused = 0;
+    for bytes in (600..1_010).step_by(7) {
+        let data = Bytes::from(vec![7_u8; bytes]);
+        match soon(client.call::<RawArgs>("echo", (data,)).timeout(PATIENCE)).await {
+            Ok(_) => {}
+            Err(CallError::Emit(EmitError::TooLarge { bytes: found, max_bytes: 1_000 })) => {
+                assert!(found > 1_000 && found < bytes * 4 / 3 + 60, "{found} of {bytes}");
+                refused += 1;
+            }
+            Err(error) => panic!("{bytes}: {error}"),
+        }
+    }
+    assert!(refused > 30, "{refused}");
+    assert_eq!(client.id(), id, "the session lives on");
+    soon(client.close()).await;
+}
+
+/// Until the WebSocket is there, it would be too large.
+#[tokio::test]
+async fn what_fits_only_a_websocket_waits_for_it_and_keeps_its_place() {
+    let running = Running::start_with(|server| server.max_payload_bytes(1_000)).await;
+    for _ in 0..20 {
+        let builder = running.client("").transports([Transport::Polling]).events(100);
+        let client = soon(builder.connect()).await.unwrap();
+        let id = client.id();
+        let sizes = [10, 900, 20, 800];
+        for size in sizes {
+            client.emit("say", (size, Bytes::from(vec![7; size]))).unwrap();
+            client.emit("say", (size, ())).unwrap();
+        }
+        for size in sizes {
+            let said = soon(client.next("said")).await.unwrap();
+            assert_eq!(said.args.parse::<(usize, Bytes)>().unwrap(), (size, vec![7; size].into()));
+            let said = soon(client.next("said")).await.unwrap();
+            assert_eq!(said.args.parse::<(usize, ())>().unwrap(), (size, ()));
+        }
+        assert_eq!(client.id(), id, "by the same session");
+        soon(client.close()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_state_tells_when_the_connection_moves_to_a_websocket() {
+    let running = Running::start().await;
+    let client = soon(running.client("").connect()).await.unwrap();
+    let moved = |state: &ConnectionState| {
+        matches!(state, ConnectionState::Connected { transport: Transport::WebSocket, .. })
+    };
+    soon(client.state().wait_for(moved)).await.unwrap();
+    soon(client.close()).await;
 }

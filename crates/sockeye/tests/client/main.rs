@@ -2,8 +2,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod blocking;
+mod deadlines;
 mod dialing;
 mod emits;
+mod endings;
 mod events;
 mod first_connection;
 mod joining;

@@ -10,8 +10,8 @@ use std::{
 
 use sockeye::{
     client::{
-        Client, ConnectError, ConnectionState, Left, Reason, Socket, Transport, TransportError,
-        Tried, Version,
+        Client, CloseCode, CloseReason, ConnectError, ConnectionState, Disconnect, Left, Reason,
+        Socket, Transport, TransportError, Tried, Version,
     },
     event::{Args, State},
     ws::{self, Message, WebSocket},
@@ -24,12 +24,12 @@ use tokio::{
 
 use super::server::{PATIENCE, QUICK, soon};
 
-const OPEN_4: &str =
+pub(crate) const OPEN_4: &str =
     r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000}"#;
 const OPEN_3: &str = r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
 
 /// A server of one WebSocket after the other, by hand; its URL.
-async fn serve<F: Future<Output = ()> + Send>(
+pub(crate) async fn serve<F: Future<Output = ()> + Send>(
     talk: impl Fn(WebSocket) -> F + Send + Sync + 'static,
 ) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -43,13 +43,13 @@ async fn serve<F: Future<Output = ()> + Send>(
     url
 }
 
-async fn say(socket: &mut WebSocket, texts: &[&str]) {
+pub(crate) async fn say(socket: &mut WebSocket, texts: &[&str]) {
     for text in texts {
         socket.send(*text).await.unwrap();
     }
 }
 
-async fn expect(socket: &mut WebSocket, text: &str) {
+pub(crate) async fn expect(socket: &mut WebSocket, text: &str) {
     let message = soon(socket.recv()).await.unwrap();
     assert_eq!(message, Some(Message::from(text)));
 }
@@ -280,4 +280,119 @@ async fn a_silent_server_is_left_without_goodbye() {
     assert!(start.elapsed() < PATIENCE / 20, "{:?}", start.elapsed());
     let ConnectionState::Reconnecting { because, .. } = state else { panic!("{state:?}") };
     assert_eq!(because.reason, Reason::PingTimeout);
+}
+
+/// It pings, or asks for acks, and reads nothing.
+#[tokio::test]
+async fn a_server_that_asks_for_more_than_it_reads_is_given_up() {
+    for flood in ["2", r#"4217["ask",""#] {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8_192).unwrap(); // what it does not read waits at the client
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let flooding = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = ws::accept(stream).await.unwrap();
+            say(&mut socket, &[OPEN_4, r#"40{"sid":"x"}"#]).await;
+            let filler = "x".repeat(10_000);
+            let end = if flood == "2" { "" } else { "\"]" };
+            let text = format!("{flood}{filler}{end}");
+            while socket.send(&*text).await.is_ok() {}
+        });
+        let builder = Client::builder(url).websocket_only().no_reconnect();
+        let client = soon(builder.connect()).await.unwrap();
+        let CloseReason::Lost(because) = soon(client.closed()).await else { panic!() };
+        assert_eq!(because.reason, Reason::SlowConsumer, "{because}");
+        soon(flooding).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_words_of_a_close_frame_are_told() {
+    let url = serve(|mut socket: WebSocket| async move {
+        say(&mut socket, &[OPEN_4, r#"40{"sid":"x"}"#]).await;
+        soon(socket.close(CloseCode::new(4001).unwrap(), "bye\n\u{202E}")).await.unwrap();
+    })
+    .await;
+    let client = Client::builder(url).websocket_only().no_reconnect().start().unwrap();
+    let CloseReason::Lost(because) = soon(client.closed()).await else { panic!() };
+    let close = because.close.as_ref().unwrap();
+    assert_eq!((close.code.as_u16(), &*close.reason), (4001, "bye\n\u{202E}"));
+    assert!(because.to_string().contains(r#", close code 4001 "bye\n\u{202e}""#), "{because}");
+}
+
+/// What it was that made this side end the connection.
+#[tokio::test]
+async fn what_the_server_did_wrong_is_told() {
+    #[track_caller]
+    fn check(because: &Disconnect, reason: Reason, cause: &str) {
+        assert_eq!(because.reason, reason, "{because}");
+        assert!(because.cause.as_ref().is_some_and(|found| found.contains(cause)), "{because}");
+        assert!(because.to_string().contains(cause), "{because}");
+    }
+    for (wrong, reason, cause) in [
+        (r#"42["v",NaN]"#, Reason::ParseError, "not JSON from byte"),
+        ("49", Reason::ParseError, "unreadable Socket.IO packet"),
+        ("x", Reason::ParseError, "unreadable Engine.IO message"),
+        ("5", Reason::TransportError, "not expected here"),
+    ] {
+        let url = serve(move |mut socket: WebSocket| async move {
+            say(&mut socket, &[OPEN_4, r#"40{"sid":"x"}"#, wrong]).await;
+            while let Ok(Some(_)) = socket.recv().await {}
+        })
+        .await;
+        let client = Client::builder(url).websocket_only().no_reconnect().start().unwrap();
+        let CloseReason::Lost(because) = soon(client.closed()).await else { panic!("{wrong}") };
+        check(&because, reason, cause);
+    }
+
+    // And by HTTP: it opens a session, and takes no POST.
+    let refuses = |status: u16| {
+        let get = |query: axum::extract::RawQuery| async move {
+            if query.0.unwrap_or_default().contains("sid=") {
+                std::future::pending::<()>().await;
+            }
+            OPEN_4
+        };
+        let post = move || async move {
+            (axum::http::StatusCode::from_u16(status).unwrap(), "<h1>no, thanks</h1>")
+        };
+        axum::Router::new().route("/socket.io/", axum::routing::get(get).post(post))
+    };
+    for status in [400, 413, 502] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, refuses(status)).await.unwrap() });
+        let client = Client::builder(url).no_reconnect().start().unwrap();
+        let CloseReason::Lost(because) = soon(client.closed()).await else { panic!("{status}") };
+        check(
+            &because,
+            Reason::TransportError,
+            &format!("a POST failed: the server answered {status}"),
+        );
+        check(&because, Reason::TransportError, "no, thanks");
+    }
+}
+
+/// A URL could not hold it.
+#[tokio::test]
+async fn a_session_id_of_any_length_is_survived() {
+    for bytes in [4_096, 4_097, 65_000, 70_000, 200_000] {
+        let get = move |query: axum::extract::RawQuery| async move {
+            if query.0.unwrap_or_default().contains("sid=") {
+                std::future::pending::<()>().await;
+            }
+            OPEN_4.replacen('a', &"a".repeat(bytes), 1)
+        };
+        let app = axum::Router::new().route("/socket.io/", axum::routing::get(get));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let client = Client::builder(url).no_reconnect().start().unwrap();
+        let CloseReason::Lost(because) = soon(client.closed()).await else { panic!("{bytes}") };
+        // One that can be sent is: only then there is somebody who refuses the POST.
+        let cause = if bytes > 4_096 { "a sid of" } else { "405" };
+        assert!(because.to_string().contains(cause), "{bytes}: {because}");
+    }
 }

@@ -8,6 +8,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     task::{Poll, Wake, Waker},
+    time::Duration,
 };
 
 use sockeye_proto::{session::websocket, wire::packet::Kind};
@@ -23,6 +24,10 @@ enum Step {
     Push,
     /// As that, from a handler that the driver of another session runs.
     PushBeside,
+    /// As that, and an ack is expected.
+    AskBeside,
+    /// As it must not be done: nobody is woken for the deadline.
+    AskBesideInSilence,
     /// That driver flushes the sessions that its handlers pushed to.
     FlushBeside,
     /// Wakes the driver, if what was done before asks for it.
@@ -56,13 +61,21 @@ enum Move {
     /// Takes what requests have left.
     Take,
     Flush,
+    /// Says when it wants to be woken.
+    Arm,
+    /// As a client's keeper does behind the poll: hands on what waited, which asks for an ack.
+    HandOn,
 }
 
-use Move::{Begin, Flush, Handle, Register, Settle, Take};
-use Step::{Ask, Fail, FlushBeside, Hear, Leave, Push, PushBeside, Room, SetPolled, Taken, WakeUp};
+use Move::{Arm, Begin, Flush, HandOn, Handle, Register, Settle, Take};
+use Step::{
+    Ask, AskBeside, AskBesideInSilence, Fail, FlushBeside, Hear, Leave, Push, PushBeside, Room,
+    SetPolled, Taken, WakeUp,
+};
 
-const ON_WEBSOCKET: &[Move] = &[Begin, Register, Handle, Settle, Flush];
-const ON_POLLING: &[Move] = &[Begin, Register, Take, Flush];
+const ON_WEBSOCKET: &[Move] = &[Begin, Register, Handle, Settle, Flush, Arm];
+const OF_A_CLIENT: &[Move] = &[Begin, Register, Handle, Settle, Flush, Arm, HandOn];
+const ON_POLLING: &[Move] = &[Begin, Register, Take, Flush, Arm];
 const FAIL: [Step; 2] = [Fail, WakeUp];
 const GET: [Step; 6] = [Ask, WakeUp, SetPolled, Leave, WakeUp, Hear];
 
@@ -94,6 +107,10 @@ struct World {
     woken: Arc<Flag>,
     /// What its own handlers will emit.
     handles: usize,
+    /// What its keeper will hand on.
+    hands_on: usize,
+    /// When it wants to be woken.
+    armed: Option<Instant>,
     /// It knows that the transport is lost, and ends.
     ended: bool,
     /// Bytes that the network takes.
@@ -132,6 +149,8 @@ impl World {
             at: None,
             woken,
             handles: 0,
+            hands_on: 0,
+            armed: None,
             ended: false,
             room: 0,
             awaits_room: false,
@@ -184,6 +203,12 @@ impl World {
                 actor.wakes = self.push();
                 actor.dirty = collecting.end();
             }
+            AskBeside | AskBesideInSilence => {
+                let collecting = dirty::begin(std::mem::take(&mut actor.dirty));
+                let wakes = self.ask();
+                actor.wakes |= wakes && step == AskBeside;
+                actor.dirty = collecting.end();
+            }
             FlushBeside => {
                 for conn in std::mem::take(&mut actor.dirty) {
                     let flushed = match self.polling {
@@ -194,7 +219,7 @@ impl World {
                 }
             }
             WakeUp => {
-                self.conn.driver.wake();
+                self.conn.wake();
                 actor.wakes = false;
             }
             Room(bytes) => {
@@ -229,7 +254,10 @@ impl World {
     fn drive(&mut self, step: Move) {
         match step {
             Begin => self.woken.0.store(false, SeqCst),
-            Register => self.conn.driver.register(&Waker::from(Arc::clone(&self.woken))),
+            Register => {
+                let waker = Waker::from(Arc::clone(&self.woken));
+                Driven::begin(&self.conn, &Context::from_waker(&waker));
+            }
             Handle if self.handles > 0 => {
                 self.handles -= 1;
                 let collecting = dirty::begin(Vec::new());
@@ -238,15 +266,23 @@ impl World {
             }
             Handle => {}
             Settle => self.ended |= self.conn.outbox(|outbox| outbox.is_overflowed()),
-            Take => self.polling.as_mut().unwrap().take(&self.conn),
+            Take => self.polling.as_mut().unwrap().take(Driven(&self.conn)),
             Flush => {
                 let flushed = match &mut self.polling {
-                    Some(polling) => polling.flush(self.now, &self.conn),
+                    Some(polling) => polling.flush(self.now, Driven(&self.conn)),
                     None => self.flush(),
                 };
                 self.awaits_room = flushed == Flushed::Blocked && self.polling.is_none();
                 self.ended |= flushed == Flushed::Failed;
             }
+            Arm => self.armed = self.conn.look(|machine| machine.next_deadline()),
+            HandOn if self.hands_on > 0 => {
+                self.hands_on -= 1;
+                if self.ask() {
+                    self.conn.wake();
+                }
+            }
+            HandOn => {}
         }
     }
 
@@ -261,6 +297,28 @@ impl World {
             Err(_) => self.lost = true,
         }
         wakes
+    }
+
+    /// Lets the client into `/`, so that it can be asked.
+    fn joined(self) -> Self {
+        let asked = self.conn.machine(|machine| machine.receive_text(self.now, "40").is_ok());
+        assert!(asked && self.conn.machine(|machine| machine.accept("/", "{}")));
+        self
+    }
+
+    /// Appends a packet that asks for an ack, each sooner than the one before. Whether the driver has to be woken.
+    fn ask(&mut self) -> bool {
+        let text = format!("[\"{}\"]", self.pushed);
+        let packet = Prepared::packet(Kind::Event, "/", None, &text, Vec::new());
+        let id = self.pushed as u64;
+        let deadline = self.now + Duration::from_millis(1_000 - id);
+        let mut wakes = Wakes::default();
+        let ack = (deadline, Box::new(|_: AckOutcome<'_>| {}) as OnAck);
+        match self.conn.ask_under_lock(packet, ("/", id), ack, &mut wakes) {
+            Ok(_) => self.pushed += 1,
+            Err(_) => self.lost = true,
+        }
+        !wakes.0.is_empty()
     }
 
     /// Writes what the network takes.
@@ -295,6 +353,10 @@ impl World {
         if !may_wait && came != expect || !expect.starts_with(&came) {
             return Err(format!("{came:?} came of {}", self.pushed));
         }
+        let due = self.conn.look(|machine| machine.next_deadline());
+        if self.armed != due {
+            return Err(format!("armed for {:?} instead of {due:?}", self.armed));
+        }
         Ok(())
     }
 
@@ -308,6 +370,8 @@ impl World {
         let is_registered = Arc::strong_count(&self.woken) > 1;
         let woken = self.woken.0.load(SeqCst);
         (self.at, woken, is_registered, self.handles, self.ended).hash(&mut hasher);
+        let armed = self.armed.map(|armed| armed - self.now);
+        (self.hands_on, armed).hash(&mut hasher);
         (self.room, self.awaits_room, self.out.len(), self.pushed, self.lost).hash(&mut hasher);
         let get = self.get.as_ref().map(oneshot::Receiver::is_empty);
         let is_left = self.conn.requests.lock().as_deref().map(|requests| requests.get.is_some());
@@ -371,6 +435,20 @@ fn emitters_and_neighbours_on_websocket() {
 }
 
 #[test]
+fn deadlines_of_acks_are_armed_whoever_asks() {
+    let emitter = &[Push, WakeUp][..];
+    let beside = &[AskBeside, AskBeside, FlushBeside, WakeUp][..];
+    for others in [[beside, emitter], [beside, &beside[1..]]] {
+        let actors = [others[0], others[1], &[Room(ALL)]];
+        check(|| World::new(ON_WEBSOCKET, WIDE, &actors).joined());
+        check(|| World { hands_on: 1, ..World::new(OF_A_CLIENT, WIDE, &actors).joined() });
+    }
+    let silent = &[AskBesideInSilence, FlushBeside, WakeUp][..];
+    let found = search(|| World::new(ON_WEBSOCKET, WIDE, &[silent, &[Room(ALL)]]).joined());
+    assert!(found.unwrap_err().contains("armed for"), "the search would find it");
+}
+
+#[test]
 fn slow_consumers_and_lost_transports_are_seen() {
     let emitter = &[Push, WakeUp, Push, WakeUp][..];
     let neighbour = &[PushBeside, FlushBeside, WakeUp][..];
@@ -407,7 +485,7 @@ fn gets_for_more_than_one_answer() {
 #[test]
 fn a_driver_that_registers_too_late_is_found_out() {
     let emitter = &[Push, WakeUp][..];
-    for wrong in [&[Begin, Settle, Flush, Register][..], &[Register, Flush, Begin]] {
+    for wrong in [&[Begin, Settle, Flush, Register, Arm][..], &[Register, Flush, Begin, Arm]] {
         let world = || World::new(wrong, WIDE, &[emitter, emitter, &[Room(ALL)]]);
         let found = search(world).unwrap_err();
         assert!(found.contains("came of"), "{found}");

@@ -17,7 +17,7 @@ use self::{
     kept::{Failure, Kept},
 };
 use super::{
-    Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, dial,
+    Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, TargetTooLong, dial,
     exchange::EXCERPT_BYTES, headers::complete,
 };
 
@@ -192,9 +192,12 @@ impl Answer {
     }
 }
 
-/// Why there is no answer, or none that can be used: the network, or the server.
+/// Why there is no answer, or none that can be used: the caller, the network, or the server.
 #[derive(Error)]
 pub(crate) enum HttpError {
+    /// The request can't be made.
+    #[error(transparent)]
+    Target(#[from] TargetTooLong),
     /// The server can't be reached, or not in time.
     #[error(transparent)]
     Dial(#[from] DialError),

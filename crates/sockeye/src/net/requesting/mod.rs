@@ -2,7 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -18,7 +17,7 @@ use sockeye_proto::{
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{
-    Answer, Conn, Deadline, HttpError, Upper,
+    Answer, Deadline, Driven, HttpError, Upper,
     framed::Framed,
     outbox::{Flushed, Outbox},
     polling,
@@ -118,7 +117,7 @@ impl Requesting {
     pub(super) fn poll<U: Upper>(
         &mut self,
         now: Instant,
-        conn: &Arc<Conn>,
+        conn: Driven<'_>,
         mut upper: Option<&mut U>,
         cx: &mut Context<'_>,
     ) -> Requested {
@@ -126,7 +125,8 @@ impl Requesting {
             && let Poll::Ready(answer) = post.as_mut().poll(cx)
         {
             self.post = None;
-            if !self.posted(conn, answer) {
+            if let Err(why) = self.posted(conn, answer) {
+                fail("POST", &why, upper);
                 return Requested::Lost;
             }
         }
@@ -154,7 +154,7 @@ impl Requesting {
                     self.reading = Some(Reading { body: answer.body, format, offset: 0 });
                 }
                 Err(why) => {
-                    tracing::debug!(target: "sockeye::engine", why, "a GET failed");
+                    fail("GET", &why, upper);
                     conn.machine(|machine| machine.get_lost());
                     return Requested::Lost;
                 }
@@ -167,7 +167,7 @@ impl Requesting {
     fn read<U: Upper>(
         &mut self,
         now: Instant,
-        conn: &Conn,
+        conn: Driven<'_>,
         mut upper: Option<&mut U>,
         cx: &mut Context<'_>,
     ) -> Requested {
@@ -181,6 +181,9 @@ impl Requesting {
                 Ok(None) => return Requested::All,
                 Err(error) => {
                     tracing::debug!(target: "sockeye::packet", %error, "peer broke the protocol");
+                    if let Some(upper) = upper {
+                        upper.failing(&error);
+                    }
                     conn.machine(|machine| machine.receive_garbage());
                     return Requested::All;
                 }
@@ -197,6 +200,9 @@ impl Requesting {
                 Ok(None) => {}
                 Err(why) => {
                     tracing::debug!(target: "sockeye::packet", why, "peer broke the protocol");
+                    if let Some(upper) = upper {
+                        upper.failing(&why);
+                    }
                     return Requested::All; // the machine has closed the session
                 }
             }
@@ -206,38 +212,39 @@ impl Requesting {
         Requested::More
     }
 
-    fn opened(&mut self, conn: &Conn, handshake: &Handshake) {
+    fn opened(&mut self, conn: Driven<'_>, handshake: &Handshake) {
         let upgrades = handshake.upgrades.iter().any(|transport| transport == "websocket");
-        if upgrades && conn.machine(|machine| machine.may_probe()) {
+        if upgrades && conn.look(|machine| machine.may_probe()) {
             let deadline = Deadline::new(self.limits.upgrade_timeout);
             let sid = Some(handshake.sid.clone());
             let offer = self.remote.clone().websocket(self.version, sid, deadline);
             self.offer = Some(Box::pin(offer));
+            conn.machine(|machine| machine.offer());
         }
         self.handshake = Some(Box::new(handshake.clone()));
     }
 
-    /// Takes the answer to a POST; `false` if the session is lost.
-    fn posted(&mut self, conn: &Conn, answer: Result<Answer, HttpError>) -> bool {
-        match answer.map_err(|error| error.to_string()).and_then(accept) {
-            Ok(_) => {
-                conn.outbox(Outbox::answered);
-                conn.machine(|machine| machine.post_done());
-                if self.farewell == Farewell::UnderWay {
-                    self.farewell = Farewell::Said;
-                }
-                true
-            }
-            Err(why) => {
-                tracing::debug!(target: "sockeye::engine", why, "a POST failed");
-                conn.machine(|machine| machine.post_lost());
-                false
-            }
+    /// Takes the answer to a POST; if it says why not, the session is lost.
+    fn posted(
+        &mut self,
+        conn: Driven<'_>,
+        answer: Result<Answer, HttpError>,
+    ) -> Result<(), String> {
+        let accepted = answer.map_err(|error| error.to_string()).and_then(accept);
+        if let Err(why) = accepted {
+            conn.machine(|machine| machine.post_lost());
+            return Err(why);
         }
+        conn.outbox(Outbox::answered);
+        conn.machine(|machine| machine.post_done());
+        if self.farewell == Farewell::UnderWay {
+            self.farewell = Farewell::Said;
+        }
+        Ok(())
     }
 
     /// Goes on with the WebSocket that shall take over.
-    fn move_on(&mut self, now: Instant, conn: &Arc<Conn>, cx: &mut Context<'_>) -> Requested {
+    fn move_on(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) -> Requested {
         if let Some(offer) = &mut self.offer
             && let Poll::Ready(offered) = offer.as_mut().poll(cx)
         {
@@ -251,11 +258,12 @@ impl Requesting {
                 }
                 Err(error) => {
                     tracing::debug!(target: "sockeye::engine", %error, "stays on polling");
+                    conn.machine(|machine| machine.probe_lost());
                 }
             }
         }
         let Some(mut probe) = self.probe.take() else { return Requested::All };
-        if conn.machine(|machine| machine.transport()) == Transport::Polling {
+        if conn.look(|machine| machine.transport()) == Transport::Polling {
             probe.fail(now, cx); // its time is over
             return Requested::More; // polling goes on
         }
@@ -271,7 +279,7 @@ impl Requesting {
                     return Requested::Upgraded(Box::new(framed), tcp);
                 }
                 Probed::Failed
-                    if conn.machine(|machine| machine.transport()) == Transport::WebSocket =>
+                    if conn.look(|machine| machine.transport()) == Transport::WebSocket =>
                 {
                     return Requested::Lost; // it has left polling already
                 }
@@ -285,9 +293,9 @@ impl Requesting {
     }
 
     /// Sends what waits, if no POST is under way.
-    pub(super) fn flush(&mut self, conn: &Conn, cx: &mut Context<'_>) -> Flushed {
+    pub(super) fn flush(&mut self, conn: Driven<'_>, cx: &mut Context<'_>) -> Flushed {
         if let Some(handshake) = &self.handshake
-            && conn.machine(|machine| machine.may_post())
+            && conn.look(|machine| machine.may_post())
         {
             let max_bytes = handshake.max_payload_bytes.map(usize::try_from);
             let max_bytes = max_bytes.and_then(Result::ok).unwrap_or(usize::MAX);
@@ -312,13 +320,13 @@ impl Requesting {
     pub(super) fn close(
         &mut self,
         now: Instant,
-        conn: &Conn,
+        conn: Driven<'_>,
         reason: Reason,
         cx: &mut Context<'_>,
     ) -> Option<Instant> {
         self.offer = None;
         // Once the session has gone over, the WebSocket tells; before that it would keep polling from it.
-        if conn.machine(|machine| machine.transport()) != Transport::WebSocket
+        if conn.look(|machine| machine.transport()) != Transport::WebSocket
             && let Some(probe) = self.probe.take()
         {
             conn.machine(|machine| machine.probe_lost());
@@ -326,6 +334,7 @@ impl Requesting {
         }
         match reason {
             Reason::TransportClose | Reason::TransportError | Reason::PingTimeout => None,
+            _ if self.handshake.is_none() => None, // it has given no session that could be closed
             _ => {
                 // The GET stays until then: a server takes one that is given up for a client that is lost.
                 conn.outbox(Outbox::seal);
@@ -338,6 +347,14 @@ impl Requesting {
     /// Whether the server knows that the session is over.
     pub(super) fn has_said_farewell(&self) -> bool {
         self.farewell == Farewell::Said
+    }
+}
+
+/// Tells that a request failed, and with it the session.
+fn fail<U: Upper>(method: &str, why: &str, upper: Option<&mut U>) {
+    tracing::debug!(target: "sockeye::engine", method, why, "a request failed");
+    if let Some(upper) = upper {
+        upper.failing(&format_args!("a {method} failed: {why}"));
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{
     future::poll_fn,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -52,7 +53,7 @@ impl Upper for Ears {
     fn received(&mut self, received: Received<'_, OnAck>, _cx: &mut Context<'_>) {
         let text = match received {
             Received::Opened { .. } => {
-                self.conn.machine(|machine| machine.connect("/", ""));
+                self.conn.command(|machine| machine.connect("/", ""));
                 "opened".to_owned()
             }
             Received::Connected { namespace, .. } => format!("connected {namespace}"),
@@ -190,7 +191,7 @@ impl Client {
     }
 
     fn transport(&self) -> Transport {
-        self.conn.machine(|machine| machine.transport())
+        self.conn.look(|machine| machine.transport())
     }
 
     /// Closes it, and waits for the end of its task.

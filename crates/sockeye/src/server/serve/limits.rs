@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use sockeye_proto::session::Pace;
 
-use crate::dispatch::LONGEST;
+use crate::net::check_times;
 
 /// What [`serve`](super::serve) allows each connection, and how many there may be.
 ///
@@ -86,17 +86,12 @@ impl Limits {
     }
 
     pub(super) fn check(&self) -> io::Result<()> {
-        for (option, time) in [
+        check_times([
             ("header_timeout", self.header_timeout),
             ("write_timeout", self.write_timeout),
             ("progress within", self.progress.1),
-        ] {
-            if time < Duration::from_millis(1) || time > LONGEST {
-                return unfit(format!(
-                    "{option} is {time:?}; it must be at least 1 ms and at most {LONGEST:?}"
-                ));
-            }
-        }
+        ])
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         for (option, number) in [
             ("progress bytes", self.progress.0),
             ("max_connections", self.max_connections),
