@@ -2,12 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use futures_util::FutureExt as _;
 use sockeye::{
     client::{ConnectionState, Incoming, Socket},
     event::RawArgs,
 };
-use tokio::sync::watch;
 
 use crate::{
     failure::Failure,
@@ -112,28 +110,6 @@ impl<'o> Printer<'o> {
             self.output.talk(&for_people(line));
         }
         if self.has_states { self.reader.print(self.output, line) } else { Ok(()) }
-    }
-
-    /// Prints a state that is new, if that is wanted.
-    pub(crate) fn new_state(
-        &self,
-        state: &mut watch::Receiver<ConnectionState>,
-        sockets: &[Socket],
-    ) -> Result<(), Failure> {
-        let now = state.borrow_and_update().clone();
-        self.states(&now, sockets)
-    }
-
-    /// The same of the state that a connection ended with, unless that was printed already.
-    pub(crate) fn last_state(
-        &self,
-        state: &mut watch::Receiver<ConnectionState>,
-        sockets: &[Socket],
-    ) -> Result<(), Failure> {
-        match state.changed().now_or_never() {
-            Some(Ok(())) => self.new_state(state, sockets),
-            _ => Ok(()),
-        }
     }
 
     /// Prints where the connection stands, because somebody asks.

@@ -167,15 +167,24 @@ impl Emit<'_> {
         let event = || self.event.to_owned();
         let sent = self.session.client.emit(self.event, args);
         let sent = sent.map_err(|error| Trouble::NotEmitted { event: event(), error })?;
-        let written = sent.written().await;
-        Ok(written.map_err(|error| Trouble::NotSent { event: event(), error })?)
+        match sent.written().await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                Err(self.session.explained(Trouble::NotSent { event: event(), error }).await.into())
+            }
+        }
     }
 
     async fn call(&self, args: RawArgs, awaited: Option<&str>) -> Result<(), Failure> {
         let Session { client, timeout, .. } = &self.session;
         let answer = ask(client.socket(), self.event, args, *timeout).await;
-        let Ack { args, refusal, rtt } =
-            answer.map_err(|error| Trouble::Call { event: self.event.to_owned(), error })?;
+        let Ack { args, refusal, rtt } = match answer {
+            Ok(ack) => ack,
+            Err(error) => {
+                let trouble = Trouble::Call { event: self.event.to_owned(), error };
+                return Err(self.session.explained(trouble).await.into());
+            }
+        };
         let shown = self.printer.ack(self.place(), &args, None, rtt)?;
         match refusal {
             // If an event is awaited, it is that which has to be as expected.

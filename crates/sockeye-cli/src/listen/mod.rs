@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     output::Output,
     printer::Printer,
-    reach::{Departures, NAME_A_NAMESPACE, Session, Trouble},
+    reach::{Departures, NAME_A_NAMESPACE, Session, States, Trouble},
     task,
     values::{Arg, Unreadable},
 };
@@ -58,9 +58,7 @@ struct Listen<'l> {
 impl Listen<'_> {
     async fn run(&mut self, session: &Session, mut departures: Departures) -> Result<(), Failure> {
         let Ok(events) = session.client.events() else { return Ok(()) };
-        let mut state = session.client.state();
-        // The first one is to be shown, too.
-        state.mark_changed();
+        let mut states = States::new(&session.client).with_first();
         let limit = self.until.limit.map_or(FAR, |limit| limit.get());
         let mut time = std::pin::pin!(time::sleep(limit));
         // Who looks on is told where to look; programs know what they wait for.
@@ -69,13 +67,13 @@ impl Listen<'_> {
         loop {
             tokio::select! {
                 biased;
-                Ok(()) = state.changed() => {
-                    self.printer.new_state(&mut state, &session.sockets)?;
-                }
+                Some(now) = states.next() => self.printer.states(&now, &session.sockets)?,
                 incoming = events.recv() => {
                     let Some(incoming) = incoming else {
                         let trouble = session.ended(true).await;
-                        self.printer.last_state(&mut state, &session.sockets)?;
+                        if let Some(last) = states.last() {
+                            self.printer.states(&last, &session.sockets)?;
+                        }
                         return Err(trouble.into());
                     };
                     is_waiting = false;

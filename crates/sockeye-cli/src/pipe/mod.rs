@@ -16,8 +16,8 @@ use crate::{
     output::Output,
     printer::Printer,
     reach::{
-        Connection, Departing, Departures, Keep, Outcome, Questions, Session, Talk, Trouble,
-        UnderWay,
+        Connection, Departing, Departures, Keep, Outcome, Questions, Session, States, Talk,
+        Trouble, UnderWay,
     },
     task,
     units::Time,
@@ -88,9 +88,7 @@ impl Pipe<'_> {
     async fn run(&mut self, mut departures: Departures, linger: Duration) -> Result<(), Failure> {
         let session = self.session;
         let Ok(events) = session.client.events() else { return Ok(()) };
-        let mut state = session.client.state();
-        // The first one is to be shown, too.
-        state.mark_changed();
+        let mut states = States::new(&session.client).with_first();
         let mut lines = StdinLines::new();
         let mut has_input = true;
         let mut time = pin!(time::sleep(Duration::ZERO));
@@ -98,14 +96,14 @@ impl Pipe<'_> {
             let is_idle = self.under_way.is_empty();
             tokio::select! {
                 biased;
-                Ok(()) = state.changed() => {
-                    self.printer.new_state(&mut state, &session.sockets)?;
-                }
+                Some(now) = states.next() => self.printer.states(&now, &session.sockets)?,
                 Some(outcome) = self.under_way.next() => self.settle(outcome)?,
                 incoming = events.recv() => {
                     let Some(incoming) = incoming else {
                         let trouble = session.ended(true).await;
-                        self.printer.last_state(&mut state, &session.sockets)?;
+                        if let Some(last) = states.last() {
+                            self.printer.states(&last, &session.sockets)?;
+                        }
                         return Err(trouble.into());
                     };
                     self.show(incoming)?;

@@ -21,7 +21,7 @@ pub(crate) use self::{
     questions::Questions,
     road::{Belief, Header, Road, RoadError},
     session::{Session, spoken_by},
-    states::{states, states_now},
+    states::{States, states, states_now},
     trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, of_dial},
     under_way::{Departing, Outcome, UnderWay},
 };

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use sockeye::{
-    client::{Builder, Client, CloseReason, ConnectionState, Left, Socket, Version},
+    client::{
+        Builder, CallError, Client, CloseReason, ConnectionState, Left, SendError, Socket, Version,
+    },
     event::NoAnswer,
 };
 use tokio::time;
@@ -109,6 +111,32 @@ impl Session {
             reason => Trouble::Closed(reason),
         };
         if was_joined { trouble.with_advice(&self.server, true) } else { trouble }
+    }
+
+    /// Adds how the connection ended, if it is that which something failed of.
+    pub(crate) async fn explained(&self, trouble: Trouble) -> Trouble {
+        let is_lost = matches!(
+            &trouble,
+            Trouble::Call { error: CallError::Disconnected { .. }, .. }
+                | Trouble::NotSent { error: SendError::Lost { .. }, .. }
+        );
+        if !is_lost {
+            return trouble;
+        }
+        // The end of the connection is on its way to all who wait.
+        let mut state = self.client.state();
+        let ended = state.wait_for(|state| !state.is_connected());
+        let state = match time::timeout(GOODBYE, ended).await {
+            Ok(Ok(state)) => state.clone(),
+            _ => return trouble,
+        };
+        match state {
+            ConnectionState::Reconnecting { because: disconnect, .. }
+            | ConnectionState::Closed { reason: CloseReason::Lost(disconnect) } => {
+                Trouble::Broken { trouble: Box::new(trouble), disconnect }
+            }
+            _ => trouble,
+        }
     }
 
     /// Says goodbye. If it owes something, which may not be written yet, that may take as long as an answer; else there is

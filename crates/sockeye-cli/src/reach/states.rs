@@ -1,11 +1,64 @@
 //! Where a connection stands, as lines.
 
-use sockeye::client::{ConnectionState, Socket};
+use futures_util::FutureExt as _;
+use sockeye::client::{Client, ConnectionState, Socket, Transport};
+use tokio::sync::watch;
 
 use crate::{
     failure::Failure,
     lines::{Line, State},
 };
+
+/// The states of a connection, one after the other, for whoever shows them. That it has moved to a WebSocket is none.
+#[derive(Debug)]
+pub(crate) struct States {
+    state: watch::Receiver<ConnectionState>,
+    /// By what the one that was told last is connected.
+    told: Option<Transport>,
+}
+
+impl States {
+    /// Those from now on.
+    pub(crate) fn new(client: &Client) -> Self {
+        Self { state: client.state(), told: None }
+    }
+
+    /// Tells the one that there is, too.
+    pub(crate) fn with_first(mut self) -> Self {
+        self.state.mark_changed();
+        self
+    }
+
+    /// The next one; `None` if there is no client any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<ConnectionState> {
+        loop {
+            self.state.changed().await.ok()?;
+            let state = self.state.borrow_and_update().clone();
+            let transport = match state {
+                ConnectionState::Connected { transport, .. } => Some(transport),
+                _ => None,
+            };
+            let told = std::mem::replace(&mut self.told, transport);
+            if (told, transport) != (Some(Transport::Polling), Some(Transport::WebSocket)) {
+                return Some(state);
+            }
+        }
+    }
+
+    /// The last one, of a client that has ended, if it was not told already.
+    pub(crate) fn last(&mut self) -> Option<ConnectionState> {
+        self.next().now_or_never().flatten()
+    }
+
+    /// The one that there is.
+    pub(crate) fn now(&self) -> ConnectionState {
+        self.state.borrow().clone()
+    }
+}
 
 /// Gives a line for each namespace to `print`, if the state is one to be told: none while a connection is being made.
 ///

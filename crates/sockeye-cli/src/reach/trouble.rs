@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use sockeye::client::{
-    BuildError, CallError, CloseReason, DialError, Disconnect, EmitError, Left, OpenError,
+    BuildError, CallError, CloseReason, DialError, Disconnect, EmitError, Left, OpenError, Reason,
     RemoteError, SendError, Step, Transport, TransportError, Version,
 };
 
@@ -45,6 +45,8 @@ pub(crate) enum Trouble {
     TooFew { found: usize, wanted: usize, after: Duration },
     /// Something came, but not what was expected.
     Unexpected { flag: &'static str, found: String },
+    /// The connection ended on the way, for this reason.
+    Broken { trouble: Box<Self>, disconnect: Arc<Disconnect> },
     /// Something that a doctor can look into.
     Advised { trouble: Box<Self>, command: String },
 }
@@ -52,14 +54,14 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// Names the command that finds out more, if it is about connecting, or staying connected.
     pub(crate) fn with_advice(self, server: &str, was_joined: bool) -> Self {
-        let has_cause = matches!(
-            self,
-            Self::Open(_)
-                | Self::NotAgain(_)
-                | Self::NotJoined { .. }
-                | Self::NotLetIn { .. }
-                | Self::Lost(_)
-        );
+        let has_cause = match &self {
+            Self::Open(_) | Self::NotAgain(_) | Self::NotJoined { .. } | Self::NotLetIn { .. } => {
+                true
+            }
+            // If it is what the server sends, that has been said.
+            Self::Lost(disconnect) => disconnect.reason != Reason::ParseError,
+            _ => false,
+        };
         if !has_cause {
             return self;
         }
@@ -101,7 +103,9 @@ impl Trouble {
             Self::NotEmitted { error, .. } => of_emit(error),
             Self::NoEvent { .. } | Self::TooFew { .. } => Exit::NoAnswer,
             Self::Unexpected { .. } | Self::Refused { .. } => Exit::Assertion,
-            Self::Silent(trouble) | Self::Advised { trouble, .. } => trouble.exit(),
+            Self::Silent(trouble)
+            | Self::Broken { trouble, .. }
+            | Self::Advised { trouble, .. } => trouble.exit(),
         }
     }
 }
@@ -132,6 +136,7 @@ fn of_transport(error: &TransportError) -> Exit {
         TransportError::Dial(error) => of_dial(error),
         error if is_of_version(error) => Exit::Version,
         TransportError::Randomness(_) => Exit::Fault,
+        TransportError::Request(_) => Exit::Usage,
         _ => Exit::Handshake,
     }
 }
@@ -229,6 +234,10 @@ impl Trouble {
                     }
                 },
             ),
+            // What we can't read comes again.
+            Self::Lost(disconnect) if disconnect.reason == Reason::ParseError => {
+                (format!("the connection was closed by this side: {disconnect}"), "")
+            }
             Self::Lost(disconnect) => (
                 format!("the connection was lost: {disconnect}"),
                 "--reconnect, where there is one, makes it again",
@@ -263,6 +272,9 @@ impl Trouble {
                 "wait longer with --for, ask for less with --count, or check --event and --nsp",
             ),
             Self::Unexpected { flag, found } => (format!("{flag} does not hold: {found}"), ""),
+            Self::Broken { trouble, disconnect } => {
+                (format!("{}: {disconnect}", trouble.say().0), "")
+            }
             Self::Advised { trouble, .. } => trouble.say(),
         }
     }

@@ -6,12 +6,12 @@ use futures_util::FutureExt as _;
 use sockeye::client::{
     CloseReason, ConnectionState, Events, Incoming, Left, Membership, Namespace, Socket,
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::task::JoinSet;
 
 use super::known::Known;
 use crate::{
     failure::Failure,
-    reach::{Auth, Connection, Keep, Session, Trouble},
+    reach::{Auth, Connection, Keep, Session, States, Trouble},
     trace::Tracer,
 };
 
@@ -46,7 +46,7 @@ pub(super) struct Room {
     auth: Auth,
     session: Session,
     events: Events,
-    state: watch::Receiver<ConnectionState>,
+    states: States,
     changes: JoinSet<(Socket, Change)>,
     /// Namespaces that were asked for and not answered.
     joining: usize,
@@ -73,7 +73,7 @@ impl Room {
         let Ok(events) = session.client.events() else {
             return Err(Trouble::Closed(CloseReason::Closed).into()); // never: they are kept
         };
-        let state = session.client.state();
+        let states = States::new(&session.client);
         let mut changes = JoinSet::new();
         for socket in session.sockets.clone() {
             changes.spawn(leaves(socket));
@@ -87,7 +87,7 @@ impl Room {
             auth,
             session,
             events,
-            state,
+            states,
             changes,
             joining: 0,
             spoken,
@@ -106,7 +106,7 @@ impl Room {
         loop {
             tokio::select! {
                 biased;
-                Ok(()) = self.state.changed(), if !self.is_over => return Heard::State,
+                Some(_) = self.states.next(), if !self.is_over => return Heard::State,
                 Some(Ok((socket, change))) = self.changes.join_next() => {
                     if let Some(heard) = self.change(socket, change) {
                         return heard;
@@ -154,8 +154,8 @@ impl Room {
     fn end(&mut self) -> Heard {
         self.is_over = true;
         // It is closed, so that its reason is there.
-        let reason = match &*self.state.borrow() {
-            ConnectionState::Closed { reason } => reason.clone(),
+        let reason = match self.states.now() {
+            ConnectionState::Closed { reason } => reason,
             _ => CloseReason::Closed,
         };
         Heard::Closed(match reason {
@@ -237,9 +237,8 @@ impl Room {
         let (known, tracer) = (self.known.clone(), self.tracer.clone());
         let room = Self::enter(connection, self.keep, known, tracer).await?;
         let spoken = std::mem::take(&mut self.spoken);
-        *self = Self { connection: self.connection.clone(), ..room };
-        // The first one is to be shown, too.
-        self.state.mark_changed();
+        let states = States::new(&room.session.client).with_first();
+        *self = Self { connection: self.connection.clone(), states, ..room };
         if self.find(&spoken).is_ok() {
             self.spoken = spoken;
         }
@@ -273,7 +272,7 @@ impl Room {
     }
 
     pub(super) fn state(&self) -> ConnectionState {
-        self.state.borrow().clone()
+        self.states.now()
     }
 
     pub(super) const fn timeout(&self) -> Duration {

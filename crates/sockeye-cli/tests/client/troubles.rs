@@ -6,6 +6,9 @@ use std::{
     thread,
 };
 
+use sockeye::ws::{self, CloseCode};
+use tokio::runtime::Runtime;
+
 use crate::{
     sandbox::{Run, Sandbox},
     server::Running,
@@ -156,4 +159,53 @@ fn who_does_not_connect_is_sent_to_the_doctor() {
     // What is not about connecting needs no doctor.
     let run = sandbox.run(&["emit", &running.url, "echo", "1", "--expect", "2"]);
     assert!(run.code == Some(10) && !run.stderr.contains("doctor"), "{run:?}");
+}
+
+/// A server that lets everybody in, says one thing more, and closes with words of its own; its URL while it runs.
+fn last_words(said: &'static str) -> (String, Runtime) {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = ws::accept(stream).await.unwrap();
+        let open = r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
+        for text in [open, r#"40{"sid":"x"}"#, "2"] {
+            socket.send(text).await.unwrap();
+        }
+        // With the pong it is in.
+        while socket.recv().await.unwrap() != Some(ws::Message::from("3")) {}
+        socket.send(said).await.unwrap();
+        let _ = socket.close(CloseCode::new(4001).unwrap(), "bye\u{1b}[2J").await;
+    });
+    (url, runtime)
+}
+
+#[test]
+fn why_the_connection_ended_is_told_in_words() {
+    let sandbox = Sandbox::new("trouble-words");
+    let listen = |url: &str| sandbox.run(&["listen", url, "--transport", "websocket"]);
+    let (url, _runtime) = last_words("6");
+    check(&listen(&url), 9, &[r#"close code 4001 "bye\u{1b}[2J""#, "doctor"]);
+    let (url, _runtime) = last_words(r#"42["v",NaN]"#);
+    let run = listen(&url);
+    check(&run, 9, &["closed by this side: parse error", "not JSON from byte"]);
+    assert!(!run.stderr.contains("doctor"), "it would find nothing: {run:?}");
+}
+
+#[test]
+fn what_is_too_large_for_polling_is_not_sent() {
+    let running = Running::start_with(|server| server.max_payload_bytes(1_000));
+    let sandbox = Sandbox::new("trouble-size");
+    for (bytes, is_too_large) in [(600, false), (740, true), (760, true), (1_000, true)] {
+        let file = sandbox.write("photo", "x".repeat(bytes));
+        let argument = format!("@bin:{file}");
+        let emit = ["emit", &running.url, "echo", &argument, "--ack", "--transport", "polling"];
+        let run = sandbox.run(&emit);
+        if is_too_large {
+            check(&run, 2, &["bytes; the server takes 1000"]);
+        } else {
+            assert_eq!(run.code, Some(0), "{run:?}");
+        }
+    }
 }

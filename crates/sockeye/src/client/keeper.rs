@@ -22,10 +22,7 @@ use super::{
 use crate::{dispatch::guard, net::Driver};
 
 /// Keeps a client connected until it is closed, or nothing is left to connect for.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async fn holds its arguments twice: a kilobyte for each client"
-)]
+// No async fn: that holds its arguments twice, a kilobyte for each client.
 pub(super) fn keep(
     receiver: Receiver,
     mut opener: Opener,
