@@ -43,9 +43,12 @@ impl fmt::Display for ResendReason {
     }
 }
 
-/// What is told of deliveries that are sent again.
+/// Whoever wants to be told.
+type Tell = dyn Fn(&Resent) + Send + Sync;
+
+/// Who is told of deliveries that are sent again, if anybody is.
 #[derive(Clone, Default)]
-pub(super) struct OnResend(Option<Arc<dyn Fn(&Resent) + Send + Sync>>);
+pub(super) struct OnResend(Option<Arc<Tell>>);
 
 impl OnResend {
     pub(super) fn new(tell: impl Fn(&Resent) + Send + Sync + 'static) -> Self {

@@ -362,7 +362,8 @@ impl Builder {
         }
         self.config.upgrades &= self.transports.websocket;
         let Self { config, outbox, write_timeout, backlog, states, .. } = self;
-        let call_timeout = self.call_timeout.unwrap_or(CALL_TIMEOUT.min(backlog.max_pause / 2));
+        let longest_call = CALL_TIMEOUT.min(backlog.max_pause / 2);
+        let call_timeout = self.call_timeout.unwrap_or(longest_call);
         check_times([
             ("ping_interval", config.timing.ping_interval),
             ("ping_timeout", config.timing.ping_timeout),

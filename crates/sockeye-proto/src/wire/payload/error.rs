@@ -1,12 +1,14 @@
 //! Why arguments can't be read as, or written from, the types of the application.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// Why arguments could not be read as the types that were asked for.
 ///
 /// The packet was well formed: application and peer disagree about its arguments. Answer the peer, keep the connection.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum ArgsError {
     /// An argument is of another type, or holds what Rust can't (half of a surrogate pair, a number that is too large).
     #[error("argument {argument}: {problem}")]
@@ -42,7 +44,7 @@ impl ArgsError {
 
 /// Why a value can't be sent. The caller's fault.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum EncodeError {
     /// The value has no JSON form.
     #[error("the arguments have no JSON form: {0}")]
@@ -60,4 +62,18 @@ pub enum EncodeError {
         "an object has \"_placeholder\": true, which beside bytes stands for one of them; use another key"
     )]
     FalsePlaceholder,
+}
+
+// Both reach the application as they are, whose `main` may return them: what it prints is for people.
+
+impl fmt::Debug for ArgsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
