@@ -1,6 +1,5 @@
 //! tokio's side: the driver of a session, its outbox, the timer wheel, and the streams below.
 
-#[cfg(feature = "client")]
 mod conn;
 #[cfg(feature = "client")]
 mod cookies;

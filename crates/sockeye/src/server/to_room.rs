@@ -95,6 +95,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::needless_borrows_for_generic_args, reason = "the borrows are what is tried")]
     fn texts_and_numbers_name_rooms_however_they_are_held() {
         let (text, shared): (String, Room) = ("lobby".to_owned(), "lobby".into());
         check("lobby", "lobby");
