@@ -31,6 +31,15 @@ struct Written {
     _rtt_ms: Option<IgnoredAny>,
 }
 
+/// Where a connection stands, as commands print it.
+#[derive(Deserialize)]
+struct State {
+    #[serde(rename = "state")]
+    _state: IgnoredAny,
+    #[serde(rename = "nsp")]
+    _nsp: IgnoredAny,
+}
+
 #[derive(Clone, Copy, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum Direction {
@@ -40,26 +49,29 @@ enum Direction {
 }
 
 impl Order {
-    /// Reads a line.
+    /// Reads a line; one of `listen --states` wants nothing.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn read(line: &str) -> Result<Self, String> {
+    pub(super) fn read(line: &str) -> Result<Option<Self>, String> {
+        if serde_json::from_str::<State>(line).is_ok() {
+            return Ok(None);
+        }
         let written: Written = serde_json::from_str(line).map_err(|error| {
             format!("{error}; expected something like {{\"event\":\"chat\",\"args\":[\"hi\"]}}")
         })?;
         let Written { dir, nsp, event, args, ack_id, .. } = written;
         let args = Arg::raw_args(&args)?;
         match (dir, event) {
-            (Some(Direction::Ack), event) => Ok(Self::Answer { nsp, event, args, ack_id }),
-            (_, Some(event)) => Ok(Self::Emit { nsp, event, args, ack_id }),
+            (Some(Direction::Ack), event) => Ok(Some(Self::Answer { nsp, event, args, ack_id })),
+            (_, Some(event)) => Ok(Some(Self::Emit { nsp, event, args, ack_id })),
             (_, None) => Err("\"event\" is missing, the name of the event".to_owned()),
         }
     }
 }
 
-/// The next order of standard input; `None` at the end. Empty lines are passed over.
+/// The next order of standard input; `None` at the end. Lines that want nothing are passed over.
 ///
 /// # Errors
 ///
@@ -71,8 +83,11 @@ impl Order {
 pub(super) async fn next(lines: &mut StdinLines) -> Result<Option<Order>, Unreadable> {
     loop {
         let Some(line) = lines.next().await? else { return Ok(None) };
-        if !line.trim().is_empty() {
-            return Order::read(&line).map(Some).map_err(|reason| lines.wrong(reason));
+        if line.trim().is_empty() {
+            continue;
+        }
+        if let Some(order) = Order::read(&line).map_err(|reason| lines.wrong(reason))? {
+            return Ok(Some(order));
         }
     }
 }
@@ -86,10 +101,11 @@ mod tests {
         #[track_caller] // a failure points at the row, not at this function
         fn check(line: &str, expect: &str) {
             let found = match Order::read(line).unwrap() {
-                Order::Emit { nsp, event, args, ack_id } => {
+                None => "nothing".to_owned(),
+                Some(Order::Emit { nsp, event, args, ack_id }) => {
                     format!("emit {nsp:?} {event} {} {ack_id:?}", args.text())
                 }
-                Order::Answer { nsp, event, args, ack_id } => {
+                Some(Order::Answer { nsp, event, args, ack_id }) => {
                     format!("answer {nsp:?} {event:?} {} {ack_id:?}", args.text())
                 }
             };
@@ -100,6 +116,10 @@ mod tests {
         check(
             r#"{"t":"2026-11-29T12:00:00.000Z","dir":"in","nsp":"/x","event":"a","args":[{"$bin":"YQ=="}]}"#,
             r#"emit Some("/x") a {"_placeholder":true,"num":0} None"#,
+        );
+        check(
+            r#"{"t":"2026-11-29T12:00:00.000Z","state":"closed","nsp":"/","reason":"x"}"#,
+            "nothing",
         );
         check(r#"{"dir":"ack","ack_id":3,"args":[true]}"#, "answer None None true Some(3)");
     }

@@ -83,13 +83,13 @@ enum End {
 /// another one doubles them, and adds one.
 const fn ends(mut backslashes: usize, mut level: usize) -> End {
     while level > 0 {
-        if backslashes % 2 == 0 {
+        if backslashes.is_multiple_of(2) {
             return End::Around;
         }
         backslashes = (backslashes - 1) / 2;
         level = (level - 1) / 2;
     }
-    if backslashes % 2 == 0 { End::This } else { End::Inside }
+    if backslashes.is_multiple_of(2) { End::This } else { End::Inside }
 }
 
 fn brackets_end(text: &str, quote: &str) -> usize {

@@ -14,140 +14,50 @@ pub(super) enum Secrecy {
 }
 
 /// What makes a name secret wherever it stands in it: `accessToken`, `user_password`.
-const PARTS: [&str; 24] = [
-    "token",
-    "secret",
-    "passw",
-    "passphrase",
-    "passcode",
-    "passkey",
-    "pwd",
-    "jwt",
-    "apikey",
-    "authkey",
-    "accesskey",
-    "privatekey",
-    "signingkey",
-    "credential",
-    "signature",
-    "session",
-    "sessid",
-    "cookie",
-    "bearer",
-    "csrf",
-    "xsrf",
-    "hmac",
-    "mnemonic",
-    "saml",
-];
+const PARTS: &str = "token secret passw passphrase passcode passkey pwd jwt apikey authkey accesskey privatekey \
+    signingkey credential signature session sessid cookie bearer csrf xsrf hmac mnemonic saml";
 /// What does so as a word of its own: `x-sig`, `otpCode`, but not `sight` and `hotpot`.
-const WORDS: [&str; 26] = [
-    "2fa",
-    "assertion",
-    "creds",
-    "cred",
-    "cvc",
-    "cvv",
-    "grant",
-    "mfa",
-    "nonce",
-    "otp",
-    "otps",
-    "ott",
-    "pass",
-    "pid",
-    "pin",
-    "private",
-    "pw",
-    "salt",
-    "sas",
-    "sid",
-    "sig",
-    "sso",
-    "ssn",
-    "ticket",
-    "totp",
-    "verifier",
-];
+const WORDS: &str = "2fa assertion creds cred cvc cvv grant mfa nonce otp otps ott pass pid pin private pw salt sas \
+    sid sig sso ssn ticket totp verifier";
 /// Words that have other meanings as well.
-const LIKELY: [&str; 4] = ["hash", "key", "keys", "sign"];
+const LIKELY: &str = "hash key keys sign";
+/// What a word ends with that is likely to be one of those above, written in one with others: `dbpass`, `sshkey`.
+const ENDS: &str = "pass key pincode accesscode securitycode";
+/// Words that end so by chance.
+const BY_CHANCE: &str = "bypass compass donkey encompass hockey hotkey jockey monkey overpass surpass trespass turkey \
+    underpass whiskey";
 /// Events whose arguments are secret, whatever those are called.
-const EVENTS: [&str; 8] =
-    ["login", "logon", "register", "signin", "signon", "signup", "unlock", "verify"];
+const EVENTS: &str = "login logon register signin signon signup unlock verify";
 
 /// Headers that hold no secret. All others may.
-const HARMLESS: [&str; 66] = [
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "accept-ranges",
-    "access-control-allow-credentials",
-    "access-control-allow-headers",
-    "access-control-allow-methods",
-    "access-control-allow-origin",
-    "access-control-expose-headers",
-    "access-control-max-age",
-    "access-control-request-headers",
-    "access-control-request-method",
-    "age",
-    "allow",
-    "alt-svc",
-    "cache-control",
-    "cf-cache-status",
-    "cf-ray",
-    "connection",
-    "content-encoding",
-    "content-language",
-    "content-length",
-    "content-location",
-    "content-security-policy",
-    "content-type",
-    "cross-origin-embedder-policy",
-    "cross-origin-opener-policy",
-    "cross-origin-resource-policy",
-    "date",
-    "etag",
-    "expect",
-    "expires",
-    "host",
-    "keep-alive",
-    "last-modified",
-    "location",
-    "nel",
-    "origin",
-    "permissions-policy",
-    "pragma",
-    "proxy-connection",
-    "referer",
-    "referrer-policy",
-    "report-to",
-    "retry-after",
-    "sec-fetch-dest",
-    "sec-fetch-mode",
-    "sec-fetch-site",
-    "sec-websocket-accept",
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "server",
-    "server-timing",
-    "strict-transport-security",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "vary",
-    "via",
-    "x-content-type-options",
-    "x-frame-options",
-    "x-powered-by",
-    "x-requested-with",
-];
+const HARMLESS: &str = "accept accept-encoding accept-language accept-ranges access-control-allow-credentials \
+    access-control-allow-headers access-control-allow-methods access-control-allow-origin \
+    access-control-expose-headers access-control-max-age access-control-request-headers \
+    access-control-request-method age allow alt-svc cache-control cf-cache-status cf-ray connection \
+    content-encoding content-language content-length content-location content-security-policy \
+    content-type cross-origin-embedder-policy cross-origin-opener-policy \
+    cross-origin-resource-policy date etag expect expires host keep-alive last-modified location nel \
+    origin permissions-policy pragma proxy-connection referer referrer-policy report-to retry-after \
+    sec-fetch-dest sec-fetch-mode sec-fetch-site sec-websocket-accept sec-websocket-extensions \
+    sec-websocket-key sec-websocket-version server server-timing strict-transport-security te \
+    trailer transfer-encoding upgrade user-agent vary via x-content-type-options x-frame-options \
+    x-powered-by x-requested-with";
+
+fn table(words: &str) -> impl Iterator<Item = &str> {
+    words.split(' ')
+}
+
+fn holds(words: &str, word: &str) -> bool {
+    table(words).any(|known| known == word)
+}
+
+fn ends(word: &str) -> bool {
+    table(ENDS).any(|end| word.ends_with(end))
+}
 
 /// Of a name in JSON.
 pub(super) fn of_member(name: &str) -> Secrecy {
-    if HARMLESS.contains(&name) {
+    if holds(HARMLESS, name) {
         // Traces hold headers as members.
         return Secrecy::Open;
     }
@@ -156,13 +66,10 @@ pub(super) fn of_member(name: &str) -> Secrecy {
     // But not an author.
     let has_auth = plain.contains("auth")
         && (!plain.contains("author") || plain.contains("authoriz") || plain.contains("authoris"));
-    let has = |word: &&str| words.iter().any(|found| found == word);
-    if has_auth
-        || PARTS.iter().any(|part| plain.contains(part))
-        || WORDS.iter().any(|word| has(&word))
-    {
+    let has = |table: &str| words.iter().any(|word| holds(table, word));
+    if has_auth || table(PARTS).any(|part| plain.contains(part)) || has(WORDS) {
         Secrecy::Sure
-    } else if LIKELY.iter().any(|word| has(&word)) {
+    } else if has(LIKELY) || words.iter().any(|word| ends(word) && !holds(BY_CHANCE, word)) {
         Secrecy::Likely
     } else {
         Secrecy::Open
@@ -182,7 +89,7 @@ pub(super) fn of_field(name: &str) -> Secrecy {
 
 /// Of a header.
 pub(super) fn of_header(name: &HeaderName) -> Secrecy {
-    if HARMLESS.contains(&name.as_str()) {
+    if holds(HARMLESS, name.as_str()) {
         return Secrecy::Open;
     }
     of_member(name.as_str()).max(Secrecy::Likely)
@@ -194,8 +101,8 @@ pub(super) fn in_line(line: &str) -> bool {
     names.filter(|name| !name.is_empty()).any(|name| {
         let words = words(name);
         of_field(name) > Secrecy::Open
-            || EVENTS.contains(&&*words.concat())
-            || words.iter().any(|word| EVENTS.contains(&&**word))
+            || holds(EVENTS, &words.concat())
+            || words.iter().any(|word| holds(EVENTS, word))
     })
 }
 
@@ -258,9 +165,9 @@ mod tests {
             Secrecy::Sure,
         );
         check("user[password] private assertion code_verifier hmac sas pid", Secrecy::Sure);
-        check("key publicKey hash sign", Secrecy::Likely);
+        check("key publicKey hash sign dbpass sshkey userPincode", Secrecy::Likely);
         check(
-            "author authors room name user chat code message monkey keyboard hotpot compass side",
+            "author authors room name user chat code message monkey keyboard hotpot compass hotkey side",
             Secrecy::Open,
         );
         check(
@@ -280,7 +187,7 @@ mod tests {
     #[test]
     fn headers_are_secret_unless_they_are_known() {
         let of = |name: &'static str| of_header(&HeaderName::from_static(name));
-        for name in HARMLESS {
+        for name in table(HARMLESS) {
             assert_eq!(of(name), Secrecy::Open, "{name}");
         }
         for name in ["x-sig", "jwt", "authorization", "cookie", "set-cookie", "passphrase"] {

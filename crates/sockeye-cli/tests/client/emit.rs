@@ -122,6 +122,27 @@ fn silence_where_no_namespace_was_named_says_so() {
 }
 
 #[test]
+fn programs_are_for_the_version_that_the_server_speaks() {
+    let sandbox = Sandbox::new("emit-as");
+    let (new, old) = (Running::start(), Running::start_old());
+    let check = |url: &str, more: &[&str], python: &str, js: &str, is_asked: bool| {
+        for (language, package) in [("python", python), ("js", js)] {
+            let run = sandbox.run(&[&["emit", url, "a", "--as", language], more].concat());
+            assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{run:?}");
+            assert!(run.stdout.contains(package), "{package}: {run:?}");
+            assert_eq!(run.stdout.contains("could not be asked"), !is_asked, "{run:?}");
+        }
+    };
+    check(&new.url, &[], "[client]>=5", "socket.io-client@4", true);
+    check(&old.at("/imchat"), &[], "[client]<5", "socket.io-client@2", true);
+    check(&old.url, &["--transport", "websocket"], "[client]<5", "socket.io-client@2", true);
+    check(&new.url, &["--eio", "3"], "[client]<5", "socket.io-client@2", true);
+    // Nobody is there.
+    check("http://127.0.0.1:1", &[], "[client]>=5", "socket.io-client@4", false);
+    check("http://127.0.0.1:1", &["--eio", "4"], "[client]>=5", "socket.io-client@4", true);
+}
+
+#[test]
 fn what_is_sent_can_be_shown() {
     let (running, sandbox) = (Running::start(), Sandbox::new("emit-verbose"));
     let run = sandbox.run(&["emit", &running.url, "keep", "1", "-v", "--transport", "websocket"]);
