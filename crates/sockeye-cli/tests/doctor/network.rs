@@ -15,11 +15,12 @@ fn a_url_that_can_not_be_used() {
     for (url, text) in [
         ("ftp://h", "http://"),
         ("h:3000", "http://"),
-        ("http://", "host"),
+        ("http://", "server"),
         ("http://h:0", "port"),
         ("http://h:99999/imchat", "port"),
         ("http://me:hush@h", "authorization"),
         ("http://h h/", "URL"),
+        ("http://h|h/", "URL"),
     ] {
         let examined = examine(&sandbox, &[url]).is("bad-url", 2).checks(&[("url", Some(false))]);
         examined.says("fix", &[text]).hides(&["hush"]);

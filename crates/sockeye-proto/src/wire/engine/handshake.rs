@@ -69,8 +69,9 @@ impl Handshake {
         let fields: Fields<'_> = serde_json::from_str(body).map_err(|error| {
             HandshakeError::NotObject { because: excerpt(&error.to_string(), 3 * MAX_FOUND) }
         })?;
-        let millis =
-            |field| number(&fields, field, MILLISECONDS)?.ok_or(missing(field, MILLISECONDS));
+        let millis = |field| {
+            number(&fields, field, MILLISECONDS)?.ok_or_else(|| missing(field, MILLISECONDS))
+        };
         Ok(Self {
             sid: sid(&fields)?,
             upgrades: upgrades(&fields)?,
