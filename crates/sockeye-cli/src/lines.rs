@@ -81,10 +81,10 @@ impl Reader {
     /// [`Failure`]: it can't be written to, or nobody reads it any more.
     pub(crate) fn print(self, output: &Output, line: &Line<'_>) -> Result<(), Failure> {
         let now = SystemTime::now();
-        output.line(&match self {
-            Self::Program => json(now, line),
-            Self::Person => text(now, line),
-        })
+        match self {
+            Self::Program => output.json(&json(now, line)),
+            Self::Person => output.line(&text(now, line)),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     secrets::{REDACTED, Secrets, is_secret_argument},
+    values::printable,
 };
 
 words! {
@@ -96,6 +97,12 @@ impl Output {
             Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Err(Failure::NobodyReads),
             Err(source) => Err(Failure::Stdout { source }),
         }
+    }
+
+    /// Writes a line of JSON to stdout, like [`Self::line`]. Where a terminal shows it, what is not printable is escaped:
+    /// JSON means the same by it.
+    pub(crate) fn json(&self, line: &str) -> Result<(), Failure> {
+        if io::stdout().is_terminal() { self.line(&printable(line)) } else { self.line(line) }
     }
 
     /// Writes talk to stderr, without the secrets that are known.

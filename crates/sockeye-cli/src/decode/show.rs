@@ -86,16 +86,16 @@ impl<'o> Show<'o> {
             self.trouble(place, line.trouble_text());
             return Ok(());
         }
+        let secrets = Secrets::of_process();
         match self.reader {
-            Reader::Program => self.data(&line.for_programs(place.fields())),
+            Reader::Program => {
+                self.output.json(&secrets.redact(&line.for_programs(place.fields())))
+            }
             Reader::Person => {
-                self.data(&line.for_people(place.label().as_deref(), self.output.colored_data()))
+                let line = line.for_people(place.label().as_deref(), self.output.colored_data());
+                self.output.line(&secrets.redact(&line))
             }
         }
-    }
-
-    fn data(&self, text: &str) -> Result<(), Failure> {
-        self.output.line(&Secrets::of_process().redact(text))
     }
 
     /// The lines of a packet, or why there are none.

@@ -103,6 +103,18 @@ impl CommandLine {
         self
     }
 
+    /// With Engine.IO at this path.
+    pub(crate) fn at(self, path: &str) -> Self {
+        let mut line = self.without("--path").without("--no-trailing-slash");
+        if path != "/socket.io/" {
+            line = line.with("--path", path);
+        }
+        if !path.ends_with('/') {
+            line.flags.push(("--no-trailing-slash", None));
+        }
+        line
+    }
+
     /// To another server; the query stays.
     pub(crate) fn to(mut self, base: &str) -> Self {
         let query = self.url.find('?').map(|at| self.url[at..].trim_end_matches('"').to_owned());
@@ -272,6 +284,11 @@ mod tests {
             given.clone().without("--eio").to("https://other/imchat").doctor(),
             "sockeye doctor 'https://other/imchat?a=1'"
         );
+        let elsewhere = line(&["http://h", "--path", "/a", "--no-trailing-slash"]);
+        assert_eq!(elsewhere.clone().at("/socket.io/").doctor(), "sockeye doctor http://h");
+        assert_eq!(elsewhere.clone().at("/b/").doctor(), "sockeye doctor http://h --path /b/");
+        let bare = elsewhere.at("/b").doctor();
+        assert_eq!(bare, "sockeye doctor http://h --path /b --no-trailing-slash");
         let secret = line(&["http://h/imchat?token=hush"]).to("https://o/x");
         assert_eq!(secret.doctor(), r#"sockeye doctor "https://o/x?token=${TOKEN}""#);
     }

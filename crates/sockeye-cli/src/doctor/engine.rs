@@ -6,9 +6,9 @@ use sockeye_proto::wire::engine::Version;
 
 use super::{
     check::Check,
-    examine::Examination,
+    examine::{Examination, in_time},
     found::{ByVersion, Upgrade},
-    probe::{Answer, Link, Opened, Polls, Prober, Said, Stranger},
+    probe::{Answer, Link, Opened, Polls, Prober, Raw, Said, Stranger},
     session::{Line, Session},
 };
 use crate::{
@@ -63,10 +63,9 @@ impl<'t> Examination<'t, '_> {
             let answer = Answer::of_polling(prober.polling(version, None, None).await);
             self.saw(&answer);
             if let Answer::Open(_, opened) = &answer {
-                self.keep_secret(opened);
                 let polls = Polls::new(prober, opened);
                 let before = sessions.polling.replace((polls, opened.clone()));
-                self.leave(before).await;
+                in_time(self.limit(), self.leave(before)).await;
             }
             self.answered(name, began, version, &answer)?;
             self.found.polling.set(version, answer);
@@ -81,22 +80,22 @@ impl<'t> Examination<'t, '_> {
                 continue;
             }
             let began = Instant::now();
-            let answer = match self.prober().websocket(version, None).await {
-                Err(answer) => answer,
-                Ok(mut link) => {
-                    let answer = link.open(version, self.limit().min(FIRST_WORD)).await;
-                    if let Answer::Open(_, opened) = &answer {
-                        self.keep_secret(opened);
-                        link.tell(&opened.rest);
-                        if let Some((before, _)) =
-                            sessions.websocket.replace((link, opened.clone()))
-                        {
-                            before.close().await;
-                        }
-                    }
-                    answer
-                }
+            let limit = self.limit();
+            let opening = async {
+                let mut link = match self.prober().websocket(version, None).await {
+                    Ok(link) => link,
+                    Err(answer) => return (answer, None),
+                };
+                let answer = link.open(version, limit.min(FIRST_WORD)).await;
+                (answer, Some(link))
             };
+            let (answer, link) = in_time(limit, opening).await.unwrap_or((Answer::Silent, None));
+            if let (Some(mut link), Answer::Open(_, opened)) = (link, &answer) {
+                link.tell(&opened.rest);
+                if let Some((before, _)) = sessions.websocket.replace((link, opened.clone())) {
+                    before.close().await;
+                }
+            }
             self.saw(&answer);
             self.answered(name, began, version, &answer)?;
             self.found.websocket.set(version, answer);
@@ -136,22 +135,24 @@ impl<'t> Examination<'t, '_> {
             _ => return self.skip(&["sticky"], "there is no session on polling"),
         };
         let (began, mut begun, mut lost) = (Instant::now(), 0, 0);
-        for _ in 0..SESSIONS {
-            let prober = self.prober();
-            let answer = Answer::of_polling(prober.polling(version, None, None).await);
-            self.saw(&answer);
-            let Answer::Open(_, opened) = &answer else { continue };
-            self.keep_secret(opened);
-            begun += 1;
-            let refused = Polls::new(prober, opened).close().await;
-            // netty-socketio has no number for it.
-            let is_lost = |answer: &Answer| {
-                answer.code() == Some(1)
-                    || version == Version::V3
-                        && answer.front().is_some_and(|front| front.status == 500)
-            };
-            lost += u32::from(refused.is_some_and(|answer| is_lost(&answer)));
-        }
+        in_time(self.limit(), async {
+            for _ in 0..SESSIONS {
+                let prober = self.prober();
+                let answer = Answer::of_polling(prober.polling(version, None, None).await);
+                self.saw(&answer);
+                let Answer::Open(_, opened) = &answer else { continue };
+                begun += 1;
+                let refused = Polls::new(prober, opened).close().await;
+                // netty-socketio has no number for it.
+                let is_lost = |answer: &Answer| {
+                    answer.code() == Some(1)
+                        || version == Version::V3
+                            && answer.front().is_some_and(|front| front.status == 500)
+                };
+                lost += u32::from(refused.is_some_and(|answer| is_lost(&answer)));
+            }
+        })
+        .await;
         self.found.lost_session |= lost > 0;
         let note = match lost {
             0 => "each session is known at its next request".to_owned(),
@@ -188,16 +189,19 @@ impl<'t> Examination<'t, '_> {
             return Ok(Some(Session::new(Line::Polling(polls), opened, parser)));
         }
         let began = Instant::now();
-        let moved = match polls.offer().await {
-            Err(answer) => Err(Upgrade::Refused(Box::new(answer))),
-            Ok(mut link) => match Session::probe(&mut link, self.limit()).await {
-                Ok(()) => Ok(link),
-                Err(said) => Err(Upgrade::NotProbed(said)),
-            },
+        let limit = self.limit();
+        let moving = async {
+            let mut link =
+                polls.offer().await.map_err(|answer| Upgrade::Refused(Box::new(answer)))?;
+            let probed = Session::probe(&mut link, limit).await;
+            let announced = Some(opened.handshake.ping_interval);
+            self.found.flood = link.pings.flood(announced, link.is_read());
+            probed.map(|()| link).map_err(Upgrade::NotProbed)
         };
+        let moved = in_time(limit, moving).await.unwrap_or(Err(Upgrade::NotProbed(None)));
         match moved {
             Ok(mut link) => {
-                link.send("5").await;
+                link.send("5");
                 link.tell(&polls.heard());
                 self.report.check(Check::since("upgrade", began, true).note("probed and moved"))?;
                 self.found.upgrade = Some(Upgrade::Done);
@@ -248,14 +252,16 @@ impl<'t> Examination<'t, '_> {
 
     /// Takes note of what any answer tells.
     pub(super) fn saw(&mut self, answer: &Answer) {
+        if let Some(sid) = answer.sid() {
+            self.secrets.add(sid);
+        }
+        if let Answer::Raw(_, Raw::Floods(flood)) = answer {
+            self.found.flood = Some(*flood);
+        }
         self.found.lost_session |= answer.code() == Some(1);
         if matches!(answer, Answer::Silent) {
             self.was_silent = true;
         }
-    }
-
-    fn keep_secret(&self, opened: &Opened) {
-        self.secrets.add(&opened.handshake.sid);
     }
 
     pub(super) fn prober(&self) -> Prober<'t> {

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time;
+
 use super::{
     check::Check,
     found::Found,
@@ -21,6 +23,8 @@ const WHOLE: Duration = Duration::from_secs(28);
 const AFTER_SILENCE: Duration = Duration::from_secs(3);
 /// The least that a step gets.
 const LEAST: Duration = Duration::from_millis(500);
+/// How long a check may take besides, for what it does around its step.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// A server under examination.
 pub(super) struct Examination<'t, 'r> {
@@ -31,6 +35,11 @@ pub(super) struct Examination<'t, 'r> {
     pub(super) was_silent: bool,
     pub(super) wishes: Wishes,
     began: Instant,
+}
+
+/// Does all that a check does under one deadline, whatever the server does meanwhile; `None` if it is not done by then.
+pub(super) async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    time::timeout(limit.saturating_add(MOMENT), work).await.ok()
 }
 
 /// What is wanted beside the checks.
@@ -88,7 +97,7 @@ impl Examination<'_, '_> {
             return self.skip(&["connect", "heartbeat"], "there is no session");
         };
         if !self.target.may_speak(session.opened.version) {
-            session.close().await;
+            in_time(self.limit(), session.close()).await;
             self.skip(&["connect", "heartbeat"], "it is not the version asked for")?;
             return self.watch_mismatched().await;
         }
@@ -96,7 +105,7 @@ impl Examination<'_, '_> {
         self.parser().await?;
         self.heartbeat(&mut session).await?;
         let (version, transport) = (session.opened.version, session.transport());
-        session.close().await;
+        in_time(self.limit(), session.close()).await;
         self.watch(version, transport).await
     }
 
@@ -150,11 +159,18 @@ impl Examination<'_, '_> {
 
 fn url(target: &Target, began: Instant) -> Check {
     let namespaces = target.namespaces.join(", ");
-    Check::since("url", began, true)
-        .note(format!("{}, namespace {namespaces}, Engine.IO at {}", target.origin, target.path))
+    let mut note =
+        format!("{}, namespace {namespaces}, Engine.IO at {}", target.origin, target.path);
+    let left_out = target.query.left_out();
+    if !left_out.is_empty() {
+        note += &format!("; without {}, which Engine.IO decides", left_out.join(", "));
+    }
+    let check = Check::since("url", began, true)
+        .note(note)
         .with("host", &*target.host)
         .with("port", target.port)
         .with("tls", target.is_secure)
         .with("namespaces", target.namespaces.clone())
-        .with("path", &*target.path)
+        .with("path", &*target.path);
+    if left_out.is_empty() { check } else { check.with("leftOut", left_out.to_vec()) }
 }

@@ -7,8 +7,8 @@ use sockeye_proto::wire::engine::Version;
 
 use super::{
     network::Tried,
-    probe::{Answer, Opened, Raw, Said},
-    session::Joined,
+    probe::{Answer, Flood, Opened, Raw, Said},
+    session::{Joined, Violation},
     tls::Examined,
     watch::Watched,
 };
@@ -41,8 +41,21 @@ pub(crate) struct Found {
     /// What came of joining with the other parser.
     pub(crate) other_parser: Option<Joined>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// More pings than the server may send.
+    pub(crate) flood: Option<Flood>,
+    /// What of the server's packets can't be read.
+    pub(crate) violation: Option<Violation>,
+    /// Whether an event came.
+    pub(crate) heard_event: bool,
     /// What became of the links that were watched.
     pub(crate) watched: Option<Watched>,
+}
+
+impl Found {
+    /// All namespaces that were tried, those asked for first.
+    pub(crate) fn tried(&self) -> impl Iterator<Item = &(String, Joined)> {
+        self.joins.iter().chain(&self.others)
+    }
 }
 
 /// The answers to both versions of Engine.IO, on one transport.

@@ -1,16 +1,19 @@
 //! The checks of Socket.IO: the way into the namespaces, the parser, the heartbeat.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use sockeye_proto::wire::engine::Version;
 
 use super::{
     check::Check,
-    examine::Examination,
+    examine::{Examination, in_time},
     found::Heartbeat,
     probe::{Answer, Said, excerpt},
-    session::{Joined, Line, Session},
+    session::{Joined, Line, Session, Violation},
 };
 use crate::{failure::Failure, reach::Encoding};
 
@@ -25,9 +28,12 @@ impl<'t> Examination<'t, '_> {
     /// Joins the namespaces, each in its turn, and those to be tried.
     pub(super) async fn connect(&mut self, session: &mut Session<'t>) -> Result<(), Failure> {
         self.found.joined_by = Some(session.transport());
-        for (name, is_asked) in self.names() {
-            let began = Instant::now();
-            let joined = session.join(&name, self.target.auth.as_ref(), self.limit()).await;
+        let mut names = VecDeque::from(self.names());
+        while let Some((name, is_asked)) = names.pop_front() {
+            let (began, limit) = (Instant::now(), self.limit());
+            let joining = session.join(&name, self.target.auth.as_ref(), limit);
+            let joined = in_time(limit, joining).await.unwrap_or(Joined::NoReply);
+            self.noticed(session);
             if let Joined::Lost(answer) = &joined {
                 self.saw(answer);
             }
@@ -36,7 +42,9 @@ impl<'t> Examination<'t, '_> {
             self.was_silent |= matches!(joined, Joined::NoReply);
             let check_name = if is_asked { "connect" } else { "try-nsp" };
             let check = Check::since(check_name, began, joined.is_in());
-            self.report.check(described(check, &name, &joined, session.transport()))?;
+            let check = described(check, &name, &joined, session.transport());
+            self.report.check(self.marked(check))?;
+            names.extend(self.afterthought(&name, &joined));
             if is_asked {
                 self.found.joins.push((name, joined));
             } else {
@@ -47,6 +55,36 @@ impl<'t> Examination<'t, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Where to look next: our own chat has nothing in `/`, and who asks for no namespace means that.
+    fn afterthought(&self, name: &str, joined: &Joined) -> Option<(String, bool)> {
+        let is_lost = name == "/" && self.target.is_root_by_default() && joined.is_unknown();
+        let is_new = !self.target.others.iter().any(|name| name == sockeye_chat::NAMESPACE);
+        (is_lost && is_new).then(|| (sockeye_chat::NAMESPACE.to_owned(), false))
+    }
+
+    /// Takes note of what a session tells beside the answers that were waited for.
+    fn noticed(&mut self, session: &Session<'t>) {
+        self.found.flood = self.found.flood.or_else(|| session.flood());
+        self.found.violation = self.found.violation.take().or_else(|| session.violation.clone());
+        self.found.heard_event |= session.heard_event;
+    }
+
+    /// The check, which is none that is passed if the server does what it must not.
+    fn marked(&self, mut check: Check) -> Check {
+        if let Some(Violation { error, packet }) = &self.found.violation {
+            check.ok = Some(false);
+            let note = format!("{}; a packet that can't be read: {error}: {packet:?}", check.note);
+            check =
+                check.note(note).with("violation", error.clone()).with("packet", packet.clone());
+        }
+        if let Some(flood) = &self.found.flood {
+            check.ok = Some(false);
+            let note = format!("{}; the server {}", check.note, flood.note());
+            check = check.note(note).with("pings", flood.pings).with("read", flood.is_read);
+        }
+        check
     }
 
     /// The namespaces that were asked for, and those to be tried.
@@ -68,20 +106,21 @@ impl<'t> Examination<'t, '_> {
             Joined::Lost(answer) => answer.code() != Some(1),
             Joined::In | Joined::Refused { .. } => false,
         };
-        let Some((namespace, _)) = self.found.joins.iter().find(not_understood) else {
+        let is_known = self.found.flood.is_some() || self.found.violation.is_some();
+        let asked = self.found.joins.iter().find(not_understood).filter(|_| !is_known);
+        let Some((namespace, _)) = asked else {
             return self.skip(&[name], "the parser is not in question");
         };
         let namespace = namespace.clone();
         let began = Instant::now();
-        let joined = match self.session(other).await {
-            Some(mut session) => {
-                let limit = self.limit().min(OTHER_PARSER);
-                let joined = session.join(&namespace, self.target.auth.as_ref(), limit).await;
-                session.close().await;
-                joined
-            }
-            None => Joined::NoReply,
+        let limit = self.limit().min(OTHER_PARSER);
+        let joining = async {
+            let Some(mut session) = self.session(other).await else { return Joined::NoReply };
+            let joined = session.join(&namespace, self.target.auth.as_ref(), limit).await;
+            session.close().await;
+            joined
         };
+        let joined = in_time(limit, joining).await.unwrap_or(Joined::NoReply);
         let is_answer = matches!(joined, Joined::In | Joined::Refused { .. });
         let check = Check::since(name, began, is_answer);
         let transport = self.found.joined_by.unwrap_or("polling");
@@ -129,7 +168,9 @@ impl<'t> Examination<'t, '_> {
             // There it is the client that asks.
             session.send("2").await;
         }
-        let heartbeat = listen(session, is_due, wait).await;
+        let missing = Heartbeat::Missing { within: wait };
+        let heartbeat = in_time(wait, listen(session, is_due, wait)).await.unwrap_or(missing);
+        self.noticed(session);
         let is_alive = matches!(heartbeat, Heartbeat::Seen | Heartbeat::NotDue);
         let seconds = |time: Duration| time.as_secs_f64();
         let note = match &heartbeat {
@@ -146,7 +187,7 @@ impl<'t> Examination<'t, '_> {
             .with("seen", heartbeat == Heartbeat::Seen)
             .with("due", is_due)
             .with("note", note.clone());
-        self.report.check(check.note(note))?;
+        self.report.check(self.marked(check.note(note)))?;
         self.found.heartbeat = Some(heartbeat);
         Ok(())
     }
@@ -154,13 +195,18 @@ impl<'t> Examination<'t, '_> {
 
 async fn listen(session: &mut Session<'_>, is_due: bool, wait: Duration) -> Heartbeat {
     let beat = if session.opened.version == Version::V3 { '3' } else { '2' };
-    let until = Instant::now() + wait;
+    let began = Instant::now();
+    let (mut until, mut is_seen) = (began + wait, false);
     loop {
         match session.next(until.saturating_duration_since(Instant::now())).await {
+            None if is_seen => return Heartbeat::Seen,
             None if is_due => return Heartbeat::Missing { within: wait },
             None => return Heartbeat::NotDue,
             Some(Said::End(_)) => return Heartbeat::Ended,
-            Some(Said::Text(text)) if text.starts_with(beat) => return Heartbeat::Seen,
+            Some(Said::Text(text)) if text.starts_with(beat) => {
+                // What else comes right behind a join is seen, too.
+                (is_seen, until) = (true, until.min(began + LOOK));
+            }
             Some(Said::Text(text)) if text.starts_with("41") => return Heartbeat::Disconnected,
             Some(_) => {}
         }

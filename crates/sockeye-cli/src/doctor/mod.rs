@@ -12,6 +12,7 @@ mod explain;
 mod found;
 mod join;
 mod judge;
+mod language;
 mod network;
 mod paths;
 mod probe;
@@ -31,6 +32,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use self::{
     examine::{Wishes, examine},
     judge::judge,
+    language::Language,
     report::Report,
     target::Target,
     verdict::Verdict,
@@ -102,23 +104,23 @@ impl Args for Server {
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Options { server, others, watch, save_cert, explain, json } = options;
     if let Some(verdict) = explain {
-        output.data(explain::page(verdict).trim_end())?;
+        output.data(explain::page(verdict, Language::of_environment()).trim_end())?;
         return Ok(Exit::Done);
     }
     let Some(connection) = server.0 else {
         return Err(Failure::Usage("name the server: sockeye doctor URL"));
     };
-    connection.warn(output);
     // People read the report in files, too; programs ask for JSON.
     let reader = if json { Reader::Program } else { Reader::Person };
     let secrets = Secrets::of_process();
-    let report = Report { output, reader, secrets };
+    let language = Language::of_environment();
+    let report = Report { output, reader, language, secrets };
     let wishes = Wishes { save_cert, watch: watch.map(|time| time.get()) };
     task::run(async {
         let target = Target::of(connection, others, secrets).await?;
         let found = examine(&target, &report, wishes).await?;
         let diagnosis = judge(&target, &found);
-        report.diagnosis(&diagnosis)?;
+        report.diagnosis(&diagnosis, &target::given(&target).doctor())?;
         Ok(diagnosis.verdict.exit())
     })
 }

@@ -10,7 +10,7 @@ use sockeye_proto::wire::engine::Version;
 
 use super::{
     check::Check,
-    examine::Examination,
+    examine::{Examination, in_time},
     found::Paths,
     probe::{Answer, Prober},
 };
@@ -43,13 +43,16 @@ impl Examination<'_, '_> {
         }));
         let answers = answers.await;
         for answer in &answers {
-            if let Answer::Open(_, opened) = answer {
-                self.secrets.add(&opened.handshake.sid);
+            if let Some(sid) = answer.sid() {
+                self.secrets.add(sid);
             }
         }
         let found = tried.iter().zip(&answers).find(|(_, answer)| answer.is_engine());
         let engine = found.map(|(path, _)| path.clone());
-        let raw = if engine.is_some() { None } else { self.raw(limit).await };
+        let raw = match engine {
+            Some(_) => None,
+            None => in_time(limit, self.raw(limit)).await.flatten(),
+        };
         let note = match (&engine, &raw) {
             (Some(path), _) => format!("Engine.IO answers at {path}"),
             (None, Some((path, raw))) => format!("a raw WebSocket at {path} {}", raw.note()),
@@ -86,20 +89,20 @@ impl Examination<'_, '_> {
 
 /// The paths to try, the likeliest first: the URL's own may be meant for Engine.IO's.
 fn candidates(asked: &str, url_path: &str) -> Vec<String> {
-    let own = url_path.trim_end_matches('/');
-    let mut all = Vec::new();
+    let (own, bare) = (url_path.trim_end_matches('/'), asked.trim_end_matches('/'));
+    let mut all = vec![format!("{bare}/"), bare.to_owned()];
     if !own.is_empty() {
-        all.extend([format!("{own}/"), format!("{own}/socket.io/")]);
+        all.extend([format!("{own}/"), format!("{own}/socket.io/"), own.to_owned()]);
         if let Some((prefix, _)) = own.rsplit_once('/').filter(|(prefix, _)| !prefix.is_empty()) {
             all.push(format!("{prefix}/socket.io/"));
         }
     }
     // Those with a prefix that --path names, too.
-    let prefix = asked.trim_end_matches('/').rsplit_once('/').map_or("", |(prefix, _)| prefix);
+    let prefix = bare.rsplit_once('/').map_or("", |(prefix, _)| prefix);
     all.push(format!("{prefix}/socket.io/"));
-    all.push(format!("{}/socket.io/", asked.trim_end_matches('/')));
+    all.push(format!("{bare}/socket.io/"));
     all.extend(COMMON.map(str::to_owned));
-    let mut seen = BTreeSet::from([asked.to_owned()]);
+    let mut seen = BTreeSet::from([asked.to_owned(), String::new()]);
     all.retain(|path| seen.insert(path.clone()));
     all
 }
@@ -111,11 +114,18 @@ mod tests {
     #[test]
     fn the_likeliest_come_first_and_none_twice() {
         let paths = candidates("/socket.io/", "/imchat");
-        assert_eq!(paths[..2], ["/imchat/", "/imchat/socket.io/"]);
+        assert_eq!(paths[..3], ["/socket.io", "/imchat/", "/imchat/socket.io/"]);
         assert!(!paths.contains(&"/socket.io/".to_owned()), "{paths:?}");
         let paths = candidates("/x/", "/");
-        assert_eq!(paths[..2], ["/socket.io/", "/x/socket.io/"]);
+        assert_eq!(paths[..3], ["/x", "/socket.io/", "/x/socket.io/"]);
+        let paths = candidates("/x", "/");
+        assert_eq!(paths[..3], ["/x/", "/socket.io/", "/x/socket.io/"]);
         let paths = candidates("/socket.io/", "/api/v1/chat");
-        assert_eq!(paths[2], "/api/v1/socket.io/");
+        assert_eq!(paths[4], "/api/v1/socket.io/");
+        for asked in ["/", "/socket.io/", "/a/b"] {
+            let paths = candidates(asked, "/c");
+            let count = paths.iter().collect::<BTreeSet<_>>().len();
+            assert!(count == paths.len() && paths.iter().all(|path| path.starts_with('/')));
+        }
     }
 }

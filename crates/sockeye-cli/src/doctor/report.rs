@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{check::Check, judge::Diagnosis, verdict::Verdict};
+use super::{
+    check::Check,
+    judge::Diagnosis,
+    language::{Language, Text},
+    verdict::Verdict,
+};
 use crate::{failure::Failure, lines::Reader, output::Output, secrets::Secrets, values::printable};
 
 /// The longest name of a check.
@@ -15,6 +20,8 @@ const COLUMNS: usize = 92;
 pub(crate) struct Report<'o> {
     pub(crate) output: &'o Output,
     pub(crate) reader: Reader,
+    /// In which people are spoken to.
+    pub(crate) language: Language,
     pub(crate) secrets: &'o Secrets,
 }
 
@@ -27,7 +34,7 @@ impl Report<'_> {
     pub(crate) fn check(&self, mut check: Check) -> Result<(), Failure> {
         if self.reader == Reader::Program {
             check.evidence.values_mut().for_each(|value| self.secrets.redact_value(value));
-            return self.output.line(&check.json());
+            return self.output.json(&check.json());
         }
         let (sign, color) = match check.ok {
             Some(true) => ("✔", GREEN),
@@ -44,56 +51,77 @@ impl Report<'_> {
         self.output.line(&format!("  {sign} {name} {}  {note}", self.paint(DIM, &time)))
     }
 
-    /// Prints what it all means.
-    pub(crate) fn diagnosis(&self, diagnosis: &Diagnosis) -> Result<(), Failure> {
-        let Diagnosis { verdict, cause, fix, command, warnings } = diagnosis;
-        let (cause, fix) = (self.secrets.redact(cause), self.secrets.redact(fix));
+    /// Prints what it all means. `given` is the command at hand: to try that again helps nobody.
+    pub(crate) fn diagnosis(&self, diagnosis: &Diagnosis, given: &str) -> Result<(), Failure> {
+        let Diagnosis { verdict, command, warnings, .. } = diagnosis;
         let command = command.as_ref().map(|command| match verdict {
             // Where it leads to is the server's word. All else in it is ours, and has no secret.
             Verdict::Redirect => self.secrets.redact(command),
             _ => command.clone(),
         });
         if self.reader == Reader::Program {
-            #[derive(Serialize)]
-            struct Line<'l> {
-                verdict: &'static str,
-                exit: u8,
-                cause: &'l str,
-                fix: &'l str,
-                command: Option<&'l str>,
-                warnings: Vec<&'static str>,
-            }
-            let line = Line {
-                verdict: verdict.id(),
-                exit: verdict.exit() as u8,
-                cause: &cause,
-                fix: &fix,
-                command: command.as_deref(),
-                warnings: warnings.iter().map(|warning| warning.id()).collect(),
-            };
-            return self.output.line(&serde_json::to_string(&line).unwrap_or_default());
+            return self.output.json(&self.json(diagnosis, command.as_deref()));
         }
         let color = match (verdict, verdict.exit()) {
             (Verdict::Ok, _) => GREEN,
             (_, crate::exit::Exit::Done) => YELLOW,
             _ => RED,
         };
-        let title = format!("{verdict}: {}", verdict.means());
+        let label = |english, chinese| match self.language {
+            Language::English => english,
+            Language::Chinese => chinese,
+        };
+        let (fix, page) = (label("Fix", "修复"), label("Page", "说明"));
+        let title = format!("{verdict}{}{}", label(": ", "："), verdict.means(self.language));
         self.output.line(&format!("\n  {}", self.paint(color, &title)))?;
-        self.part("", &cause)?;
+        self.part("", &self.said(&diagnosis.cause))?;
+        self.part(&self.paint(BOLD, fix), &self.said(&diagnosis.fix))?;
         for warning in warnings {
-            let text = format!("{warning}: {}", warning.means());
-            self.part(&self.paint(YELLOW, "Warning"), &text)?;
+            let Diagnosis { verdict, cause, fix: mends, .. } = warning;
+            let means = verdict.means(self.language);
+            let text = format!("{verdict}{}{means}\n{}", label(": ", "："), self.said(cause));
+            self.part(&self.paint(YELLOW, label("Warning", "警告")), &text)?;
+            self.part(&self.paint(BOLD, fix), &self.said(mends))?;
+            let explain = format!("sockeye doctor --explain {verdict}");
+            self.output.line(&format!("  {}  {explain}", self.paint(BOLD, page)))?;
         }
-        self.part(&self.paint(BOLD, "Fix"), &fix)?;
-        match command {
+        match command.filter(|command| command != given) {
             Some(command) => self.output.line(&format!(
                 "\n  {}  {}",
-                self.paint(BOLD, "Try"),
+                self.paint(BOLD, label("Try", "试试")),
                 printable(&command)
             )),
             None => Ok(()),
         }
+    }
+
+    /// The last line for programs.
+    fn json(&self, diagnosis: &Diagnosis, command: Option<&str>) -> String {
+        #[derive(Serialize)]
+        struct Line<'l> {
+            verdict: &'static str,
+            exit: u8,
+            cause: &'l str,
+            fix: &'l str,
+            command: Option<&'l str>,
+            warnings: Vec<&'static str>,
+        }
+        let english = |text: &Text| self.secrets.redact(text.in_language(Language::English));
+        let Diagnosis { verdict, cause, fix, warnings, .. } = diagnosis;
+        let line = Line {
+            verdict: verdict.id(),
+            exit: verdict.exit() as u8,
+            cause: &english(cause),
+            fix: &english(fix),
+            command,
+            warnings: warnings.iter().map(|warning| warning.verdict.id()).collect(),
+        };
+        serde_json::to_string(&line).unwrap_or_default() // texts can be written
+    }
+
+    /// A text in the language of the report.
+    fn said(&self, text: &Text) -> String {
+        self.secrets.redact(text.in_language(self.language))
     }
 
     /// A part of the diagnosis under its title; nothing if it is empty. Long lines are prose, and are broken; others may
@@ -115,27 +143,59 @@ impl Report<'_> {
     }
 }
 
-/// A line in pieces that fit a terminal, broken at blanks; one that fits is left as it is.
+/// A line in pieces that fit a terminal, broken at blanks and between Chinese characters; one that fits is left as it is.
 fn broken(line: &str) -> Vec<String> {
-    if line.chars().count() <= COLUMNS {
+    if width(line) <= COLUMNS {
         return vec![line.to_owned()];
     }
-    let mut lines = vec![String::new()];
-    for word in line.split(' ') {
-        let last = lines.last_mut().filter(|last| {
-            last.is_empty() || last.chars().count() + 1 + word.chars().count() <= COLUMNS
-        });
-        match last {
-            Some(last) => {
-                if !last.is_empty() {
-                    last.push(' ');
-                }
-                last.push_str(word);
+    let (mut lines, mut columns) = (vec![String::new()], 0);
+    for piece in pieces(line) {
+        let fits = columns + width(piece.trim_end()) <= COLUMNS;
+        match lines.last_mut() {
+            Some(last) if fits || columns == 0 => last.push_str(piece),
+            _ => {
+                lines.push(piece.to_owned());
+                columns = 0;
             }
-            None => lines.push(word.to_owned()),
         }
+        columns += width(piece);
     }
-    lines
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// What must stay together: a word with the blank behind it, or a wide character with the punctuation behind it.
+fn pieces(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let mut characters = rest.char_indices().peekable();
+        let end = loop {
+            let (_, this) = characters.next()?;
+            match characters.peek() {
+                None => break rest.len(),
+                Some((_, next)) if is_closing(*next) || *next == ' ' => {}
+                Some((end, next)) if this == ' ' || is_wide(this) || is_wide(*next) => break *end,
+                Some(_) => {}
+            }
+        };
+        let piece;
+        (piece, rest) = rest.split_at(end);
+        Some(piece)
+    })
+}
+
+/// How many columns of a terminal it takes.
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+/// Chinese characters and their punctuation.
+const fn is_wide(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff01}'..='\u{ff60}')
+}
+
+/// What no line begins with.
+fn is_closing(c: char) -> bool {
+    "，。；：、）》”？！".contains(c)
 }
 
 const BOLD: &str = "\x1b[1m";
@@ -163,6 +223,15 @@ mod tests {
             let lines = broken(&line);
             prop_assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{lines:?}");
             prop_assert_eq!(lines.join(" "), line);
+        }
+
+        #[test]
+        fn chinese_is_broken_between_its_characters(words in prop::collection::vec("[一-龥]{1,9}[，。]|[a-z]{1,9}", 30..60)) {
+            let line = words.concat();
+            let lines = broken(&line);
+            prop_assert!(lines.iter().all(|line| width(line) <= COLUMNS + 2), "{lines:?}");
+            prop_assert!(!lines.iter().any(|line| line.starts_with(is_closing)), "{lines:?}");
+            prop_assert_eq!(lines.concat(), line);
         }
     }
 }

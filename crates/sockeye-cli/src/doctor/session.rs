@@ -1,16 +1,17 @@
 //! One session of Engine.IO, on whichever transport, and the way into its namespaces.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde_json::{Map, Value};
 use sockeye_proto::wire::{
     engine::Version,
     msgpack,
     packet::{self, Kind, Limits, Packet},
+    payload::Payload,
 };
 use tokio::time::Instant;
 
-use super::probe::{Answer, End, Link, Opened, Polls, Said};
+use super::probe::{Answer, End, Flood, Link, Opened, Polls, Said, excerpt};
 use crate::reach::Encoding;
 
 /// An open session.
@@ -19,6 +20,19 @@ pub(crate) struct Session<'t> {
     pub(crate) line: Line<'t>,
     pub(crate) opened: Opened,
     parser: Encoding,
+    /// Whether an event came.
+    pub(crate) heard_event: bool,
+    /// The first packet that can't be read.
+    pub(crate) violation: Option<Violation>,
+}
+
+/// A packet that can't be read: a client ends the connection there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Violation {
+    /// What is wrong with it.
+    pub(crate) error: String,
+    /// How it begins.
+    pub(crate) packet: String,
 }
 
 /// What it goes over.
@@ -47,6 +61,22 @@ impl Joined {
     pub(crate) const fn is_in(&self) -> bool {
         matches!(self, Self::In)
     }
+
+    /// Whether the server says that there is no such namespace, in the words of each server.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let Self::Refused { message, .. } = self else { return false };
+        let message = message.to_ascii_lowercase();
+        // The last is python-socketio's.
+        message.contains("invalid namespace")
+            || message.contains("unknown namespace")
+            || message.contains("namespace not found")
+            || message == "unable to connect"
+    }
+
+    /// Whether there is such a namespace, although it may want something of us.
+    pub(crate) fn is_there(&self) -> bool {
+        matches!(self, Self::In | Self::Refused { .. }) && !self.is_unknown()
+    }
 }
 
 /// A packet, as both parsers have it.
@@ -59,7 +89,7 @@ struct Read {
 
 impl<'t> Session<'t> {
     pub(crate) const fn new(line: Line<'t>, opened: Opened, parser: Encoding) -> Self {
-        Self { line, opened, parser }
+        Self { line, opened, parser, heard_event: false, violation: None }
     }
 
     pub(crate) const fn transport(&self) -> &'static str {
@@ -72,15 +102,15 @@ impl<'t> Session<'t> {
     pub(crate) async fn send(&mut self, packet: &str) {
         match &mut self.line {
             Line::Polling(polls) => polls.send(packet).await,
-            Line::WebSocket(link) => link.send(packet).await,
+            Line::WebSocket(link) => link.send(packet),
         }
     }
 
     async fn send_bytes(&mut self, bytes: &[u8]) {
         match (&mut self.line, self.opened.version) {
             (Line::Polling(polls), _) => polls.send_bytes(bytes).await,
-            (Line::WebSocket(link), Version::V4) => link.send_bytes(bytes).await,
-            (Line::WebSocket(link), Version::V3) => link.send_bytes(&[&[4], bytes].concat()).await,
+            (Line::WebSocket(link), Version::V4) => link.send_bytes(bytes),
+            (Line::WebSocket(link), Version::V3) => link.send_bytes(&[&[4], bytes].concat()),
         }
     }
 
@@ -95,9 +125,27 @@ impl<'t> Session<'t> {
             && text.starts_with('2')
         {
             let pong = format!("3{}", &text[1..]);
-            self.send(&pong).await;
+            match &mut self.line {
+                Line::Polling(polls) => polls.send(&pong).await,
+                Line::WebSocket(link) => link.answer(&pong),
+            }
+        }
+        match said.as_ref().and_then(|said| self.read(said)) {
+            Some(Ok(read)) => self.heard_event |= read.kind == Kind::Event,
+            Some(Err(violation)) => _ = self.violation.get_or_insert(violation),
+            None => {}
         }
         said
+    }
+
+    /// More pings than the server may send, if it does.
+    pub(crate) fn flood(&self) -> Option<Flood> {
+        let announced = Some(self.opened.handshake.ping_interval);
+        match &self.line {
+            // Answers are requests of their own there.
+            Line::Polling(polls) => polls.pings.flood(announced, true),
+            Line::WebSocket(link) => link.pings.flood(announced, link.is_read()),
+        }
     }
 
     /// Asks for a namespace, and waits for the answer to that.
@@ -119,7 +167,7 @@ impl<'t> Session<'t> {
                 Some(Said::End(end)) => return self.ended(end),
                 Some(Said::Ping) => {}
                 Some(said) => {
-                    let Some(read) = self.read(&said) else { continue };
+                    let Some(Ok(read)) = self.read(&said) else { continue };
                     let place = read.namespace.split('?').next().unwrap_or("/");
                     match read.kind {
                         Kind::Connect if place == namespace => return Joined::In,
@@ -164,27 +212,35 @@ impl<'t> Session<'t> {
         self.send(&String::from_utf8_lossy(&text)).await;
     }
 
-    fn read(&self, said: &Said) -> Option<Read> {
+    /// The packet of Socket.IO that a message is; `None` if it is none in our parser.
+    fn read(&self, said: &Said) -> Option<Result<Read, Violation>> {
         let limits = Limits::default();
         match (said, self.parser) {
             (Said::Text(text), Encoding::Json) => {
                 let text = text.strip_prefix('4')?;
-                let packet = packet::decode(text, &limits).ok();
-                let Some(packet) = packet else { return old_error(text) };
+                let packet = match whole(text, &limits) {
+                    Ok(packet) => packet,
+                    Err(error) => {
+                        return Some(old_error(text).ok_or_else(|| violation(&error, text)));
+                    }
+                };
                 let data = packet.data.and_then(|data| serde_json::from_str(data).ok());
-                Some(Read { kind: packet.kind, namespace: packet.namespace.to_owned(), data })
+                Some(Ok(Read { kind: packet.kind, namespace: packet.namespace.to_owned(), data }))
             }
             (Said::Binary(bytes), Encoding::MsgPack) => {
                 let bytes = match self.opened.version {
                     Version::V3 if self.transport() == "websocket" => bytes.strip_prefix(&[4])?,
                     _ => bytes,
                 };
-                let packet = msgpack::decode(bytes, &limits).ok()?;
+                let packet = match msgpack::decode(bytes, &limits) {
+                    Ok(packet) => packet,
+                    Err(error) => return Some(Err(violation(&error, "bytes"))),
+                };
                 let data = match packet.data {
                     msgpack::Data::Value { text, .. } => serde_json::from_str(&text).ok(),
                     _ => None,
                 };
-                Some(Read { kind: packet.kind, namespace: packet.namespace, data })
+                Some(Ok(Read { kind: packet.kind, namespace: packet.namespace, data }))
             }
             _ => None,
         }
@@ -196,12 +252,12 @@ impl<'t> Session<'t> {
     ///
     /// What came instead.
     pub(crate) async fn probe(link: &mut Link, limit: Duration) -> Result<(), Option<Said>> {
-        link.send("2probe").await;
+        link.send("2probe");
         let until = Instant::now() + limit;
         loop {
             match link.next(until.saturating_duration_since(Instant::now())).await {
                 Some(Said::Text(text)) if text == "3probe" => return Ok(()),
-                Some(Said::Ping) => {}
+                Some(said) if said.is_ping() => {}
                 said => return Err(said),
             }
         }
@@ -239,6 +295,22 @@ fn refused(data: Option<Value>) -> Joined {
         Some(other) => Joined::Refused { message: other.to_string(), data: None },
         None => Joined::Refused { message: String::new(), data: None },
     }
+}
+
+/// A packet, its arguments looked at as well, as whoever uses it does.
+fn whole<'t>(text: &'t str, limits: &Limits) -> Result<Packet<'t>, packet::DecodeError> {
+    let packet = packet::decode(text, limits)?;
+    let data = packet.data.unwrap_or_default();
+    match packet.kind {
+        Kind::Event => _ = Payload::event(data, limits)?,
+        Kind::Ack => _ = Payload::ack(data, limits)?,
+        Kind::Connect | Kind::Disconnect | Kind::ConnectError => {}
+    }
+    Ok(packet)
+}
+
+fn violation(error: &impl fmt::Display, packet: &str) -> Violation {
+    Violation { error: error.to_string(), packet: excerpt(packet) }
 }
 
 /// An error of version 3 whose text is no JSON.

@@ -59,6 +59,14 @@ pub(crate) struct BadUrl {
     pub(crate) command: CommandLine,
 }
 
+/// The command at hand.
+pub(crate) fn given(checked: &Checked) -> &CommandLine {
+    match checked {
+        Ok(target) => &target.command,
+        Err(bad) => &bad.command,
+    }
+}
+
 impl Target {
     /// Reads what has to be read.
     ///
@@ -155,6 +163,11 @@ impl Target {
             Eio::V3 => matches!(version, Version::V3),
             Eio::V4 => matches!(version, Version::V4),
         }
+    }
+
+    /// Whether `/` is joined because no namespace was named.
+    pub(crate) fn is_root_by_default(&self) -> bool {
+        self.names_by_url && self.url_path.trim_matches('/').is_empty()
     }
 
     /// The URL that leads to this namespace.

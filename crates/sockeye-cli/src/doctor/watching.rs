@@ -31,6 +31,9 @@ impl Examination<'_, '_> {
         if !self.found.joins.iter().any(|(_, joined)| joined.is_in()) {
             return self.skip(&["watch-idle", "watch-talking"], "nothing is joined");
         }
+        if self.found.flood.is_some() {
+            return self.skip(&["watch-idle", "watch-talking"], "the server floods us with pings");
+        }
         if self.found.heartbeat == Some(Heartbeat::Disconnected) {
             return self.skip(&["watch-idle", "watch-talking"], "the server sent us away");
         }

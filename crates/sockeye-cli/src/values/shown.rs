@@ -154,22 +154,36 @@ fn placeholder(text: &str) -> Option<(usize, usize)> {
     read.is_one.then_some((read.num, end))
 }
 
-/// What others have said, so that it can't rewrite the terminal: control characters are escaped.
+/// What others have said, so that it can't rewrite the terminal: what is not printable is escaped, as JSON does it.
 pub(crate) fn printable(text: &str) -> String {
-    let is_safe = |c: char| !c.is_control() && !is_reordering(c);
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if is_safe(c) {
+        if !c.is_control() && !is_unseen(c) {
             shown.push(c);
         } else {
-            let _ = write!(shown, "\\u{:04x}", u32::from(c)); // a String takes everything
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}"); // a String takes everything
+            }
         }
         shown
     })
 }
 
-/// Characters that change the order in which others are shown.
-const fn is_reordering(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Characters that nobody sees, or that change the order in which others are shown. Joiners are none of them: scripts and
+/// emoji are made with them.
+const fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]
@@ -218,6 +232,17 @@ mod tests {
 
     #[test]
     fn nothing_rewrites_the_terminal() {
-        assert_eq!(printable("é\u{1b}[2J\u{9b}\u{202e}"), "é\\u001b[2J\\u009b\\u202e");
+        #[track_caller]
+        fn check(text: &str, expect: &str) {
+            assert_eq!(printable(text), expect);
+            // In JSON it still means the same.
+            let json = serde_json::to_string(text).unwrap();
+            assert_eq!(serde_json::from_str::<String>(&printable(&json)).unwrap(), text);
+        }
+        check("é\u{1b}[2J\u{9b}\u{7f}", "é\\u001b[2J\\u009b\\u007f");
+        check("a\u{202e}\u{2066}\u{200f}\u{61c}b", "a\\u202e\\u2066\\u200f\\u061cb");
+        check("\u{feff}\u{200b}\u{2028}", "\\ufeff\\u200b\\u2028");
+        check("\u{e0041}", "\\udb40\\udc41");
+        check("कि 中文 👩\u{200d}🔬", "कि 中文 👩\u{200d}🔬");
     }
 }

@@ -6,7 +6,123 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 use sockeye::server::{Namespace, Parser};
 
-use crate::{examined::examine, sandbox::Sandbox, server::Running, stub};
+use crate::{
+    examined::examine,
+    sandbox::Sandbox,
+    server::Running,
+    stub::{self, Request, response},
+    watch::server::Running as Quiet,
+};
+
+const OPEN: &str =
+    r#"0{"sid":"topsecret","upgrades":[],"pingInterval":25000,"pingTimeout":9000,"maxPayload":9}"#;
+
+/// A server of WebSocket alone that lets everybody in and then says this.
+fn saying(text: &'static str) -> String {
+    let address = stub::listen(move |mut stream| {
+        let request: Request = stub::read_request(&mut stream)?;
+        stub::agree(&mut stream, &request)?;
+        stub::say(&mut stream, OPEN)?;
+        stub::hear(&mut stream)?;
+        stub::say(&mut stream, r#"40{"sid":"a"}"#)?;
+        stub::say(&mut stream, text)?;
+        stub::hear(&mut stream).map(|_| ())
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn nothing_comes_where_nobody_asked_to_be() {
+    let (quiet, sandbox) = (Quiet::start(|server| server), Sandbox::new("doctor-silent"));
+    for transport in ["auto", "polling", "websocket"] {
+        let args = [&*quiet.url, "--transport", transport];
+        examine(&sandbox, &args).is("ok", 0).warns(&["silent-namespace"]);
+        let args = [&args[..], &["--nsp", "/"]].concat();
+        examine(&sandbox, &args).is("ok", 0).warns(&[]);
+    }
+    let run = sandbox.run(&["doctor", &quiet.url]);
+    for text in ["--nsp /NAME", "--try-nsp /NAME", "sockeye doctor --explain silent-namespace"] {
+        assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
+    }
+    // Here something comes.
+    let running = Running::start();
+    for url in [&running.url, &running.at("/imchat")] {
+        examine(&sandbox, &[url]).is("ok", 0).warns(&[]);
+    }
+}
+
+#[test]
+fn a_packet_that_can_not_be_read() {
+    let sandbox = Sandbox::new("doctor-unreadable");
+    for (text, part) in [
+        (r#"42["v",NaN]"#, "not JSON"),
+        (r#"42/imchat,["v",Infinity]"#, "not JSON"),
+        (r#"42["cut"#, "JSON"),
+        ("49", "9"),
+    ] {
+        let args = [&*saying(text), "--transport", "websocket"];
+        let examined = examine(&sandbox, &args).is("wrong-parser", 7).says("cause", &[part]);
+        let examined = examined.checks(&[("parser-msgpack", None)]);
+        let seen =
+            ["connect", "heartbeat"].map(|check| examined.evidence(check)["violation"].clone());
+        assert!(seen.iter().any(|seen| seen.is_string()), "{seen:?}");
+    }
+    let args = [&*saying(r#"42["v",null]"#), "--transport", "websocket"];
+    examine(&sandbox, &args).is("ok", 0).warns(&[]);
+}
+
+#[test]
+fn what_was_tried_is_not_advised() {
+    let sandbox = Sandbox::new("doctor-circles");
+    let chat = sandbox.serve(&["--log", "off"]);
+    let url = chat.ready();
+    let examined = examine(&sandbox, &[url]).is("unknown-namespace", 7);
+    let command = format!("sockeye listen {url}/chat ");
+    examined.says("fix", &["/chat"]).says("command", &[&command]).fix_works(&sandbox);
+    for args in [&["--nsp", "/nowhere", "--try-nsp", "/"][..], &["--nsp", "/"]] {
+        let run = sandbox.run(&[&["doctor", url], args].concat());
+        assert_eq!(run.code, Some(7), "{run:?}");
+        assert!(!run.stdout.contains("Try "), "{}", run.stdout);
+        let fix = run.stdout.split_once("Fix ").unwrap().1;
+        assert!(!fix.contains(url), "{fix}");
+    }
+}
+
+/// A session that is no session, on each transport.
+fn opening(packet: &'static str) -> String {
+    let address = stub::listen(move |mut stream| {
+        let request: Request = stub::read_request(&mut stream)?;
+        if request.wants_websocket() {
+            stub::agree(&mut stream, &request)?;
+            return stub::say(&mut stream, packet);
+        }
+        let body =
+            if request.has("EIO=3") { format!("{}:{packet}", packet.len()) } else { packet.into() };
+        std::io::Write::write_all(&mut stream, response("200 OK", "", &body).as_bytes())
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_handshake_that_can_not_be_used() {
+    let sandbox = Sandbox::new("doctor-handshake");
+    for (packet, part) in [
+        (
+            r#"0{"sid":"topsecret","pingInterval":"soon","pingTimeout":1}"#,
+            "pingInterval is \"soon\"",
+        ),
+        (r#"0{"sid":"topsecret","pingInterval":1}"#, "pingTimeout is missing"),
+        (r#"0{"sid":"topsecret","upgrades":7,"pingInterval":1,"pingTimeout":1}"#, "upgrades is 7"),
+        (r#"0{"sid":["x"],"pingInterval":1,"pingTimeout":1}"#, "sid is"),
+    ] {
+        let url = opening(packet);
+        for args in [&["--transport", "auto"][..], &["--transport", "websocket"], &["--eio", "3"]] {
+            let examined = examine(&sandbox, &[&[&*url], args].concat());
+            let examined = examined.is("broken-handshake", 5).says("cause", &[part, "expected"]);
+            examined.hides(&["topsecret"]).checks(&[("connect", None)]);
+        }
+    }
+}
 
 #[test]
 fn there_is_no_such_namespace() {

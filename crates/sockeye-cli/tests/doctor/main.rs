@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod examined;
+mod flood;
 mod front;
 mod joining;
 mod network;
@@ -16,6 +17,9 @@ mod secrets;
 #[path = "../client/server.rs"]
 mod server;
 mod stub;
+#[allow(dead_code, reason = "it is made for the prompt")]
+#[path = "../client/terminal.rs"]
+mod terminal;
 mod tls;
 mod transports;
 mod versions;

@@ -49,3 +49,57 @@ fn a_path_that_was_named_may_be_wrong() {
     let command = format!("sockeye listen {} --for", running.at("/imchat"));
     examined.says("command", &[&command]).fix_works(&sandbox);
 }
+
+#[test]
+fn a_path_is_named_as_the_server_has_it() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("doctor-path-slash"));
+    // As npm's server, which takes everything below its path.
+    let below = proxy(&running.url, |request| {
+        let (path, rest) = request.line.split_once('?').unwrap();
+        let path = path.split(' ').nth(1).unwrap();
+        if !path.starts_with("/chat/") {
+            return Passed::Answered(response("404 Not Found", "", "Not Found"));
+        }
+        assert!(!rest.is_empty());
+        Passed::On(request.head.replacen(path, "/socket.io/", 1))
+    });
+    for args in
+        [&["--nsp", "/imchat", "--path", "/chat"][..], &["--path", "/chat/", "--nsp", "/imchat"]]
+    {
+        examine(&sandbox, &[&[&*below], args].concat()).is("ok", 0);
+    }
+    let examined = examine(&sandbox, &[&format!("{below}/chat")]).is("wrong-path", 5);
+    let command = format!("sockeye listen {below} --path /chat/ ");
+    examined.says("command", &[&command]).fix_works(&sandbox);
+    // One that has it without a slash.
+    let bare = proxy(&running.url, |request| {
+        if !request.has(" /chat?") {
+            return Passed::Answered(response("404 Not Found", "", "Not Found"));
+        }
+        Passed::On(request.head.replacen("/chat", "/socket.io/", 1))
+    });
+    for path in ["/chat", "/chat/"] {
+        let examined = examine(&sandbox, &[&bare, "--path", path]).is("wrong-path", 5);
+        let flags = " --path /chat --no-trailing-slash ";
+        examined.says("command", &[flags]).fix_works(&sandbox);
+    }
+}
+
+#[test]
+fn a_pasted_url_decides_nothing() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("doctor-pasted"));
+    for query in [
+        "EIO=3&transport=polling&sid=topsecret&t=P3kF8a",
+        "EIO=4&transport=websocket&sid=topsecret",
+        "transport=nothing&b64=1&room=1",
+    ] {
+        let url = format!("{}?{query}", running.at("/imchat"));
+        let examined = examine(&sandbox, &[&url]).is("ok", 0).warns(&[]).hides(&["topsecret"]);
+        let left_out = examined.evidence("url")["leftOut"].to_string();
+        assert!(left_out.contains("transport") && !left_out.contains("room"), "{left_out}");
+    }
+    let run = sandbox.run(&["doctor", &format!("{}?EIO=3", running.url)]);
+    assert!(run.stdout.contains("without EIO, which Engine.IO decides"), "{run:?}");
+    let examined = examine(&sandbox, &[&running.url]);
+    assert!(examined.evidence("url")["leftOut"].is_null());
+}

@@ -46,10 +46,13 @@ fn an_old_server() {
         let examined = examined.says("cause", &["pingInterval + pingTimeout = 30 s"]);
         examined.says("command", &["--eio 3"]).hides(&["topsecret"]).fix_works(&sandbox);
         // Whoever may speak any version gets through.
-        let examined = examine(&sandbox, &flags).is("ok", 0).warns(&["eio3-server"]);
+        let silent = "silent-namespace";
+        let examined = examine(&sandbox, &flags).is("ok", 0).warns(&["eio3-server", silent]);
         examined.checks(&[("connect", Some(true)), ("heartbeat", Some(true))]);
         let flags = [&flags[..], &["--eio", "3"]].concat();
-        examine(&sandbox, &flags).is("ok", 0).warns(&[]).hides(&["topsecret"]);
+        examine(&sandbox, &flags).is("ok", 0).warns(&[silent]).hides(&["topsecret"]);
+        let args = [&flags[..], &["--nsp", "/"]].concat();
+        examine(&sandbox, &args).is("ok", 0).warns(&[]);
     }
     let examined = examine(&sandbox, &[&url]).checks(&[
         ("polling-eio4", Some(false)),

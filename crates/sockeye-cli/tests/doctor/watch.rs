@@ -1,7 +1,7 @@
 //! `--watch`: connections that last, and those that are cut, each in its own way.
 
 mod road;
-mod server;
+pub(crate) mod server;
 
 use std::{
     io::{BufRead as _, BufReader},

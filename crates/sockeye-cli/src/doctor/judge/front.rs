@@ -7,6 +7,7 @@ use super::{Diagnosis, token};
 use crate::{
     doctor::{
         found::{Found, Paths},
+        language::{Text, text},
         probe::{Answer, Front, Raw, Stranger},
         target::{Target, origin},
         verdict::Verdict,
@@ -97,8 +98,13 @@ fn tls_on_plain_port(target: &Target) -> Diagnosis {
     let url = base(target, &origin(true, &target.host, target.port));
     Diagnosis::new(
         Verdict::TlsOnPlainPort,
-        format!("The URL says http, but port {} of {} speaks TLS.", target.port, target.host),
-        format!("begin the URL with https: {url}"),
+        text!(
+            "The URL says http, but port {port} of {host} speaks TLS.",
+            "URL 写的是 http，而 {host} 的端口 {port} 上是 TLS。",
+            port = target.port,
+            host = target.host
+        ),
+        text!("begin the URL with https: {url}", "URL 要以 https 开头：{url}"),
     )
     .try_with(target.command.clone().to(&url).listen())
 }
@@ -106,10 +112,17 @@ fn tls_on_plain_port(target: &Target) -> Diagnosis {
 fn http2_only(target: &Target) -> Diagnosis {
     Diagnosis::new(
         Verdict::Http2Only,
-        "What answers speaks HTTP/2 alone, and Socket.IO needs HTTP/1.1: polling goes over it, and the WebSocket begins \
-         with it.",
-        "let the front offer HTTP/1.1, too (HAProxy: alpn h2,http/1.1; Envoy: codec_type: AUTO; Node: \
-         http2.createSecureServer({ allowHTTP1: true }))",
+        text!(
+            "What answers speaks HTTP/2 alone, and Socket.IO needs HTTP/1.1: polling goes over it, and the WebSocket begins \
+             with it.",
+            "应答的一方只支持 HTTP/2，而 Socket.IO 需要 HTTP/1.1：轮询使用它，WebSocket 也从它开始。"
+        ),
+        text!(
+            "let the front offer HTTP/1.1, too (HAProxy: alpn h2,http/1.1; Envoy: codec_type: AUTO; Node: \
+             http2.createSecureServer({{ allowHTTP1: true }}))",
+            "让前置代理同时提供 HTTP/1.1（HAProxy：alpn h2,http/1.1；Envoy：codec_type: AUTO；\
+             Node：http2.createSecureServer({{ allowHTTP1: true }})）"
+        ),
     )
     .try_with(target.command.doctor())
 }
@@ -117,23 +130,34 @@ fn http2_only(target: &Target) -> Diagnosis {
 fn redirect(target: &Target, front: &Front) -> Diagnosis {
     let location = front.location.as_deref().unwrap_or_default();
     let resolved = resolve(target, location);
-    let cause = |to: &str| format!("The server answers {} and sends us to {to}.", front.status);
+    let status = front.status;
     let Some((to, path)) = resolved else {
-        return Diagnosis::new(
-            Verdict::Redirect,
-            cause(if location.is_empty() { "nowhere" } else { location }),
-            "ask whoever runs the server for its URL",
-        )
-        .try_with(target.command.doctor());
+        let cause = if location.is_empty() {
+            text!(
+                "The server answers {status} and sends us nowhere.",
+                "服务器回答 {status}，却没说要去哪里。"
+            )
+        } else {
+            sends_to(status, location)
+        };
+        let fix = text!("ask whoever runs the server for its URL", "向服务器的运维询问正确的 URL");
+        return Diagnosis::new(Verdict::Redirect, cause, fix).try_with(target.command.doctor());
     };
     let url = base(target, &to);
     let mut command = target.command.clone().to(&url);
-    let mut fix = format!("use this URL: {url}");
+    let mut fix = text!("use this URL: {url}", "使用这个 URL：{url}");
     if path != target.path {
-        command = command.with("--path", &path);
-        fix = format!("{fix} with --path {path}");
+        command = command.at(&path);
+        fix = fix.then(&text!(" with --path {path}", "，并加上 --path {path}"));
     }
-    Diagnosis::new(Verdict::Redirect, cause(&url), fix).try_with(command.doctor())
+    Diagnosis::new(Verdict::Redirect, sends_to(status, &url), fix).try_with(command.doctor())
+}
+
+fn sends_to(status: u16, url: &str) -> Text {
+    text!(
+        "The server answers {status} and sends us to {url}.",
+        "服务器回答 {status}，让我们去 {url}。"
+    )
 }
 
 /// The origin and the path that a redirect leads to; what we asked for goes along in it, and is taken off.
@@ -167,47 +191,76 @@ fn base(target: &Target, origin: &str) -> String {
 fn rate_limited(target: &Target, front: &Front) -> Diagnosis {
     let after = front.retry_after.as_deref();
     let wait = match after {
-        Some(after) if after.bytes().all(|byte| byte.is_ascii_digit()) => format!("wait {after} s"),
-        Some(after) => format!("wait until {after}"),
-        None => "wait a while".to_owned(),
+        Some(after) if after.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text!("wait {after} s", "等 {after} 秒")
+        }
+        Some(after) => text!("wait until {after}", "等到 {after}"),
+        None => text!("wait a while", "等一会儿"),
     };
-    let asks = after.map_or_else(String::new, |after| format!(" (Retry-After: {after})"));
-    Diagnosis::new(
-        Verdict::RateLimited,
-        format!("The server answers {}: it has had too many requests, or has no room{asks}.", front.status),
-        format!("{wait}, then try again; let clients wait longer between attempts (npm: reconnectionDelayMax)"),
-    )
-    .try_with(target.command.doctor())
+    let asks = match after {
+        Some(after) => text!(" (Retry-After: {after}).", "（Retry-After: {after}）。"),
+        None => text!(".", "。"),
+    };
+    let cause = text!(
+        "The server answers {status}: it has had too many requests, or has no room",
+        "服务器回答 {status}：请求太多，或者已经满了",
+        status = front.status
+    );
+    let fix = wait.then(&text!(
+        ", then try again; let clients wait longer between attempts (npm: reconnectionDelayMax)",
+        "再试；让客户端的重试间隔长一些（npm：reconnectionDelayMax）"
+    ));
+    Diagnosis::new(Verdict::RateLimited, cause.then(&asks), fix).try_with(target.command.doctor())
 }
 
 fn forbidden(target: &Target, front: &Front, message: Option<&str>) -> Diagnosis {
     let said = match message {
-        Some(message) => format!(": {message} (Engine.IO's code 4)"),
-        None if front.body.is_empty() => String::new(),
-        None => format!(": {}", front.body),
+        Some(message) => {
+            text!(": {message} (Engine.IO's code 4)", "：{message}（Engine.IO 的 code 4）")
+        }
+        None if front.body.is_empty() => Text::default(),
+        None => text!(": {body}", "：{body}", body = front.body),
     };
-    let mut cause = format!("The server answers {} before any session begins{said}", front.status);
+    let cause = text!(
+        "The server answers {status} before any session begins",
+        "会话还没开始，服务器就回答 {status}",
+        status = front.status
+    );
+    let cause = cause.then(&said);
+    let end = text!(".", "。");
     if let Some(token) = token::judge(target, front.date.as_deref()) {
-        return Diagnosis::new(Verdict::Forbidden, format!("{cause}; {}.", token.cause), token.fix)
+        let cause = cause.then(&text!("; ", "；")).then(&token.cause).then(&end);
+        return Diagnosis::new(Verdict::Forbidden, cause, token.fix)
             .try_with(target.command.doctor());
     }
-    cause.push('.');
     let fix = if message.is_some_and(|message| message.contains("origin")) {
-        "come from an origin that the server lists: -H 'origin: https://your.page', or add it to cors_allowed_origins \
-         (python-socketio) or allowRequest (npm)"
+        text!(
+            "come from an origin that the server lists: -H 'origin: https://your.page', or add it to cors_allowed_origins \
+             (python-socketio) or allowRequest (npm)",
+            "使用服务器允许的来源：-H 'origin: https://your.page'，或者把它加入 cors_allowed_origins（python-socketio）\
+             或 allowRequest（npm）"
+        )
     } else if front.status == 407 {
-        "give the proxy's user and password: -x http://USER:PASSWORD@PROXY"
+        text!(
+            "give the proxy's user and password: -x http://USER:PASSWORD@PROXY",
+            "提供代理的用户名和密码：-x http://USER:PASSWORD@PROXY"
+        )
     } else {
-        "send what the server wants: -H \"authorization: Bearer $TOKEN\", -H \"cookie: $COOKIE\" or -H 'origin: \
-         https://your.page' (in the server it is allowRequest, or a guard in front of it)"
+        text!(
+            "send what the server wants: -H \"authorization: Bearer $TOKEN\", -H \"cookie: $COOKIE\" or -H 'origin: \
+             https://your.page' (in the server it is allowRequest, or a guard in front of it)",
+            "带上服务器要的东西：-H \"authorization: Bearer $TOKEN\"、-H \"cookie: $COOKIE\" 或 -H 'origin: \
+             https://your.page'（服务器上是 allowRequest，或者它前面的网关）"
+        )
     };
-    Diagnosis::new(Verdict::Forbidden, cause, fix).try_with(target.command.doctor())
+    Diagnosis::new(Verdict::Forbidden, cause.then(&end), fix).try_with(target.command.doctor())
 }
 
 fn wrong_path(target: &Target, path: &str) -> Diagnosis {
-    let cause = format!(
-        "Engine.IO does not answer at {}, but at {path}; the path of the URL is the namespace.",
-        target.path
+    let cause = text!(
+        "Engine.IO does not answer at {asked}, but at {path}; the path of the URL is the namespace.",
+        "Engine.IO 不在 {asked}，而在 {path}；URL 中的路径是命名空间。",
+        asked = target.path
     );
     // Who put the engine's path into the URL did not mean a namespace.
     let own = target.url_path.trim_end_matches('/');
@@ -215,15 +268,23 @@ fn wrong_path(target: &Target, path: &str) -> Diagnosis {
     let command =
         if meant_path { target.command.clone().to(&target.origin) } else { target.command.clone() };
     let fix = if meant_path {
-        format!("--path {path}, and no path in the URL: {}", target.origin)
+        text!(
+            "--path {path}, and no path in the URL: {origin}",
+            "--path {path}，URL 中不要写路径：{origin}",
+            origin = target.origin
+        )
+    } else if path.ends_with('/') {
+        text!(
+            "--path {path} (npm: path: {path:?}; python-socketio: socketio_path={path:?})",
+            "--path {path}（npm：path: {path:?}；python-socketio：socketio_path={path:?}）"
+        )
     } else {
-        format!("--path {path} (npm: path: {path:?}; python-socketio: socketio_path={path:?})")
+        text!(
+            "--path {path} --no-trailing-slash (npm: path: {path:?}, addTrailingSlash: false)",
+            "--path {path} --no-trailing-slash（npm：path: {path:?}, addTrailingSlash: false）"
+        )
     };
-    let command = match path {
-        "/socket.io/" => command.without("--path"),
-        path => command.with("--path", path),
-    };
-    Diagnosis::new(Verdict::WrongPath, cause, fix).try_with(command.listen())
+    Diagnosis::new(Verdict::WrongPath, cause, fix).try_with(command.at(path).listen())
 }
 
 /// Neither Engine.IO nor anything that would explain why not.
@@ -237,61 +298,76 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
         _ => None,
     });
     if let Some(front) = http {
-        if matches!(front.status, 502..=504) {
-            return Diagnosis::new(
-                Verdict::NoAnswer,
-                format!("A proxy{} answers {}: the server behind it does not.", by(front), front.status),
+        let (server, status) = (by(front), front.status);
+        if matches!(status, 502..=504) {
+            let cause = text!("A proxy", "代理").then(&server).then(&text!(
+                " answers {status}: the server behind it does not.",
+                "回答 {status}：它后面的服务器没有应答。"
+            ));
+            let fix = text!(
                 "start the server behind the proxy, or correct its address there (nginx: proxy_pass http://HOST:PORT)",
-            )
-            .try_with(doctor);
+                "启动代理后面的服务器，或改正代理中的转发地址（nginx：proxy_pass http://HOST:PORT）"
+            );
+            return Diagnosis::new(Verdict::NoAnswer, cause, fix).try_with(doctor);
         }
         let kind = front.content_type.as_deref().unwrap_or("no content type");
-        let says = if front.body.is_empty() {
-            String::new()
-        } else {
-            format!(", saying {:?}", front.body)
+        let says = match &*front.body {
+            "" => Text::default(),
+            body => text!(", saying {body:?}", "，内容是 {body:?}"),
         };
-        let tried = found.paths.as_ref().map_or_else(String::new, |paths| {
-            format!("; {} other paths have no Engine.IO either", paths.tried.len())
-        });
-        return Diagnosis::new(
-            Verdict::NotSocketIo,
-            format!(
-                "A web server{} answers {} at {} with {kind}{says}, and no Engine.IO{tried}.",
-                by(front),
-                front.status,
-                target.path
+        let tried = match &found.paths {
+            None => text!(".", "。"),
+            Some(paths) => text!(
+                "; {count} other paths have no Engine.IO either.",
+                "；另外 {count} 个路径上也没有 Engine.IO。",
+                count = paths.tried.len()
             ),
+        };
+        let path = &target.path;
+        let cause = text!("A web server", "Web 服务器")
+            .then(&server)
+            .then(&text!(
+                " answers {status} at {path} with {kind}",
+                "在 {path} 回答 {status}（{kind}）"
+            ))
+            .then(&says)
+            .then(&text!(", and no Engine.IO", "，不是 Engine.IO"))
+            .then(&tried);
+        let fix = text!(
             "correct host and port of the URL; if the server has its engine elsewhere, name it: --path /where/it/is/",
-        )
-        .try_with(doctor);
+            "改正 URL 中的主机和端口；如果服务器的 Engine.IO 在别的路径，就指定它：--path /where/it/is/"
+        );
+        return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
     }
     if let Some(other) = answers.iter().find_map(|answer| match answer {
         Answer::Stranger(Stranger::Other(text)) => Some(text),
         _ => None,
     }) {
-        return Diagnosis::new(
-            Verdict::NotSocketIo,
-            format!(
-                "Port {} speaks another protocol than HTTP; it begins with {other:?}.",
-                target.port
-            ),
-            "correct the port in the URL",
-        )
-        .try_with(doctor);
+        let cause = text!(
+            "Port {port} speaks another protocol than HTTP; it begins with {other:?}.",
+            "端口 {port} 上不是 HTTP，而是别的协议；它以 {other:?} 开头。",
+            port = target.port
+        );
+        let fix = text!("correct the port in the URL", "改正 URL 中的端口");
+        return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
     }
     let cause = if answers.iter().any(|answer| matches!(answer, Answer::Stranger(Stranger::Cut))) {
-        "The server takes the connection and closes it without an answer."
+        text!(
+            "The server takes the connection and closes it without an answer.",
+            "服务器接受了连接，却没有应答就关闭了。"
+        )
     } else {
-        "The server takes the connection and then says nothing."
+        text!(
+            "The server takes the connection and then says nothing.",
+            "服务器接受了连接，却没有任何应答。"
+        )
     };
-    Diagnosis::new(
-        Verdict::NoAnswer,
-        cause,
+    let fix = text!(
         "look whether the server's process hangs or another program has its port (ss -ltnp); if it is only slow, \
          --timeout 60s",
-    )
-    .try_with(doctor)
+        "看看服务器进程是否卡死，或端口被别的程序占用（ss -ltnp）；如果只是慢，用 --timeout 60s"
+    );
+    Diagnosis::new(Verdict::NoAnswer, cause, fix).try_with(doctor)
 }
 
 fn raw_websocket(target: &Target, path: &str, raw: &Raw) -> Diagnosis {
@@ -299,19 +375,26 @@ fn raw_websocket(target: &Target, path: &str, raw: &Raw) -> Diagnosis {
     let (_, rest) = target.origin.split_once("://").unwrap_or_default();
     let url = format!("{scheme}://{rest}{path}");
     let how = match raw {
-        Raw::Echoes => {
-            "it sends back what we say (our 40, too, which is no answer to it)".to_owned()
+        Raw::Echoes => text!(
+            "it sends back what we say (our 40, too, which is no answer to it)",
+            "我们说什么它就发回什么（包括 40，那不算应答）"
+        ),
+        raw => {
+            text!("it {note}", "{note}", note = raw.note().trim_start_matches("it "))
         }
-        raw => format!("it {}", raw.note().trim_start_matches("it ")),
     };
-    Diagnosis::new(
-        Verdict::NotSocketIo,
-        format!("A raw WebSocket server answers at {path}, without Socket.IO on it: {how}."),
-        format!("speak to it as such (sockeye ws; in browsers new WebSocket(\"{url}\")), or correct the URL"),
-    )
-    .try_with(format!("sockeye ws {}", crate::values::quoted(&url)))
+    let cause = text!(
+        "A raw WebSocket server answers at {path}, without Socket.IO on it: ",
+        "{path} 上是普通 WebSocket 服务器，没有 Socket.IO："
+    );
+    let fix = text!(
+        "speak to it as such (sockeye ws; in browsers new WebSocket(\"{url}\")), or correct the URL",
+        "把它当作普通 WebSocket 使用（sockeye ws；浏览器里 new WebSocket(\"{url}\")），或改正 URL"
+    );
+    Diagnosis::new(Verdict::NotSocketIo, cause.then(&how).then(&text!(".", "。")), fix)
+        .try_with(format!("sockeye ws {}", crate::values::quoted(&url)))
 }
 
-fn by(front: &Front) -> String {
-    front.server.as_ref().map_or_else(String::new, |server| format!(" ({server})"))
+fn by(front: &Front) -> Text {
+    front.server.as_ref().map_or_else(Text::default, |server| text!(" ({server})", "（{server}）"))
 }

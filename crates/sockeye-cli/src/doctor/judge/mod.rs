@@ -10,8 +10,10 @@ mod tls;
 mod token;
 mod watch;
 
+pub(crate) use self::engine::{clients_of_version_3, ping_flood};
 use super::{
     found::Found,
+    language::Text,
     target::{Checked, Target},
     verdict::Verdict,
 };
@@ -21,18 +23,17 @@ use super::{
 pub(crate) struct Diagnosis {
     pub(crate) verdict: Verdict,
     /// What is wrong, in one sentence.
-    pub(crate) cause: String,
+    pub(crate) cause: Text,
     /// One thing to do: a flag, lines of a configuration, an option of the server by its name.
-    pub(crate) fix: String,
+    pub(crate) fix: Text,
     /// The command line that works, or that shows whether the fix did.
     pub(crate) command: Option<String>,
     /// What is not as it should be, although it works.
-    pub(crate) warnings: Vec<Verdict>,
+    pub(crate) warnings: Vec<Self>,
 }
 
 impl Diagnosis {
-    pub(crate) fn new(verdict: Verdict, cause: impl Into<String>, fix: impl Into<String>) -> Self {
-        let (cause, fix) = (cause.into(), fix.into());
+    pub(crate) const fn new(verdict: Verdict, cause: Text, fix: Text) -> Self {
         Self { verdict, cause, fix, command: None, warnings: Vec::new() }
     }
 
@@ -51,23 +52,30 @@ pub(crate) fn judge(checked: &Checked, found: &Found) -> Diagnosis {
     let blocking = network::judge(target, found)
         .or_else(|| tls::judge(target, found))
         .or_else(|| watch::judge(target, found))
+        .or_else(|| engine::flood(target, found))
         .or_else(|| front::judge(target, found))
         .or_else(|| engine::blocking(target, found))
         .or_else(|| join::judge(target, found));
     let remarks = engine::remarks(target, found);
+    let is_sound = blocking.is_none();
     let mut diagnosis = match blocking {
         Some(diagnosis) => diagnosis,
         // What stands in the way of nothing is the verdict only if nothing does.
         None => remarks.first().cloned().unwrap_or_else(|| sound(target)),
     };
-    diagnosis.warnings.extend(engine::old_version(target, found));
-    let other = |remark: &&Diagnosis| remark.verdict != diagnosis.verdict;
-    let warnings: Vec<_> = remarks.iter().filter(other).map(|remark| remark.verdict).collect();
+    let others = remarks.into_iter().filter(|remark| remark.verdict != diagnosis.verdict);
+    let old = engine::old_version(target, found);
+    let warnings: Vec<_> = old.into_iter().chain(others).collect();
     diagnosis.warnings.extend(warnings);
+    if let Some(silent) = join::silent(target, found).filter(|_| is_sound) {
+        // Where something may come is the better place to listen.
+        diagnosis.command = silent.command.clone().or(diagnosis.command);
+        diagnosis.warnings.push(silent);
+    }
     diagnosis
 }
 
 /// Nothing is wrong.
 fn sound(target: &Target) -> Diagnosis {
-    Diagnosis::new(Verdict::Ok, "", "").try_with(target.command.listen())
+    Diagnosis::new(Verdict::Ok, Text::default(), Text::default()).try_with(target.command.listen())
 }

@@ -10,9 +10,10 @@ use super::*;
 use crate::{
     doctor::{
         found::{Heartbeat, Paths, Upgrade},
+        language::Language,
         network::{Refused, RefusedBy, Tried},
-        probe::{Answer, End, Front, Opened, Raw, Stranger},
-        session::Joined,
+        probe::{Answer, Broken, End, Flood, Front, Opened, Raw, Stranger},
+        session::{Joined, Violation},
     },
     reach::Connection,
     secrets::Secrets,
@@ -25,7 +26,11 @@ struct Given {
 }
 
 fn target(args: &[&str]) -> Checked {
-    let args = [&["sockeye", "http://h/imchat", "-x", "none"], args].concat();
+    target_at("http://h/imchat", args)
+}
+
+fn target_at(url: &str, args: &[&str]) -> Checked {
+    let args = [&["sockeye", url, "-x", "none"], args].concat();
     let given = Given::try_parse_from(args).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(Target::of(given.connection, Vec::new(), &Secrets::default())).unwrap()
@@ -35,7 +40,7 @@ fn target(args: &[&str]) -> Checked {
 fn check(args: &[&str], found: &Found, expect: &str, warnings: &[&str]) -> Diagnosis {
     let diagnosis = judge(&target(args), found);
     assert_eq!(diagnosis.verdict.id(), expect, "{diagnosis:#?}");
-    let ids: Vec<_> = diagnosis.warnings.iter().map(|warning| warning.id()).collect();
+    let ids: Vec<_> = diagnosis.warnings.iter().map(|warning| warning.verdict.id()).collect();
     assert_eq!(ids, warnings, "{diagnosis:#?}");
     diagnosis
 }
@@ -218,4 +223,115 @@ fn what_a_server_sends_along_is_shown() {
         diagnosis.command.unwrap(),
         "sockeye doctor http://h/imchat -x none --auth @auth.json"
     );
+}
+
+#[test]
+fn a_handshake_that_can_not_be_used_is_no_other_protocol() {
+    let broken = || {
+        let error = "pingInterval is \"soon\"".to_owned();
+        Answer::Broken(front(200), Broken { version: Version::V4, error, sid: None })
+    };
+    for found in [
+        server(broken(), broken()),
+        server(broken(), page(400)),
+        server(refused(0), broken()),
+        server(broken(), Answer::Silent),
+    ] {
+        let diagnosis = check(&[], &found, "broken-handshake", &[]);
+        assert!(diagnosis.cause.contains("pingInterval is \"soon\""), "{diagnosis:?}");
+    }
+}
+
+#[test]
+fn a_flood_drowns_everything_else() {
+    let flood = Flood {
+        pings: 9_000,
+        within: Duration::from_secs(2),
+        announced: Some(Duration::from_secs(25)),
+        is_read: false,
+    };
+    for joined in [Joined::In, Joined::NoReply, no("unauthorized")] {
+        let found = Found { flood: Some(flood), ..sound_up_to(joined) };
+        let diagnosis = check(&[], &found, "ping-flood", &[]);
+        assert!(diagnosis.cause.contains("9000 pings within 2.0 s"), "{diagnosis:?}");
+        assert!(diagnosis.cause.contains("reads none"), "{diagnosis:?}");
+    }
+    // Before a session there was no word of an interval.
+    let raw = Answer::Raw(front(101), Raw::Floods(Flood { announced: None, ..flood }));
+    let found = Found { flood: Some(flood), ..server(open(Version::V4), raw) };
+    check(&[], &found, "ping-flood", &[]);
+}
+
+#[test]
+fn what_can_not_be_read_is_told() {
+    let violation = || {
+        let error = "the data is not JSON from byte 10 on".to_owned();
+        Some(Violation { error, packet: "2[\"v\",NaN]".to_owned() })
+    };
+    for joined in [Joined::In, Joined::NoReply, Joined::Ended(End::Cut)] {
+        let found = Found { violation: violation(), ..sound_up_to(joined) };
+        let diagnosis = check(&[], &found, "wrong-parser", &[]);
+        assert!(diagnosis.cause.contains("from byte 10 on"), "{diagnosis:?}");
+    }
+    let found = Found { violation: violation(), ..sound_up_to(no("unauthorized")) };
+    check(&[], &found, "auth-refused", &[]);
+}
+
+#[test]
+fn nobody_is_silent_where_nobody_asked_to_be() {
+    let quiet = |name: &str| Found {
+        joins: vec![(name.to_owned(), Joined::In)],
+        ..sound_up_to(Joined::In)
+    };
+    let warned = |checked: &Checked, found: &Found| {
+        let diagnosis = judge(checked, found);
+        assert_eq!(diagnosis.verdict, Verdict::Ok, "{diagnosis:?}");
+        let warning = diagnosis.warnings.into_iter().next();
+        warning.map(|warning| (warning.verdict.id(), warning.fix))
+    };
+    for url in ["http://h", "http://h/", "ws://h/?a=1"] {
+        let (verdict, fix) = warned(&target_at(url, &[]), &quiet("/")).unwrap();
+        assert_eq!(verdict, "silent-namespace");
+        assert!(fix.contains("--nsp") && fix.contains("--try-nsp"), "{fix:?}");
+    }
+    // It is named, or something came, or another one was asked for.
+    assert_eq!(warned(&target_at("http://h", &["--nsp", "/"]), &quiet("/")), None);
+    let heard = Found { heard_event: true, ..quiet("/") };
+    assert_eq!(warned(&target_at("http://h", &[]), &heard), None);
+    assert_eq!(warned(&target(&[]), &quiet("/imchat")), None);
+    // One that answers is named.
+    let others = vec![("/a".to_owned(), no("Invalid namespace")), ("/b".to_owned(), Joined::In)];
+    let (_, fix) = warned(&target_at("http://h", &[]), &Found { others, ..quiet("/") }).unwrap();
+    assert!(fix.contains("/b") && !fix.contains("/a"), "{fix:?}");
+}
+
+#[test]
+fn what_was_refused_is_not_advised() {
+    let refused = |name: &str| (name.to_owned(), no("Invalid namespace"));
+    let found = Found {
+        joins: vec![refused("/imchat")],
+        others: vec![refused("/")],
+        ..sound_up_to(Joined::In)
+    };
+    let diagnosis = check(&[], &found, "unknown-namespace", &[]);
+    assert!(!diagnosis.fix.contains("http://h "), "{diagnosis:?}");
+    assert_eq!(diagnosis.command.as_deref(), Some("sockeye doctor http://h/imchat -x none"));
+    let found = Found { joins: vec![refused("/")], ..sound_up_to(Joined::In) };
+    let diagnosis = judge(&target_at("http://h", &[]), &found);
+    assert!(!diagnosis.command.unwrap().starts_with("sockeye listen"), "{:?}", diagnosis.fix);
+    // Not tried yet, it may help.
+    let found = Found { joins: vec![refused("/imchat")], ..sound_up_to(Joined::In) };
+    let diagnosis = check(&[], &found, "unknown-namespace", &[]);
+    assert!(diagnosis.command.unwrap().starts_with("sockeye listen http://h "));
+}
+
+#[test]
+fn a_warning_has_its_sentence_and_its_fix() {
+    let found = server(open(Version::V3), open(Version::V3));
+    let warnings = check(&[], &found, "ok", &["eio3-server"]).warnings;
+    let python = "pip install \"python-socketio[asyncio_client]<5\" \"python-engineio<4\"";
+    for language in [Language::English, Language::Chinese] {
+        assert!(warnings[0].fix.in_language(language).contains(python), "{warnings:?}");
+        assert!(warnings[0].cause.in_language(language).contains("45"), "{warnings:?}");
+    }
 }

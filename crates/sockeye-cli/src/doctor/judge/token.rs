@@ -6,7 +6,10 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::header;
 use serde_json::{Map, Value};
 
-use crate::doctor::target::{Target, fields};
+use crate::doctor::{
+    language::{Text, text},
+    target::{Target, fields},
+};
 
 /// Clocks that differ by less are well enough.
 const TOLERANCE: i64 = 30;
@@ -14,8 +17,8 @@ const TOLERANCE: i64 = 30;
 /// What is wrong with a token. It is not shown.
 #[derive(Debug)]
 pub(super) struct Fault {
-    pub(super) cause: String,
-    pub(super) fix: String,
+    pub(super) cause: Text,
+    pub(super) fix: Text,
 }
 
 /// The first token whose time is over, or has not come; `date` is what the server takes for the time.
@@ -72,24 +75,42 @@ fn fault(
     let now = theirs.unwrap_or(ours);
     let time = |name: &str| claims.get(name).and_then(Value::as_f64).map(|time| time as i64);
     let skew = ours - now;
-    let clock = if skew.abs() > TOLERANCE {
-        let direction = if skew > 0 { "ahead of" } else { "behind" };
-        format!("; this machine's clock is {} {direction} the server's", span(skew.abs()))
-    } else {
-        String::new()
+    let clock = match skew {
+        _ if skew.abs() <= TOLERANCE => Text::default(),
+        1.. => text!(
+            "; this machine's clock is {by} ahead of the server's",
+            "；本机时钟比服务器快 {by}",
+            by = span(skew.abs())
+        ),
+        _ => text!(
+            "; this machine's clock is {by} behind the server's",
+            "；本机时钟比服务器慢 {by}",
+            by = span(skew.abs())
+        ),
     };
     if let Some(expires) = time("exp").filter(|expires| *expires <= now) {
-        return Some(Fault {
-            cause: format!("the token in {place} expired {} ago{clock}", span(now - expires)),
-            fix: "get a new token; --bearer-cmd 'COMMAND' asks for one before each attempt"
-                .to_owned(),
-        });
+        let cause = text!(
+            "the token in {place} expired {since} ago",
+            "{place} 中的令牌已在 {since} 前过期",
+            since = span(now - expires)
+        );
+        let fix = text!(
+            "get a new token; --bearer-cmd 'COMMAND' asks for one before each attempt",
+            "换一个新令牌；--bearer-cmd 'COMMAND' 会在每次连接前取一个"
+        );
+        return Some(Fault { cause: cause.then(&clock), fix });
     }
-    let begins = time("nbf").into_iter().chain(time("iat")).max().filter(|begins| *begins > now);
-    begins.map(|begins| Fault {
-        cause: format!("the token in {place} is not valid before {} from now{clock}", span(begins - now)),
-        fix: "set the clocks (timedatectl set-ntp true), of the server and of whoever makes the tokens".to_owned(),
-    })
+    let begins = time("nbf").into_iter().chain(time("iat")).max().filter(|begins| *begins > now)?;
+    let cause = text!(
+        "the token in {place} is not valid before {until} from now",
+        "{place} 中的令牌要再过 {until} 才生效",
+        until = span(begins - now)
+    );
+    let fix = text!(
+        "set the clocks (timedatectl set-ntp true), of the server and of whoever makes the tokens",
+        "校准服务器和签发令牌的机器的时钟（timedatectl set-ntp true）"
+    );
+    Some(Fault { cause: cause.then(&clock), fix })
 }
 
 fn seconds(time: SystemTime) -> i64 {
@@ -113,13 +134,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::doctor::language::Language;
 
     #[test]
     fn times_are_compared_by_the_servers_clock() {
         #[track_caller] // a failure points at the row, not at this function
         fn check(claims: Value, ours: i64, theirs: Option<i64>, expect: Option<&str>) {
             let found = fault("auth.token", claims.as_object().unwrap(), ours, theirs);
-            let cause = found.map(|fault| fault.cause);
+            let cause = found.map(|fault| fault.cause.in_language(Language::English).to_owned());
             match expect {
                 None => assert!(cause.is_none(), "{cause:?}"),
                 Some(text) => {

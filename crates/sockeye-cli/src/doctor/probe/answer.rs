@@ -6,11 +6,15 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value, json};
 use sockeye::client::DialError;
 use sockeye_proto::wire::{
-    engine::{self, Handshake, Kind, Version},
+    engine::{Handshake, Version},
     polling::{Format, Item, Packets},
 };
 
-use super::http::{Reply, Unanswered};
+use super::{
+    flood::Flood,
+    handshake::{Broken, handshake},
+    http::{Reply, Unanswered},
+};
 
 /// Most characters of a body that are shown.
 const EXCERPT_CHARS: usize = 120;
@@ -20,6 +24,8 @@ const EXCERPT_CHARS: usize = 120;
 pub(crate) enum Answer {
     /// A session of Engine.IO.
     Open(Front, Opened),
+    /// The first packet of one, whose handshake can't be used.
+    Broken(Front, Broken),
     /// Engine.IO says no, with its number.
     Refused(Front, u32, String),
     /// A response of HTTP that is not Engine.IO.
@@ -70,6 +76,8 @@ pub(crate) enum Raw {
     Says(String),
     /// It sends back what we say.
     Echoes,
+    /// It pings and pings, and says nothing else.
+    Floods(Flood),
     /// The answer to the handshake is wrong.
     WrongHandshake(String),
 }
@@ -95,9 +103,13 @@ impl Answer {
             Err(unanswered) => return unanswered.into(),
         };
         if reply.status == StatusCode::OK
-            && let Some(opened) = opening(&reply.body)
+            && let Some(opening) = opening(&reply.body)
         {
-            return Self::Open(Front::of(reply.status, &reply.headers), opened);
+            let front = Front::of(reply.status, &reply.headers);
+            return match opening {
+                Ok(opened) => Self::Open(front, opened),
+                Err(broken) => Self::Broken(front, broken),
+            };
         }
         Self::of_refusal(reply)
     }
@@ -136,15 +148,25 @@ impl Answer {
         }
     }
 
-    /// Whether Engine.IO answers there, be it with a refusal.
+    /// Whether Engine.IO answers there, be it with a refusal, or wrongly.
     pub(crate) const fn is_engine(&self) -> bool {
-        matches!(self, Self::Open(..) | Self::Refused(..))
+        matches!(self, Self::Open(..) | Self::Broken(..) | Self::Refused(..))
+    }
+
+    /// The id of the session that it would open, which is nobody else's business.
+    pub(crate) fn sid(&self) -> Option<&str> {
+        match self {
+            Self::Open(_, opened) => Some(&opened.handshake.sid),
+            Self::Broken(_, broken) => broken.sid.as_deref(),
+            _ => None,
+        }
     }
 
     /// The head of the response, if there was one.
     pub(crate) const fn front(&self) -> Option<&Front> {
         match self {
             Self::Open(front, _)
+            | Self::Broken(front, _)
             | Self::Refused(front, ..)
             | Self::Http(front)
             | Self::Raw(front, _) => Some(front),
@@ -164,6 +186,7 @@ impl Answer {
                     seconds(handshake.ping_timeout)
                 )
             }
+            Self::Broken(_, broken) => format!("a handshake that can't be used: {}", broken.error),
             Self::Refused(front, code, message) => {
                 format!("{}: {message} (code {code}){}", front.status, front.who())
             }
@@ -198,6 +221,10 @@ impl Answer {
                 add("maxPayload", json!(handshake.max_payload_bytes));
                 add("upgrades", json!(handshake.upgrades));
                 add("sids", json!(1));
+            }
+            Self::Broken(_, broken) => {
+                add("eio", json!(broken.version.to_eio()));
+                add("handshake", json!(broken.error));
             }
             Self::Refused(_, code, message) => {
                 add("code", json!(code));
@@ -282,6 +309,7 @@ impl Raw {
             Self::Cut => "cut at once".to_owned(),
             Self::Closed(code) => format!("closed at once with code {code}"),
             Self::Silent => "says nothing".to_owned(),
+            Self::Floods(flood) => flood.note(),
             Self::Says(text) => format!("says {text:?}, which is not Engine.IO"),
             Self::Echoes => "sends back what we say".to_owned(),
             Self::WrongHandshake(error) => format!("a wrong handshake: {error}"),
@@ -313,19 +341,19 @@ impl Stranger {
 }
 
 /// The handshake that a body begins with, and the packets behind it.
-fn opening(body: &[u8]) -> Option<Opened> {
+fn opening(body: &[u8]) -> Option<Result<Opened, Broken>> {
     let (version, format) = Format::of_opening(body)?;
     let mut packets = Packets::new(format, body);
     let Ok(Some(Item::Text(first))) = packets.next() else { return None };
-    let handshake = match engine::decode(first) {
-        Ok((Kind::Open, json)) => Handshake::decode(json).ok()?,
-        _ => return None,
+    let handshake = match handshake(first, version)? {
+        Ok(handshake) => handshake,
+        Err(broken) => return Some(Err(broken)),
     };
     let mut rest = Vec::new();
     while let Ok(Some(Item::Text(text))) = packets.next() {
         rest.push(text.to_owned());
     }
-    Some(Opened { version, handshake, rest })
+    Some(Ok(Opened { version, handshake, rest }))
 }
 
 /// Engine.IO's number and text, in the words of each server that has its own.

@@ -11,6 +11,7 @@ use tokio::time::{self, Instant};
 
 use super::{
     answer::{Answer, Opened},
+    flood::Pings,
     http::{Prober, Reply, Unanswered},
     link::{End, Said},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Polls<'t> {
     get: Option<Get<'t>>,
     /// What the server said instead of going on.
     pub(crate) refused: Option<Answer>,
+    /// The pings that came.
+    pub(crate) pings: Pings,
 }
 
 impl<'t> Polls<'t> {
@@ -43,6 +46,7 @@ impl<'t> Polls<'t> {
             heard: opened.rest.iter().cloned().map(Said::Text).collect(),
             get: None,
             refused: None,
+            pings: Pings::default(),
         }
     }
 
@@ -98,6 +102,10 @@ impl<'t> Polls<'t> {
             if self.refused.is_some() {
                 return Some(Said::End(End::Cut));
             }
+            // Whoever always has something to say can't make us wait past this.
+            if Instant::now() >= until {
+                return None;
+            }
             let get = self.get.get_or_insert_with(|| {
                 let (prober, version) = (Rc::clone(&self.prober), self.version);
                 let sid = self.sid.clone();
@@ -119,13 +127,21 @@ impl<'t> Polls<'t> {
                     Said::End(End::Closed { code: None, reason: String::new() })
                 }
                 Ok(Some(Item::Text("6"))) => continue,
-                Ok(Some(Item::Text(text))) => Said::Text(text.to_owned()),
+                Ok(Some(Item::Text(text))) => {
+                    if text == "2" {
+                        self.pings.add();
+                    }
+                    Said::Text(text.to_owned())
+                }
                 Ok(Some(Item::Binary(bytes))) => Said::Binary(bytes.into_owned()),
                 Ok(None) => break,
                 Err(error) => Said::End(End::Broken(error.to_string())),
             };
             let is_end = matches!(said, Said::End(_));
-            self.heard.push_back(said);
+            // One ping behind the other is no news.
+            if self.heard.back() != Some(&said) || !said.is_ping() {
+                self.heard.push_back(said);
+            }
             if is_end {
                 break;
             }

@@ -3,10 +3,10 @@
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use serde_json::{Map, Value, json};
+use sockeye::client::Tls;
 use tokio_rustls::rustls::{
-    ClientConnection, RootCertStore,
-    client::{WebPkiServerVerifier, danger::ServerCertVerifier as _, verify_server_name},
-    crypto::ring,
+    ClientConnection,
+    client::verify_server_name,
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
@@ -86,18 +86,19 @@ impl Examined {
         (!self.der.is_empty()).then(|| pem(&self.der))
     }
 
-    /// Whether a client would believe the server that believes the certificates of this chain: tried, not guessed.
+    /// Whether our client would believe the server that believes the certificates of this chain: tried, not guessed.
     pub(super) fn vouches_for_itself(&self) -> bool {
-        let [own, others @ ..] = self.der.as_slice() else { return false };
-        let mut roots = RootCertStore::empty();
-        for certificate in &self.der {
-            // One that can't be read vouches for nobody.
-            let _ = roots.add(certificate.clone());
-        }
-        let provider = Arc::new(ring::default_provider());
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        let (Ok(verifier), Ok(name)) = (verifier, ServerName::try_from(&*self.host)) else {
+        let ([own, others @ ..], Some(pem)) = (self.der.as_slice(), self.pem()) else {
+            return false;
+        };
+        let mut verifier = None;
+        let built = Tls::builder().believe_platform(false).add_pem(pem).config(|real| {
+            verifier = Some(Arc::clone(&real));
+            real
+        });
+        let (Ok(_), Some(verifier), Ok(name)) =
+            (built, verifier, ServerName::try_from(&*self.host))
+        else {
             return false;
         };
         verifier.verify_server_cert(own, others, &name, &[], UnixTime::now()).is_ok()

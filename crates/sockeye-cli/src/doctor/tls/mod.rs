@@ -14,7 +14,7 @@ mod witness;
 
 use std::{io, sync::Arc, time::Duration};
 
-use sockeye::client::{DialError, DialedStream, Dialer, TlsBuilder, TlsError};
+use sockeye::client::{DialError, DialedStream, Dialer, TlsBuilder, TlsError, USER_AGENT};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -44,7 +44,7 @@ pub(crate) struct Examination<'e> {
     /// Whom its certificate has to convince.
     pub(crate) tls: &'e TlsBuilder,
     pub(crate) belief: Belief,
-    /// How long each of its connections may take.
+    /// How long the handshake may take, and as long again what is asked if it fails.
     pub(crate) timeout: Duration,
 }
 
@@ -75,13 +75,13 @@ impl Examination<'_> {
         match timeout_at(end, self.shake(config, stream)).await {
             Err(_) => {
                 examined.see(witness.seen());
-                examined.fault = Some(self.explain(Fault::Silent, &[]).await);
+                examined.fault = Some(self.explained(Fault::Silent, &[]).await);
             }
             Ok(Err(error)) => {
                 let seen = witness.seen();
                 let fault = fault::broken(&error, seen.asked);
                 examined.see(seen);
-                examined.fault = Some(self.explain(fault, &beginning.bytes()).await);
+                examined.fault = Some(self.explained(fault, &beginning.bytes()).await);
             }
             Ok(Ok(stream)) => {
                 let Seen { asked, .. } = witness.seen();
@@ -104,7 +104,8 @@ impl Examination<'_> {
             }
         }
         if let Some(Fault::Unbelieved { why: Unbelieved::WrongName, .. }) = &examined.fault {
-            examined.other_name = self.same_machine(&examined).await;
+            let looking = timeout(self.timeout, self.same_machine(&examined));
+            examined.other_name = looking.await.ok().flatten();
         }
         Ok(examined)
     }
@@ -116,8 +117,7 @@ impl Examination<'_> {
         let names = &examined.own().filter(|_| self.dialer.proxy().is_none())?.names;
         let addresses: Vec<_> = lookup_host((host, port)).await.ok()?.collect();
         for name in names.iter().filter(|name| !name.contains('*')).take(MOST_NAMES) {
-            let found = timeout(self.timeout, lookup_host((name.as_str(), port))).await;
-            if let Ok(Ok(mut found)) = found
+            if let Ok(mut found) = lookup_host((name.as_str(), port)).await
                 && found.any(|address| addresses.contains(&address))
             {
                 return Some(name.clone());
@@ -164,6 +164,12 @@ impl Examination<'_> {
         }
     }
 
+    /// The same fault, or what it means, if the server says so in time.
+    async fn explained(&self, fault: Fault, beginning: &[u8]) -> Fault {
+        let explaining = timeout(self.timeout, self.explain(fault.clone(), beginning));
+        explaining.await.unwrap_or(fault)
+    }
+
     /// What a handshake that failed means, by what the server answers when it is asked in another way.
     async fn explain(&self, fault: Fault, beginning: &[u8]) -> Fault {
         match fault {
@@ -207,18 +213,15 @@ impl Examination<'_> {
     /// What the server answers to these bytes on a new connection without TLS.
     async fn answer(&self, bytes: &[u8], most: usize) -> Option<Vec<u8>> {
         let mut stream = self.plain().await.ok()?;
-        let exchange = async {
-            stream.write_all(bytes).await.ok()?;
-            read(&mut stream, most).await.ok()
-        };
-        timeout_at(Instant::now() + self.timeout, exchange).await.ok()?
+        stream.write_all(bytes).await.ok()?;
+        read(&mut stream, most).await.ok()
     }
 
     fn request(&self) -> String {
         let host = self.dialer.host();
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         format!(
-            "GET / HTTP/1.1\r\nhost: {host}:{}\r\nconnection: close\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: {host}:{}\r\nuser-agent: {USER_AGENT}\r\nconnection: close\r\n\r\n",
             self.dialer.port()
         )
     }

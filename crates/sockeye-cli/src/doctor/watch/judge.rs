@@ -6,93 +6,148 @@ use super::{
     life::{End, Life, Role, seconds},
     watched::Watched,
 };
-use crate::doctor::{judge::Diagnosis, verdict::Verdict};
+use crate::doctor::{
+    judge::{Diagnosis, clients_of_version_3, ping_flood},
+    language::{Text, text},
+    probe::Flood,
+    verdict::Verdict,
+};
 
 /// The verdict on a watch; `None` if no link was lost.
 pub(crate) fn judge(watched: &Watched) -> Option<Diagnosis> {
     let pattern = pattern(watched)?;
     let last = watched.last_drop().and_then(|life| life.end.as_ref());
-    let how = last.map_or_else(String::new, |end| format!(" ({})", end.words()));
+    let (how, word) = match last.map(End::words) {
+        Some(words) => (format!(" ({words})"), format!("（{words}）")),
+        None => Default::default(),
+    };
     let s = seconds;
+    let interval = s(watched.interval);
+    let (repeated, each) = match pattern {
+        Pattern::Idle { times, .. } | Pattern::Lifetime { times, .. } => repeated(times),
+        _ => Default::default(),
+    };
     let (verdict, cause, fix) = match pattern {
-        Pattern::Gone { word } => (
+        Pattern::Flood(flood) => return Some(ping_flood(&flood)),
+        Pattern::Gone { word: why } => (
             Verdict::ServerGone,
-            format!("The link broke{how}, and the server takes no new one: {word}."),
-            "look why the server ended (its log, its supervisor), and start it again".to_owned(),
+            text!(
+                "The link broke{how}, and the server takes no new one: {why}.",
+                "连接断开{word}，服务器也不再接受新连接：{why}。"
+            ),
+            text!(
+                "look why the server ended (its log, its supervisor), and start it again",
+                "查明服务器为什么退出（日志、守护进程），然后重新启动"
+            ),
         ),
         Pattern::Silent { role } => (
             Verdict::NoHeartbeat,
-            format!(
-                "On the {} link {} (interval {} s, timeout {} s), and nobody said why: the way is dead, or something on it \
-                 keeps back what the server sends.",
-                role.as_str(),
-                if watched.is_version_3 {
-                    format!("our ping got no pong within {} s", s(watched.timeout))
-                } else {
-                    format!("the ping that was announced did not come within {} s", s(watched.limit()))
-                },
-                s(watched.interval),
-                s(watched.timeout),
+            silence(watched, role),
+            text!(
+                "look for a proxy that holds packets back (nginx: proxy_buffering off), a firewall that forgets connections, \
+                 or a server whose event loop is blocked",
+                "找一找扣住数据的代理（nginx：proxy_buffering off）、忘掉连接的防火墙，或事件循环被阻塞的服务器"
             ),
-            "look for a proxy that holds packets back (nginx: proxy_buffering off), a firewall that forgets connections, \
-             or a server whose event loop is blocked"
-                .to_owned(),
         ),
         Pattern::Version { silence } => (
             Verdict::VersionDrop,
-            format!(
-                "The link was cut {} s after our last packet{how}, which is interval + timeout ({} s): a server of \
+            text!(
+                "The link was cut {silence} s after our last packet{how}, which is interval + timeout ({limit} s): a server of \
                  Engine.IO 3 waits for the pings of its client, and a client of EIO=4 sends none.",
-                s(silence),
-                s(watched.limit()),
+                "连接在我们最后一个包之后 {silence} 秒被切断{word}，正好是间隔加超时（{limit} 秒）：Engine.IO 3 的服务器在等客户端的 \
+                 ping，而 EIO=4 的客户端不发。",
+                silence = s(silence),
+                limit = s(watched.limit())
             ),
-            "--eio 3 (npm: socket.io-client@2; python-socketio: version 4)".to_owned(),
+            clients_of_version_3(),
         ),
-        Pattern::Idle { period, times } => (
+        Pattern::Idle { period, .. } => (
             Verdict::IdleDrop,
-            format!(
-                "Only the link that sends nothing was cut, after {} s without traffic{}{how}: something ends idle \
-                 connections.",
-                s(period),
-                repeated(times),
+            text!(
+                "Only the link that sends nothing was cut, after {period} s without traffic{repeated}{how}: something ends \
+                 idle connections.",
+                "只有不发送的那条连接被切断，在空闲 {period} 秒之后{each}{word}：途中有设备在结束空闲的连接。",
+                period = s(period)
             ),
-            format!(
-                "let the server ping more often than every {} s (pingInterval, which is {} s now), or whatever is between \
-                 wait longer (nginx: proxy_read_timeout; HAProxy: timeout tunnel; AWS: the load balancer's idle timeout)",
-                s(period),
-                s(watched.interval),
+            text!(
+                "let the server ping more often than every {period} s (pingInterval, which is {interval} s now), or whatever \
+                 is between wait longer (nginx: proxy_read_timeout; HAProxy: timeout tunnel; AWS: the load balancer's idle \
+                 timeout)",
+                "让服务器的 ping 间隔短于 {period} 秒（pingInterval，现在是 {interval} 秒），或者让中间的设备多等一会儿\
+                 （nginx：proxy_read_timeout；HAProxy：timeout tunnel；AWS：负载均衡器的空闲超时）",
+                period = s(period)
             ),
         ),
-        Pattern::Lifetime { period, times } => (
+        Pattern::Lifetime { period, .. } => (
             Verdict::LifetimeDrop,
-            format!(
-                "Both links were cut at the same age, {} s{}{how}, whether they sent or not: something limits how long a \
-                 connection may last.",
-                s(period),
-                repeated(times),
+            text!(
+                "Both links were cut at the same age, {period} s{repeated}{how}, whether they sent or not: something limits \
+                 how long a connection may last.",
+                "两条连接不管发不发送，都在同样的时长 {period} 秒之后被切断{each}{word}：途中有设备限制了连接的时长。",
+                period = s(period)
             ),
-            "raise that limit (a proxy's longest connection, a platform's longest request, a token's life), or let clients \
-             connect again and ask for what they missed (connectionStateRecovery)"
-                .to_owned(),
+            text!(
+                "raise that limit (a proxy's longest connection, a platform's longest request, a token's life), or let clients \
+                 connect again and ask for what they missed (connectionStateRecovery)",
+                "提高这个限制（代理的最长连接、平台的最长请求、令牌的有效期），或者让客户端重连并补取错过的内容\
+                 （connectionStateRecovery）"
+            ),
         ),
         Pattern::Random { ages, was_away } => {
             let ages: Vec<_> = ages.iter().map(|age| format!("{} s", s(*age))).collect();
-            let away =
-                if was_away { " For a moment the server took no connections: was it restarted?" } else { "" };
-            (
-                Verdict::RandomDrop,
-                format!("Links were cut at ages without a pattern, {}{how}.{away}", ages.join(", ")),
-                "watch for longer to see a pattern (--watch 10m), and look into the server's log at these times"
-                    .to_owned(),
-            )
+            let ages = ages.join(", ");
+            let away = if was_away {
+                text!(
+                    " For a moment the server took no connections: was it restarted?",
+                    "服务器有一会儿不接受连接：是不是重启了？"
+                )
+            } else {
+                Text::default()
+            };
+            let cause = text!(
+                "Links were cut at ages without a pattern, {ages}{how}.",
+                "连接被切断时的时长没有规律：{ages}{word}。"
+            );
+            let fix = text!(
+                "watch for longer to see a pattern (--watch 10m), and look into the server's log at these times",
+                "监视得久一些，看有没有规律（--watch 10m），并查看服务器在这些时刻的日志"
+            );
+            (Verdict::RandomDrop, cause.then(&away), fix)
         }
     };
     Some(Diagnosis::new(verdict, cause, fix))
 }
 
+/// That the heartbeat did not come, which is the server's in version 4, and the answer to ours in version 3.
+fn silence(watched: &Watched, role: Role) -> Text {
+    let (interval, timeout) = (seconds(watched.interval), seconds(watched.timeout));
+    let what = if watched.is_version_3 {
+        text!(
+            "our ping got no pong within {timeout} s",
+            "我们的 ping 在 {timeout} 秒之内没有得到 pong"
+        )
+    } else {
+        text!(
+            "the ping that was announced did not come within {limit} s",
+            "服务器声明的 ping 在 {limit} 秒之内没有来",
+            limit = seconds(watched.limit())
+        )
+    };
+    let (name, link) = match role {
+        Role::Idle => (role.as_str(), "空闲"),
+        Role::Talking => (role.as_str(), "不断发送"),
+    };
+    text!("On the {name} link ", "在{link}的那条连接上，").then(&what).then(&text!(
+        " (interval {interval} s, timeout {timeout} s), and nobody said why: the way is dead, or something on it keeps back \
+         what the server sends.",
+        "（间隔 {interval} 秒，超时 {timeout} 秒），也没有人说明原因：链路已经断开，或者途中有设备扣住了服务器发出的内容。"
+    ))
+}
+
 /// What the drops have in common.
 #[derive(Clone, Debug, PartialEq)]
 enum Pattern {
+    Flood(Flood),
     Gone { word: String },
     Silent { role: Role },
     Version { silence: Duration },
@@ -106,6 +161,13 @@ fn pattern(watched: &Watched) -> Option<Pattern> {
         lives.iter().filter(|life| life.end.is_some()).cloned().collect()
     };
     let (idle, talking) = (dropped(&watched.idle), dropped(&watched.talking));
+    let flood = watched.idle.iter().chain(&watched.talking).find_map(|life| match life.end {
+        Some(End::Flood(flood)) => Some(flood),
+        _ => None,
+    });
+    if let Some(flood) = flood {
+        return Some(Pattern::Flood(flood));
+    }
     if let Some(word) = &watched.gone {
         return Some(Pattern::Gone { word: word.clone() });
     }
@@ -155,16 +217,18 @@ fn mean(times: &[Duration]) -> Duration {
     times.iter().sum::<Duration>() / count
 }
 
-fn repeated(times: usize) -> String {
+/// In both languages.
+fn repeated(times: usize) -> (String, String) {
     match times {
-        0 | 1 => String::new(),
-        times => format!(", {times} times"),
+        0 | 1 => Default::default(),
+        times => (format!(", {times} times"), format!("，共 {times} 次")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::language::Language;
 
     fn s(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
@@ -202,7 +266,8 @@ mod tests {
         assert_eq!(verdict, expect.map(|(verdict, _)| verdict), "{found:?}");
         for text in expect.iter().flat_map(|(_, texts)| *texts) {
             let found = found.as_ref().unwrap();
-            assert!(found.cause.contains(text), "{text:?} in {found:?}");
+            let cause = found.cause.in_language(Language::English);
+            assert!(cause.contains(text), "{text:?} in {found:?}");
         }
     }
 
@@ -214,6 +279,13 @@ mod tests {
         };
         check(&watched(&[alive(9.0)], &[alive(9.0)]), None);
         check(&watched(&[], &[]), None);
+
+        // What drowns everything else.
+        let flood =
+            Flood { pings: 9_000, within: s(1.0), announced: Some(s(25.0)), is_read: false };
+        let flooded = Life { end: Some(End::Flood(flood)), ..cut(1.0) };
+        let expect: &[&str] = &["9000 pings", "every 25 s", "none of the answers"];
+        check(&watched(&[alive(1.0)], &[flooded]), Some((Verdict::PingFlood, expect)));
 
         // Only the idle one.
         let idle = |lives: &[f64]| lives.iter().map(|age| cut(*age)).collect::<Vec<_>>();

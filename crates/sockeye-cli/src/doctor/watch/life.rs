@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::{lines::milliseconds, values::printable};
+use crate::{doctor::probe::Flood, lines::milliseconds, values::printable};
 
 /// The two links of a watch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +48,8 @@ pub(crate) enum End {
     NoHeartbeat,
     /// The server, or a proxy in its name, said goodbye; without a code a browser calls that 1005.
     Closed { code: Option<u16>, reason: String },
+    /// The server pings faster than anybody can answer, and the link was given up.
+    Flood(Flood),
     /// The stream broke or ended without a word; a browser calls that 1006 on a WebSocket.
     Lost { code: Option<u16>, word: String },
 }
@@ -57,6 +59,7 @@ impl End {
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {
             Self::NoHeartbeat => "no heartbeat",
+            Self::Flood(_) => "flooded with pings",
             Self::Closed { .. } => "closed by the server",
             Self::Lost { .. } => "lost",
         }
@@ -64,7 +67,7 @@ impl End {
 
     pub(crate) const fn code(&self) -> Option<u16> {
         match self {
-            Self::NoHeartbeat => None,
+            Self::NoHeartbeat | Self::Flood(_) => None,
             Self::Closed { code, .. } | Self::Lost { code, .. } => *code,
         }
     }
@@ -73,6 +76,7 @@ impl End {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::NoHeartbeat => "no heartbeat".to_owned(),
+            Self::Flood(flood) => format!("the server {}", flood.note()),
             Self::Closed { code: Some(code), reason } if reason.is_empty() => {
                 format!("close code {code}")
             }

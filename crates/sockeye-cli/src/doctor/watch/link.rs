@@ -16,7 +16,7 @@ use sockeye_proto::{
         prepared::Prepared,
     },
 };
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::{
     life::{End, Life, Role},
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     doctor::{
-        probe::{Answer, Prober},
+        probe::{Answer, Pings, Prober},
         target::Target,
     },
     secrets::Secrets,
@@ -213,7 +213,11 @@ impl<'p> Link<'p> {
             if heart.has_stopped() {
                 break Some(End::NoHeartbeat);
             }
-            if let Err(end) = self.beat(&mut heart, &note).await {
+            if let Some(flood) = heart.pings.flood(Some(heart.interval), true) {
+                break Some(End::Flood(flood));
+            }
+            let sent = timeout_at(heart.send_by(until), self.beat(&mut heart, &note)).await;
+            if let Err(end) = sent.unwrap_or_else(|_| Err(heart.unread())) {
                 // What the server said before counts more than that nothing can be sent any more.
                 break Some(self.last_words(end).await);
             }
@@ -228,7 +232,9 @@ impl<'p> Link<'p> {
                 Err(end) => break Some(end),
             };
             note(&|life| life.last_heard = age);
-            if let Err(end) = self.hear(&message, &mut heart, &note).await {
+            let heard =
+                timeout_at(heart.send_by(until), self.hear(&message, &mut heart, &note)).await;
+            if let Err(end) = heard.unwrap_or_else(|_| Err(heart.unread())) {
                 break Some(self.last_words(end).await);
             }
         };
@@ -284,6 +290,9 @@ impl<'p> Link<'p> {
         note: &impl Fn(&dyn Fn(&mut Life)),
     ) -> Result<(), End> {
         let age = heart.age();
+        if matches!(message, Incoming::Ping) {
+            heart.pings.add();
+        }
         if let (Incoming::Pong(payload), Some((at, number))) = (message, heart.probed)
             && **payload == number.to_be_bytes()
         {
@@ -292,6 +301,7 @@ impl<'p> Link<'p> {
         }
         match heard(message, self.plan) {
             Heard::Ping(body) => {
+                heart.pings.add();
                 heart.beat_by = Instant::now() + heart.interval + heart.timeout;
                 note(&|life| life.beats.push(age));
                 self.wire.send(pong(&body), self.plan.encoding).await?;
@@ -353,6 +363,8 @@ struct Heart {
     /// The ping of the WebSocket that is not answered yet, and how many there were.
     probed: Option<(Instant, u32)>,
     probes: u32,
+    /// The pings that came, of the WebSocket and of Engine.IO.
+    pings: Pings,
 }
 
 impl Heart {
@@ -372,6 +384,20 @@ impl Heart {
             talk_at: (role == Role::Talking).then_some(born + PACE),
             probed: None,
             probes: 0,
+            pings: Pings::default(),
+        }
+    }
+
+    /// When what is sent now must have been taken.
+    fn send_by(&self, until: Instant) -> Instant {
+        until.min(Instant::now() + self.interval + self.timeout)
+    }
+
+    /// How a link ends whose server takes nothing of what we send.
+    fn unread(&self) -> End {
+        match self.pings.flood(Some(self.interval), false) {
+            Some(flood) => End::Flood(flood),
+            None => End::Lost { code: None, word: "the server reads nothing".to_owned() },
         }
     }
 
@@ -412,7 +438,7 @@ fn heard(message: &Incoming, plan: &Plan<'_>) -> Heard {
         // Those of version 3 have no id either, but by that no other version is known.
         Incoming::Binary(bytes) => msgpack::decode(bytes, &limits)
             .map_or(Heard::Other, |packet| of_packet(packet.kind, &packet.namespace, true, plan)),
-        Incoming::Pong(_) | Incoming::Other => Heard::Other,
+        Incoming::Ping | Incoming::Pong(_) => Heard::Other,
     }
 }
 

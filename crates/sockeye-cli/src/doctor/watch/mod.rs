@@ -77,7 +77,7 @@ async fn follow<'p>(plan: &'p Plan<'p>, role: Role, until: Instant, record: &Ref
         link.live(role, until, note).await;
         let watched = record.borrow();
         match watched.lives(role).last().and_then(|life| life.end.as_ref()) {
-            None | Some(End::NoHeartbeat) => return,
+            None | Some(End::NoHeartbeat | End::Flood(_)) => return,
             // It will end again as it did.
             Some(_) if watched.is_mismatched => return,
             Some(_) => {}

@@ -61,6 +61,10 @@ impl Watched {
     pub(crate) fn is_enough(&self) -> bool {
         let drops = |role| self.lives(role).iter().filter(|life| life.end.is_some()).count();
         let (idle, talking) = (drops(Role::Idle), drops(Role::Talking));
+        let is_flooded = |life: &Life| matches!(life.end, Some(End::Flood(_)));
+        if self.idle.iter().chain(&self.talking).any(is_flooded) {
+            return true;
+        }
         if self.gone.is_some() || self.has_lost_heartbeat() {
             return true;
         }

@@ -31,8 +31,8 @@ pub(super) enum Incoming {
     Binary(Bytes),
     /// The answer to a ping of the WebSocket.
     Pong(Bytes),
-    /// A sign of life that says nothing else.
-    Other,
+    /// A ping of the WebSocket, which is answered.
+    Ping,
 }
 
 impl Wire<'_> {
@@ -55,7 +55,7 @@ impl Wire<'_> {
                     Version::V3 => bytes.get(1..).map(Bytes::copy_from_slice).unwrap_or_default(),
                 })),
                 Ok(Some(Message::Pong(payload))) => Ok(Incoming::Pong(payload)),
-                Ok(Some(Message::Ping(_))) => Ok(Incoming::Other),
+                Ok(Some(Message::Ping(_))) => Ok(Incoming::Ping),
                 Ok(Some(Message::Close(close))) => Err(closed(close)),
                 Ok(None) => Err(End::Lost { code: ABNORMAL, word: "no close frame".to_owned() }),
                 Err(error) => Err(lost(&error)),
