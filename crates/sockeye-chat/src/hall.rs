@@ -157,7 +157,6 @@ impl Hall {
 
     /// Tells those who have nothing better to read that somebody types.
     pub(crate) fn typing(&self, sender: Sender<'_>, room: &Room) {
-        let _turn = self.turn.lock();
         if sender.is_in(room) {
             let typing = Typing { room: room.name(), from: &sender.visitor.person };
             tell(&sender.socket.to(room.key()).volatile(), "typing", typing);

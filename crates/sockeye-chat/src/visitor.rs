@@ -23,7 +23,7 @@ const TYPING: Pace = Pace { burst: 10, refill: Duration::from_secs(1) };
 #[derive(Debug)]
 pub(crate) struct Visitor {
     pub(crate) person: Arc<Person>,
-    /// Where it is: what the hall has let it into. Taken only by whoever has the turn.
+    /// Where it is: what the hall has let it into. Changed only by whoever has the turn.
     pub(crate) rooms: Mutex<BTreeSet<Room>>,
     said: Used,
     moved: Used,
