@@ -23,6 +23,9 @@ const LIVE: [&str; 8] = [
     "log",
 ];
 
+/// The names of settings.
+type Keys = Vec<&'static str>;
+
 /// A server that runs, and what it runs with.
 pub(super) struct Reload {
     options: Options,
@@ -71,7 +74,7 @@ impl Reload {
     }
 
     /// The settings that have changed: those that are in force now, and those that will be.
-    fn try_run(&self) -> Result<(Vec<&'static str>, Vec<&'static str>), Box<dyn Error>> {
+    fn try_run(&self) -> Result<(Keys, Keys), Box<dyn Error>> {
         let (config, effective) = Config::new(self.options.clone())?;
         // First what can fail.
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
@@ -85,7 +88,7 @@ impl Reload {
         // Whether there is TLS at all is not changed.
         let has_tls = self.tls.is_some() && config.tls.is_some();
         let is_live = |key: &&str| LIVE.contains(key) && (has_tls || !key.starts_with("tls-"));
-        let (now, later): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_live);
+        let (now, later): (Keys, Keys) = changed.into_iter().partition(is_live);
         // What waits for the next start is told each time.
         self.effective.borrow_mut().take_over(&effective, &now);
         Ok((now, later))

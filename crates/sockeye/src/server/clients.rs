@@ -182,6 +182,16 @@ mod tests {
         check(local, "127.0.0.1", &[(XFF, CLIENT), (FORWARDED, "for=203.0.113.7")], Some(CLIENT));
     }
 
+    #[cfg(feature = "axum")]
+    #[test]
+    fn where_axum_serves_its_word_counts_as_ours() {
+        let peer = SocketAddr::new(CLIENT.parse().unwrap(), 1);
+        let mut extensions = Extensions::new();
+        extensions.insert(axum::extract::ConnectInfo(peer));
+        let found = Clients::default().household(&HeaderMap::new(), &extensions);
+        assert_eq!(found, Household::of(peer.ip()));
+    }
+
     #[test]
     fn who_pretends_shares_with_all_who_pretend() {
         let local = &["127.0.0.1"];

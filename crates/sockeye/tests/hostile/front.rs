@@ -166,9 +166,9 @@ async fn dribble(mut stream: impl AsyncRead + AsyncWrite + Unpin, what: &str) {
         if stream.write_all(b"x").await.is_err() || stream.flush().await.is_err() {
             return;
         }
-        match time::timeout(PAUSE, stream.read_buf(&mut sink)).await {
-            Ok(Ok(0) | Err(_)) => return,
-            Ok(Ok(_)) | Err(_) => {}
+        let read = time::timeout(PAUSE, stream.read_buf(&mut sink)).await;
+        if matches!(read, Ok(Ok(0) | Err(_))) {
+            return;
         }
     }
     panic!("{what} is borne for {PATIENCE:?}");

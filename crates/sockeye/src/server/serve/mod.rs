@@ -40,7 +40,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 ///
 /// # Cancel safety
 ///
-/// Dropped, it accepts nothing more; connections that are open go on until the runtime ends.
+/// Dropped, it accepts nothing more, and each connection ends with the answer that is under way. Sessions on a WebSocket
+/// go on.
 ///
 /// # Examples
 ///
