@@ -209,9 +209,10 @@ mod person {
         terminal.expect("echo? first");
         terminal.keys("\r");
         terminal.expect("⇐ / echo \"first\" (");
+        // Without the prompt it would be a signal.
+        terminal.expect("/> ");
         terminal.keys(CTRL_C);
         terminal.expect("Ctrl-C once more");
-        // Without the prompt it would be a signal.
         terminal.expect("/> ");
         terminal.keys(CTRL_C);
         assert_eq!(terminal.code(), Some(130));
