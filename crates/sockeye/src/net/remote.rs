@@ -132,13 +132,15 @@ impl Remote {
 }
 
 /// What a request would ask for is longer than a URI may be. The caller's fault.
-#[derive(Clone, Copy, Debug, Error)]
+#[derive(Clone, Copy, Error)]
 #[error(
     "path and query of a request would have {bytes} bytes; at most 65534 can be sent: shorten the query"
 )]
 pub(crate) struct TargetTooLong {
     bytes: usize,
 }
+
+reads_as_text!(TargetTooLong);
 
 /// A WebSocket whose handshake is done, and the keys that its frames are masked with.
 #[derive(Debug)]

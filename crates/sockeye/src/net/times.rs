@@ -10,7 +10,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A time that nothing can be timed by. The caller's fault.
 #[non_exhaustive]
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Eq, Error, PartialEq)]
 pub enum TimeError {
     /// A time too short to count.
     #[error("{option} is {time:?}; it must be at least 1 ms")]
@@ -29,6 +29,8 @@ pub enum TimeError {
         time: Duration,
     },
 }
+
+reads_as_text!(TimeError);
 
 /// Checks the times of a builder, each with the option's name.
 ///

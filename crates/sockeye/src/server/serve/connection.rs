@@ -27,7 +27,8 @@ use crate::{
 #[cfg(feature = "tls")]
 pub(super) type Acceptor = tokio_rustls::TlsAcceptor;
 #[cfg(not(feature = "tls"))]
-pub(super) type Acceptor = std::convert::Infallible;
+#[derive(Clone, Debug)]
+pub(super) enum Acceptor {}
 
 type BoxError = Box<dyn Error + Send + Sync>;
 

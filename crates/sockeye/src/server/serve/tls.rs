@@ -225,7 +225,7 @@ impl fmt::Display for TlsFile {
 
 /// Why there is no TLS. The caller's fault.
 #[non_exhaustive]
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum TlsError {
     /// A file can't be read.
     #[error("the {which} {}: {source}; name a file that can be read", file.display())]
@@ -286,3 +286,5 @@ pub enum TlsError {
         source: rustls::Error,
     },
 }
+
+reads_as_text!(TlsError);
