@@ -164,7 +164,7 @@ fn on_websocket(stream: &mut TcpStream, request: &Request, turn: usize) -> io::R
             )?;
             wait(stream)
         }
-        11 => stream.write_all(&text(&OPEN.replace("hostile", &"x".repeat(70_000)))),
+        11 => stream.write_all(&text(&OPEN.replace("hostile", &"x".repeat(60_000)))),
         12 => {
             stream.write_all(&begun)?;
             wait(stream)
