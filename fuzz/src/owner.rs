@@ -50,10 +50,9 @@ impl Owner {
     pub fn new(words: &str) -> Self {
         let now = Instant::now();
         let says = |word| words.split(' ').any(|said| said == word);
-        let encoding = Encoding {
-            version: if says("v3") { Version::V3 } else { Version::V4 },
-            parser: if says("msgpack") { Parser::MsgPack } else { Parser::Json },
-        };
+        let version = if says("v3") { Version::V3 } else { Version::V4 };
+        let parser = if says("msgpack") { Parser::MsgPack } else { Parser::Json };
+        let encoding = Encoding::new(version, parser);
         let role = if says("client") { Role::Client } else { Role::Server };
         let on_polling = says("polling") && role == Role::Server;
         let config = Arc::new(config());
@@ -65,7 +64,7 @@ impl Owner {
         };
         let mut owner = Self {
             role,
-            version: encoding.version,
+            version,
             session,
             now,
             requests: Requests::new(on_polling),
@@ -81,7 +80,7 @@ impl Owner {
             assert!(first.text().starts_with(r#"0{"sid":"the-sid","upgrades":["#), "{first:?}");
             assert_eq!(first.text().contains("websocket"), on_polling);
             let received = owner.session.join_root();
-            assert_eq!(received.is_some(), encoding.version == Version::V3);
+            assert_eq!(received.is_some(), version == Version::V3);
             owner.hear(received);
         }
         owner.drain();

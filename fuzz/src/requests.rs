@@ -66,7 +66,7 @@ impl Requests {
                 (self.transport, self.noop_at) = (Transport::Probed, None);
                 Probe::Answer
             }
-            (Transport::Probed, "5") if !self.post => {
+            (Transport::Probed, _) if message.starts_with('5') && !self.post => {
                 (self.transport, self.until) = (Transport::WebSocket, None);
                 Probe::Upgraded
             }

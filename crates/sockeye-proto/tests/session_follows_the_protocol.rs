@@ -345,6 +345,24 @@ fn attachments_follow_their_packet_and_heartbeats_may_come_between() {
 }
 
 #[test]
+fn attachments_may_be_text_in_base64() {
+    let mut server = Server::joined(&["/"]);
+    let header = r#"452-7["up",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
+    assert_eq!(server.receive(header).as_deref(), Ok(""));
+    assert_eq!(server.receive("bAQID").as_deref(), Ok(""));
+    assert_eq!(server.receive("3").as_deref(), Ok(""));
+    let event = server.receive_binary(b"").unwrap(); // whoever may send both, may mix them
+    assert!(event.starts_with("event / up Some(7)") && event.ends_with("+2"), "{event}");
+
+    server.session.expect_ack("/", 3, server.now + Duration::from_secs(60), 33).unwrap();
+    assert_eq!(server.receive(r#"461-3[{"_placeholder":true,"num":0}]"#).as_deref(), Ok(""));
+    assert!(server.receive("b").unwrap().starts_with("ack 33"));
+
+    refused("bAQID", Reason::ForcedClose); // as binary, one that nothing has announced
+    refused("b!", Reason::ParseError);
+}
+
+#[test]
 fn attachments_that_break_the_rules_end_the_session() {
     #[track_caller]
     fn check(texts: &[&str], binaries: usize, last: &str) {

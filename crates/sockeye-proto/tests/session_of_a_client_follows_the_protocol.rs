@@ -125,6 +125,19 @@ fn one_that_is_closed_may_still_tell_the_server() {
 }
 
 #[test]
+fn the_server_may_write_its_attachments_as_text() {
+    for (version, text) in [(Version::V4, "bAQID"), (Version::V3, "b4AQID")] {
+        let (mut session, now) = client(version, false);
+        let event = r#"451-["photo",{"_placeholder":true,"num":0}]"#;
+        assert!(session.receive_text(now, event).unwrap().is_none());
+        let Ok(Some(Received::Event { payload, .. })) = session.receive_text(now, text) else {
+            panic!("an event")
+        };
+        assert_eq!(payload.attachments(), [&[1, 2, 3][..]], "{version:?}");
+    }
+}
+
+#[test]
 fn what_comes_for_a_namespace_that_it_is_not_in_is_passed_on() {
     let (mut session, now) = client(Version::V4, false);
     let received = session.receive_text(now, r#"42/news,["extra"]"#).unwrap();

@@ -22,9 +22,9 @@ use sockeye_proto::{
     },
 };
 
-const V4: Encoding = Encoding { version: Version::V4, parser: Parser::Json };
-const V3: Encoding = Encoding { version: Version::V3, parser: Parser::Json };
-const MSGPACK: Encoding = Encoding { version: Version::V4, parser: Parser::MsgPack };
+const V4: Encoding = Encoding::new(Version::V4, Parser::Json);
+const V3: Encoding = Encoding::new(Version::V3, Parser::Json);
+const MSGPACK: Encoding = Encoding::new(Version::V4, Parser::MsgPack);
 
 /// A server's session, and the clock.
 struct Server {
@@ -243,13 +243,22 @@ fn a_probe_that_says_anything_else_fails_and_the_session_stays() {
         assert_eq!(server.probe(message), Probe::Failed, "{message:?} first");
         server.is_alive_on(Transport::Polling);
     }
-    for message in ["2probe", "5 ", "55", "3probe", "", r#"42["a"]"#, "1"] {
+    for message in ["2probe", "3probe", " 5", "6", "", r#"42["a"]"#, "1", "bAQID"] {
         let mut server = Server::probed();
         assert_eq!(server.probe(message), Probe::Failed, "{message:?} after the probe");
         server.is_alive_on(Transport::Polling);
         assert_eq!(server.probe("5"), Probe::Failed, "it had its chance");
         assert_eq!(server.get(), Ok(()));
         assert!(server.session.probe(server.now), "the next one has its own");
+    }
+}
+
+#[test]
+fn what_stands_behind_the_upgrade_has_no_meaning() {
+    for message in ["5", "52", "5probe", "5 ", "55", "5{}"] {
+        let mut server = Server::probed();
+        assert_eq!(server.probe(message), Probe::Upgraded, "{message:?}");
+        server.is_alive_on(Transport::WebSocket);
     }
 }
 
@@ -438,6 +447,21 @@ fn in_version_3_an_attachment_has_its_digit_on_websocket_only() {
 }
 
 #[test]
+fn in_version_3_an_attachment_in_base64_has_its_digit_too() {
+    let mut server = Server::opened(V3, false, Config::default());
+    server.session.join_root();
+    assert!(server.session.accept("/", ""));
+    for text in ["b4AQID", "b4"] {
+        let event = r#"451-["a",{"_placeholder":true,"num":0}]"#;
+        assert_eq!(server.receive(event).as_deref(), Ok(""));
+        let event = server.receive(text).unwrap();
+        assert!(event.starts_with("event / a ") && event.ends_with("+1"), "{event}");
+    }
+    assert!(server.receive("bAQID").is_err(), "no digit");
+    assert_eq!(server.session.closed(), Some(Reason::ParseError));
+}
+
+#[test]
 fn with_msgpack_packets_are_binary_both_ways() {
     for on_polling in [true, false] {
         let mut server = Server::opened(MSGPACK, on_polling, Config::default());
@@ -452,6 +476,9 @@ fn with_msgpack_packets_are_binary_both_ways() {
         // {"type":2,"data":["a",bin "x"],"nsp":"/"}
         let event = b"\x83\xA4type\x02\xA4data\x92\xA1a\xC4\x01x\xA3nsp\xA1/";
         let event = server.receive_binary(event).unwrap();
+        assert!(event.starts_with("event / a ") && event.ends_with("+1"), "{event}");
+        let in_base64 = "bg6R0eXBlAqRkYXRhkqFhxAF4o25zcKEv";
+        let event = server.receive(in_base64).unwrap();
         assert!(event.starts_with("event / a ") && event.ends_with("+1"), "{event}");
     }
 }

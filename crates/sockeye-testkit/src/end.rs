@@ -14,7 +14,6 @@ use sockeye_proto::{
     },
     wire::{
         encoding::Encoding,
-        engine::Version,
         packet::Kind,
         payload::{EncodeError, Payload},
         prepared::Prepared,
@@ -22,7 +21,10 @@ use sockeye_proto::{
     },
 };
 
-use crate::{Heard, Rng, wire::MARK};
+use crate::{
+    Heard, Rng,
+    wire::{Frame, frames},
+};
 
 /// A WebSocket and a session with its namespaces, fed with bytes and times.
 ///
@@ -289,20 +291,15 @@ impl End {
         if self.told || !self.websocket.is_open() {
             return;
         }
-        let packet = packet.encoded_for(self.encoding);
         if self.role == Role::Server {
+            let packet = packet.encoded_for(self.encoding);
             packet.slices().for_each(|slice| self.transmit.extend_from_slice(slice));
             return;
         }
-        if !packet.text().is_empty() {
-            self.send_message(Message::Text(packet.text()));
-        }
-        for attachment in packet.attachments() {
-            match self.encoding.version {
-                Version::V4 => self.send_message(Message::Binary(attachment)),
-                Version::V3 => {
-                    self.send_message(Message::Binary(&[&[MARK], &**attachment].concat()))
-                }
+        for frame in frames(self.encoding, packet) {
+            match frame {
+                Frame::Text(text) => self.send_message(Message::Text(&text)),
+                Frame::Binary(data) => self.send_message(Message::Binary(&data)),
             }
         }
     }

@@ -9,12 +9,16 @@ use sockeye_proto::wire::{
     prepared::Prepared,
 };
 
-/// Both versions with both parsers.
-pub const ENCODINGS: [Encoding; 4] = [
-    Encoding { version: Version::V4, parser: Parser::Json },
-    Encoding { version: Version::V4, parser: Parser::MsgPack },
-    Encoding { version: Version::V3, parser: Parser::Json },
-    Encoding { version: Version::V3, parser: Parser::MsgPack },
+/// Both versions with both parsers, and each of these with binary messages as text.
+pub const ENCODINGS: [Encoding; 8] = [
+    Encoding::new(Version::V4, Parser::Json),
+    Encoding::new(Version::V4, Parser::MsgPack),
+    Encoding::new(Version::V3, Parser::Json),
+    Encoding::new(Version::V3, Parser::MsgPack),
+    Encoding { base64: true, ..Encoding::new(Version::V4, Parser::Json) },
+    Encoding { base64: true, ..Encoding::new(Version::V4, Parser::MsgPack) },
+    Encoding { base64: true, ..Encoding::new(Version::V3, Parser::Json) },
+    Encoding { base64: true, ..Encoding::new(Version::V3, Parser::MsgPack) },
 ];
 
 /// What the bytes between two ends look like.
@@ -33,35 +37,46 @@ pub(crate) enum Frame {
     Binary(Vec<u8>),
 }
 
-/// In version 3 the type of a binary message of a WebSocket stands before its data.
-pub(crate) const MARK: u8 = 4;
+/// The messages of one packet on a WebSocket.
+pub(crate) fn frames(encoding: Encoding, packet: Prepared) -> Vec<Frame> {
+    let packet = packet.encoded_for(encoding);
+    let text = Some(packet.text()).filter(|text| !text.is_empty());
+    let attachments = packet.attachments().iter().map(|data| match encoding {
+        Encoding { base64: true, version, .. } => {
+            let mark = if version == Version::V3 { "b4" } else { "b" };
+            Frame::Text(format!("{mark}{}", String::from_utf8_lossy(data)))
+        }
+        // The type of a message stands before its data.
+        Encoding { version: Version::V3, .. } => Frame::Binary([&[4], &**data].concat()),
+        Encoding { version: Version::V4, .. } => Frame::Binary(data.to_vec()),
+    });
+    text.map(|text| Frame::Text(text.to_owned())).into_iter().chain(attachments).collect()
+}
 
 impl Wire {
     /// All that there are.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self { encoding: ENCODINGS[0], binary_bodies: false },
         Self { encoding: ENCODINGS[1], binary_bodies: false },
         Self { encoding: ENCODINGS[2], binary_bodies: false },
         Self { encoding: ENCODINGS[2], binary_bodies: true },
         Self { encoding: ENCODINGS[3], binary_bodies: false },
         Self { encoding: ENCODINGS[3], binary_bodies: true },
+        Self { encoding: ENCODINGS[4], binary_bodies: false },
+        Self { encoding: ENCODINGS[6], binary_bodies: false },
     ];
 
     /// The messages of one packet on a WebSocket.
     pub(crate) fn frames(self, packet: Prepared) -> Vec<Frame> {
-        let packet = packet.encoded_for(self.encoding);
-        let text = Some(packet.text()).filter(|text| !text.is_empty());
-        let mark = (self.encoding.version == Version::V3).then_some(MARK);
-        let attachments = packet.attachments().iter().map(|attachment| {
-            Frame::Binary(mark.into_iter().chain(attachment.iter().copied()).collect())
-        });
-        text.map(|text| Frame::Text(text.to_owned())).into_iter().chain(attachments).collect()
+        frames(self.encoding, packet)
     }
 
     /// A body with as many packets as fit, and how many those are.
     pub(crate) fn body(self, packets: &VecDeque<Prepared>, max_bytes: usize) -> (Body, usize) {
+        // A body has its own base64.
+        let encoding = Encoding { base64: false, ..self.encoding };
         let packets: Vec<_> =
-            packets.iter().map(|packet| packet.clone().encoded_for(self.encoding)).collect();
+            packets.iter().map(|packet| packet.clone().encoded_for(encoding)).collect();
         encode(packets.iter(), self.encoding.version, self.binary_bodies, max_bytes)
     }
 

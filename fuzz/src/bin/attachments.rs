@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(again, assembled);
 
     // And to a peer of Engine.IO 3: a byte before each attachment says that it is a message.
-    let v3 = Encoding { version: Version::V3, parser: Parser::Json };
+    let v3 = Encoding::new(Version::V3, Parser::Json);
     let (text_v3, marked) = frames(&sent.clone().encoded_for(v3));
     assert_eq!(text_v3, text);
     assert!(
@@ -55,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
     );
 
     // And to one with the msgpack parser, whose numbers are JavaScript's.
-    let msgpack = Encoding { version: Version::V4, parser: Parser::MsgPack };
+    let msgpack = Encoding::new(Version::V4, Parser::MsgPack);
     let (nothing, message) = frames(&sent.encoded_for(msgpack));
     assert!(nothing.is_empty() && message.len() == 1);
     let name = name.map(Value::from);

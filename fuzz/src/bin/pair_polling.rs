@@ -180,7 +180,7 @@ impl Pair {
         let now = Instant::now();
         let version = if flags & 1 == 0 { Version::V4 } else { Version::V3 };
         let parser = if flags & 2 == 0 { Parser::Json } else { Parser::MsgPack };
-        let encoding = Encoding { version, parser };
+        let encoding = Encoding::new(version, parser);
         let config = Arc::new(Config::default());
         let opening = Opening { sid: "sid", encoding, on_polling: true };
         let mut pair = Self {

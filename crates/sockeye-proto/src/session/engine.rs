@@ -170,7 +170,7 @@ impl<A> Session<A> {
         }
     }
 
-    /// Feeds one text message of the transport.
+    /// Feeds one text message of the transport. It may stand for a binary one, in base64.
     ///
     /// # Errors
     ///
@@ -183,7 +183,11 @@ impl<A> Session<A> {
         if self.is_closed() {
             return Ok(None);
         }
-        let result = self.text(now, message);
+        let result = match engine::decode_base64(self.version, message.as_bytes()) {
+            Ok(None) => self.text(now, message),
+            Ok(Some(data)) => self.mux.binary(now, &data, &self.config),
+            Err(error) => Err(error.into()),
+        };
         self.after(now, result)
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::wire::engine::{self, Kind};
+
 /// The transport that carries a session.
 ///
 /// ```text
@@ -167,13 +169,14 @@ impl Polling {
 
     /// What a message on the WebSocket comes to. [`Probe::Upgraded`] makes an end of this.
     pub(super) fn receive_probe(&mut self, now: Instant, message: &str) -> Probe {
-        match (self.state, message) {
-            (State::Probing { until, .. }, "2probe") => {
+        match (self.state, engine::decode(message)) {
+            (State::Probing { until, .. }, Ok((Kind::Ping, "probe"))) => {
                 self.state = State::Probed { until, noop_from: now };
                 Probe::Answer
             }
+            // Whatever stands behind the digit: it has no meaning, and some clients write something.
             // With a POST under way nobody could say which came first, what it brings or what the WebSocket does.
-            (State::Probed { .. }, "5") if !self.post => Probe::Upgraded,
+            (State::Probed { .. }, Ok((Kind::Upgrade, _))) if !self.post => Probe::Upgraded,
             _ => {
                 self.probe_failed();
                 Probe::Failed

@@ -9,7 +9,7 @@ use super::engine::Version;
 /// ```
 /// use sockeye_proto::wire::{encoding::{Encoding, Parser}, engine::Version};
 ///
-/// assert_eq!(Encoding::default(), Encoding { version: Version::V4, parser: Parser::Json });
+/// assert_eq!(Encoding::default(), Encoding::new(Version::V4, Parser::Json));
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Encoding {
@@ -17,6 +17,17 @@ pub struct Encoding {
     pub version: Version,
     /// How a Socket.IO packet is written.
     pub parser: Parser,
+    /// Whether a binary message on a WebSocket is sent as text, in base64: the wish of a client that says `b64=1`. Either
+    /// side reads both, whatever it sends.
+    pub base64: bool,
+}
+
+impl Encoding {
+    /// Of this version and parser, with binary messages as they are.
+    #[must_use]
+    pub const fn new(version: Version, parser: Parser) -> Self {
+        Self { version, parser, base64: false }
+    }
 }
 
 /// How a Socket.IO packet is written. Both sides must be told the same; it is not negotiated.

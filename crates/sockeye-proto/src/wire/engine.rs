@@ -5,6 +5,7 @@ mod handshake;
 use thiserror::Error;
 
 pub use self::handshake::{Handshake, HandshakeError};
+use super::base64;
 
 /// The version of Engine.IO that a client speaks; decided once, by the `EIO` of its first request.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -139,6 +140,37 @@ pub fn decode_binary(message: &[u8]) -> Result<&[u8], DecodeError> {
     }
 }
 
+/// Reads the text that stands for a binary message: `b` and base64, in version 3 with the type in between. `None` is any
+/// other text, for [`decode`].
+///
+/// Who can't send or read bytes writes them so, on a WebSocket as in the bodies of [`polling`](super::polling).
+///
+/// # Errors
+///
+/// As [`decode`].
+///
+/// # Examples
+///
+/// ```
+/// use sockeye_proto::wire::engine::{DecodeError, Version, decode_base64};
+///
+/// assert_eq!(decode_base64(Version::V4, b"bAQID")?, Some(vec![1, 2, 3]));
+/// assert_eq!(decode_base64(Version::V3, b"b4AQID")?, Some(vec![1, 2, 3]));
+/// assert_eq!(decode_base64(Version::V3, b"42[1]")?, None);
+/// # Ok::<_, DecodeError>(())
+/// ```
+pub fn decode_base64(version: Version, text: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+    let data = match (version, text) {
+        (Version::V4, [b'b', data @ ..]) | (Version::V3, [b'b', b'4', data @ ..]) => data,
+        (Version::V3, [b'b', found, ..]) => {
+            return Err(DecodeError::NotMessage { found: *found });
+        }
+        (Version::V3, [b'b']) => return Err(DecodeError::Empty),
+        _ => return Ok(None),
+    };
+    base64::decode(data).map(Some).map_err(|_| DecodeError::NotBase64)
+}
+
 /// Why a message from the peer could not be read.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -156,12 +188,15 @@ pub enum DecodeError {
     },
     /// A binary message of version 3 that does not begin with the type of a message.
     #[error(
-        "binary packet type {found}, expected 4; only messages are binary, and in version 3 they begin with their type"
+        "binary packet type {found:#04x}, expected 4; only messages are binary, and in version 3 they begin with their type"
     )]
     NotMessage {
-        /// The first byte.
+        /// The byte in its place; in base64 it is a character.
         found: u8,
     },
+    /// A binary message, written as text, that is not base64.
+    #[error("the binary packet is not base64")]
+    NotBase64,
 }
 
 #[cfg(test)]
@@ -189,6 +224,35 @@ mod tests {
         check(" 2", Err(DecodeError::UnknownKind { digit: ' ' }));
         check("é", Err(DecodeError::UnknownKind { digit: 'é' })); // must not split inside a char
         check("٤", Err(DecodeError::UnknownKind { digit: '٤' })); // a digit, but not an ASCII one
+    }
+
+    #[track_caller]
+    fn check_base64(version: Version, text: &str, expect: Result<Option<&[u8]>, DecodeError>) {
+        let found = decode_base64(version, text.as_bytes());
+        assert_eq!(found, expect.map(|data| data.map(<[u8]>::to_vec)), "{version:?} {text:?}");
+    }
+
+    #[test]
+    fn a_binary_message_as_text_is_told_from_every_other_text() {
+        use DecodeError::{Empty, NotBase64, NotMessage};
+        use Version::{V3, V4};
+
+        check_base64(V4, "b", Ok(Some(b"")));
+        check_base64(V4, "bAQID", Ok(Some(&[1, 2, 3])));
+        check_base64(V4, "b4AQI", Ok(Some(&[0xE0, 4, 8]))); // no type there
+        check_base64(V4, "bAR", Ok(Some(&[1])));
+        check_base64(V4, "b!", Err(NotBase64));
+        check_base64(V3, "b4", Ok(Some(b"")));
+        check_base64(V3, "b4AQID", Ok(Some(&[1, 2, 3])));
+        check_base64(V3, "b", Err(Empty));
+        check_base64(V3, "bAQID", Err(NotMessage { found: b'A' }));
+        check_base64(V3, "b2AQID", Err(NotMessage { found: b'2' }));
+        check_base64(V3, "b4A", Err(NotBase64));
+        for version in [V3, V4] {
+            for other in ["", "4b", "42[1]", "B", "é", " b"] {
+                check_base64(version, other, Ok(None));
+            }
+        }
     }
 
     proptest! {

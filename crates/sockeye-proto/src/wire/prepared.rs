@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use ::base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 
 use super::{
@@ -48,12 +49,12 @@ enum Form {
     Packet,
     /// What is the same in every encoding: an Engine.IO packet, a message that is no packet, or a variant.
     Final,
-    /// A variant for Engine.IO 3: [`MARK`] is the last byte of each attachment's header.
+    /// A variant for Engine.IO 3. The type of a binary message, always "message", stands before its data: it ends each
+    /// attachment's header.
     Marked,
+    /// A variant whose attachments are text. What says so, and in version 3 the type, ends each one's header.
+    Base64(Version),
 }
-
-/// In Engine.IO 3 the type of a binary message, always "message", stands before its data.
-const MARK: u8 = 4;
 
 /// How much longer a masked frame is.
 pub const MASK_BYTES: usize = 4;
@@ -66,6 +67,8 @@ struct Variants {
     json_v3: OnceLock<Prepared>,
     msgpack_v4: OnceLock<Prepared>,
     msgpack_v3: OnceLock<Prepared>,
+    /// Of any of these, and of the packet itself.
+    base64: OnceLock<Prepared>,
 }
 
 impl Prepared {
@@ -156,7 +159,7 @@ impl Prepared {
     /// The same packet in another encoding, made when it is first asked for and shared from then on.
     ///
     /// Engine.IO packets and WebSocket messages are the same in all of them. In msgpack a Socket.IO packet is one
-    /// attachment and has no [`text`](Self::text).
+    /// attachment and has no [`text`](Self::text). What is in another encoding already can still be given in its base64.
     ///
     /// # Examples
     ///
@@ -174,10 +177,11 @@ impl Prepared {
     // By value: what is in the right encoding already is passed on without a look at its reference count.
     #[must_use]
     pub fn encoded_for(self, encoding: Encoding) -> Self {
-        if encoding == Encoding::default() || self.0.form != Form::Packet {
+        if encoding == Encoding::default() {
             return self;
         }
-        self.variant(encoding)
+        let packet = if self.0.form == Form::Packet { self.variant(encoding) } else { self };
+        if encoding.base64 { packet.in_base64(encoding.version) } else { packet }
     }
 
     /// The slices to write to a WebSocket, in this order: the text frame, then of each attachment header and content.
@@ -190,7 +194,7 @@ impl Prepared {
     fn frames(&self) -> (Option<&[u8]>, impl Iterator<Item = [&[u8]; 2]>) {
         let Encoded { frames, text, attachments, form, .. } = &*self.0;
         let (text_frame, mut headers) = frames.split_at(text.1);
-        let mark_bytes = form.mark_bytes();
+        let mark_bytes = form.mark().len();
         let attachments = attachments.iter().map(move |attachment| {
             let header_bytes = header_bytes(mark_bytes + attachment.len()) + mark_bytes;
             let (header, rest) = headers.split_at(header_bytes);
@@ -244,7 +248,7 @@ impl Prepared {
     /// Bytes of its largest WebSocket message.
     #[must_use]
     pub fn largest_message_bytes(&self) -> usize {
-        let mark_bytes = self.0.form.mark_bytes();
+        let mark_bytes = self.0.form.mark().len();
         let attachments = self.0.attachments.iter().map(|attachment| mark_bytes + attachment.len());
         attachments.chain([self.text_bytes().len()]).max().unwrap_or_default()
     }
@@ -268,7 +272,8 @@ impl Prepared {
         &self.0.frames[start..end]
     }
 
-    /// The attachments, each a binary message behind [`Self::text`]; only their data, in Engine.IO 3 too.
+    /// The attachments, each a binary message behind [`Self::text`]; only their data, in Engine.IO 3 too, or the base64
+    /// of it.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         &self.0.attachments
@@ -303,44 +308,74 @@ impl Prepared {
         Self(Arc::new(Encoded { frames, text, attachments, form, variants }))
     }
 
-    /// This packet, which is in the default encoding, in another.
+    fn variants(&self) -> &Variants {
+        self.0.variants.get_or_init(Box::default)
+    }
+
+    /// This packet, which is in the default encoding, in another, but for base64.
     #[cold]
     fn variant(self, encoding: Encoding) -> Self {
-        let variants = || self.0.variants.get_or_init(Box::default);
         match (encoding.parser, encoding.version) {
             (Parser::Json, Version::V4) => self,
             // What is only text is the same in both versions.
             (Parser::Json, Version::V3) if self.0.attachments.is_empty() => self,
             (Parser::Json, Version::V3) => {
-                let Encoded { frames, text, attachments, .. } = &*self.0;
-                let text_frame = &frames[..text.1];
-                let marked = || Self::marked(text_frame, *text, attachments.clone());
-                variants().json_v3.get_or_init(marked).clone()
+                let marked = || self.with_attachments(self.0.attachments.clone(), Form::Marked);
+                self.variants().json_v3.get_or_init(marked).clone()
             }
             (Parser::MsgPack, Version::V4) => {
-                let unmarked = || {
-                    let content = self.to_msgpack();
-                    let mut header = Vec::with_capacity(header_bytes(content.len()));
-                    push_header(Opcode::Binary, content.len(), &mut header);
-                    Self::of(header, (0, 0), vec![content], Form::Final)
-                };
-                variants().msgpack_v4.get_or_init(unmarked).clone()
+                let unmarked =
+                    || Self::with_headers(&[], (0, 0), vec![self.to_msgpack()], Form::Final);
+                self.variants().msgpack_v4.get_or_init(unmarked).clone()
             }
             (Parser::MsgPack, Version::V3) => {
-                let marked = || Self::marked(&[], (0, 0), vec![self.to_msgpack()]);
-                variants().msgpack_v3.get_or_init(marked).clone()
+                let marked =
+                    || Self::with_headers(&[], (0, 0), vec![self.to_msgpack()], Form::Marked);
+                self.variants().msgpack_v3.get_or_init(marked).clone()
             }
         }
     }
 
-    /// The frames of Engine.IO 3.
-    fn marked(text_frame: &[u8], text: (usize, usize), attachments: Vec<Bytes>) -> Self {
-        let mut frames = text_frame.to_vec();
-        for attachment in &attachments {
-            push_header(Opcode::Binary, 1 + attachment.len(), &mut frames);
-            frames.push(MARK);
+    /// This packet, in whichever encoding, with its binary messages as text.
+    #[cold]
+    fn in_base64(self, version: Version) -> Self {
+        let Encoded { attachments, form, .. } = &*self.0;
+        if attachments.is_empty() || matches!(form, Form::Base64(_)) {
+            return self;
         }
-        Self::of(frames, text, attachments, Form::Marked)
+        let as_text = || {
+            let in_base64 = |attachment| BASE64_STANDARD.encode(attachment).into();
+            self.with_attachments(
+                attachments.iter().map(in_base64).collect(),
+                Form::Base64(version),
+            )
+        };
+        self.variants().base64.get_or_init(as_text).clone()
+    }
+
+    /// The same text, with these attachments behind it.
+    fn with_attachments(&self, attachments: Vec<Bytes>, form: Form) -> Self {
+        let Encoded { frames, text, .. } = &*self.0;
+        Self::with_headers(&frames[..text.1], *text, attachments, form)
+    }
+
+    /// A text frame, and these attachments behind it.
+    fn with_headers(
+        text_frame: &[u8],
+        text: (usize, usize),
+        attachments: Vec<Bytes>,
+        form: Form,
+    ) -> Self {
+        let mark = form.mark();
+        let header_space = |data: &Bytes| header_bytes(mark.len() + data.len()) + mark.len();
+        let header_space: usize = attachments.iter().map(header_space).sum();
+        let mut frames = Vec::with_capacity(text_frame.len() + header_space);
+        frames.extend_from_slice(text_frame);
+        for attachment in &attachments {
+            push_header(form.opcode(), mark.len() + attachment.len(), &mut frames);
+            frames.extend_from_slice(mark);
+        }
+        Self::of(frames, text, attachments, form)
     }
 
     /// The whole packet in msgpack, its attachments included.
@@ -363,9 +398,22 @@ impl Prepared {
 }
 
 impl Form {
-    /// How many bytes stand between an attachment's header and its data.
-    const fn mark_bytes(self) -> usize {
-        matches!(self, Self::Marked) as usize
+    /// What stands between the header of an attachment's frame and its data.
+    const fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Packet | Self::Final => b"",
+            Self::Marked => &[4],
+            Self::Base64(Version::V4) => b"b",
+            Self::Base64(Version::V3) => b"b4",
+        }
+    }
+
+    /// Of an attachment's frame.
+    const fn opcode(self) -> Opcode {
+        match self {
+            Self::Base64(_) => Opcode::Text,
+            Self::Packet | Self::Final | Self::Marked => Opcode::Binary,
+        }
     }
 }
 
@@ -390,26 +438,30 @@ mod tests {
 
     /// What a peer reads from the slices of `prepared`: the text, if there is one, and the binary messages.
     fn received(prepared: &Prepared) -> (Option<String>, Vec<Bytes>) {
+        let (mut texts, messages) = received_all(prepared);
+        assert!(texts.len() <= 1);
+        (texts.pop(), messages)
+    }
+
+    fn received_all(prepared: &Prepared) -> (Vec<String>, Vec<Bytes>) {
         assert!(prepared.slices().next().is_some_and(|first| !first.is_empty()));
         let mut wire = prepared.slices().collect::<Vec<_>>().concat();
         assert_eq!(wire.len(), prepared.wire_bytes());
         let limits = Limits { max_message_bytes: 1_000_000, ..Limits::default() };
         let mut decoder = Decoder::new(Role::Client, limits);
         let mut input = Input::new(&mut wire);
-        let mut text = None;
+        let mut texts = Vec::new();
         let mut messages = Vec::new();
         while let Some(message) = decoder.decode(&mut input).unwrap() {
             match message {
-                Message::Text(received) if text.is_none() && messages.is_empty() => {
-                    text = Some(received.to_owned());
-                }
+                Message::Text(received) if messages.is_empty() => texts.push(received.to_owned()),
                 Message::Binary(received) => messages.push(Bytes::copy_from_slice(received)),
                 unexpected => panic!("{unexpected:?}"),
             }
         }
         assert!(input.is_empty());
-        assert_eq!(usize::from(text.is_some()) + messages.len(), prepared.frame_count());
-        (text, messages)
+        assert_eq!(texts.len() + messages.len(), prepared.frame_count());
+        (texts, messages)
     }
 
     #[track_caller]
@@ -467,8 +519,10 @@ mod tests {
         let event = |attachments| Prepared::packet(Kind::Event, "/", None, "[1]", attachments);
         let photos = event(vec![Bytes::new(), Bytes::from_static(b"ab"), vec![7; 70_000].into()]);
         for encoding in [Encoding::default(), V3, MSGPACK, MSGPACK_V3] {
-            check(&photos.clone().encoded_for(encoding));
-            check(&event(Vec::new()).encoded_for(encoding));
+            for encoding in [encoding, in_base64(encoding)] {
+                check(&photos.clone().encoded_for(encoding));
+                check(&event(Vec::new()).encoded_for(encoding));
+            }
         }
         for bytes in [124, 125, 126, 0xFFFE, 0xFFFF, 0x10000] {
             check(&Prepared::engine(engine::Kind::Message, &"x".repeat(bytes)));
@@ -485,9 +539,13 @@ mod tests {
         assert_eq!(size_of::<Prepared>(), size_of::<usize>());
     }
 
-    const V3: Encoding = Encoding { version: Version::V3, parser: Parser::Json };
-    const MSGPACK: Encoding = Encoding { version: Version::V4, parser: Parser::MsgPack };
-    const MSGPACK_V3: Encoding = Encoding { version: Version::V3, parser: Parser::MsgPack };
+    const V3: Encoding = Encoding::new(Version::V3, Parser::Json);
+    const MSGPACK: Encoding = Encoding::new(Version::V4, Parser::MsgPack);
+    const MSGPACK_V3: Encoding = Encoding::new(Version::V3, Parser::MsgPack);
+
+    fn in_base64(encoding: Encoding) -> Encoding {
+        Encoding { base64: true, ..encoding }
+    }
 
     fn marked(data: &[u8]) -> Bytes {
         [&[4], data].concat().into()
@@ -578,6 +636,41 @@ mod tests {
     }
 
     #[test]
+    fn in_base64_every_message_is_text() {
+        #[track_caller]
+        fn check(prepared: &Prepared, encoding: Encoding, expect: &[&str]) {
+            let plain = prepared.clone().encoded_for(encoding);
+            // In one step, and as a session does that moves to a WebSocket with packets waiting.
+            for from in [prepared, &plain] {
+                let found = from.clone().encoded_for(in_base64(encoding));
+                let expect = expect.iter().map(|&text| text.to_owned()).collect();
+                assert_eq!(received_all(&found), (expect, Vec::new()), "{encoding:?}");
+                assert_eq!(found.text(), plain.text());
+            }
+        }
+        let event = |attachments: &[&[u8]]| {
+            let attachments = attachments.iter().map(|data| Bytes::copy_from_slice(data)).collect();
+            Prepared::packet(packet::Kind::Event, "/", None, "[1]", attachments)
+        };
+        let photos = event(&[&[1, 2, 3], b"", &[0xFB, 0xFF]]);
+        check(&photos, Encoding::default(), &["453-[1]", "bAQID", "b", "b+/8="]);
+        check(&photos, V3, &["453-[1]", "b4AQID", "b4", "b4+/8="]);
+        let text = event(&[]);
+        check(&text, Encoding::default(), &["42[1]"]);
+        check(&text, V3, &["42[1]"]);
+        check(&text, MSGPACK, &["bg6R0eXBlAqRkYXRhkQGjbnNwoS8="]);
+        check(&text, MSGPACK_V3, &["b4g6R0eXBlAqRkYXRhkQGjbnNwoS8="]);
+        check(&Prepared::engine(engine::Kind::Ping, ""), V3, &["2"]);
+        // Around each step of the header's length: three bytes are four letters, behind a mark of one or two.
+        for bytes in [91, 92, 93, 94, 49_147, 49_149, 49_150, 49_153] {
+            let data = vec![7; bytes];
+            let text = BASE64_STANDARD.encode(&data);
+            check(&event(&[&data]), Encoding::default(), &["451-[1]", &format!("b{text}")]);
+            check(&event(&[&data]), V3, &["451-[1]", &format!("b4{text}")]);
+        }
+    }
+
+    #[test]
     fn variants_are_made_once_and_only_where_something_differs() {
         let is_same = |a: &Prepared, b: &Prepared| Arc::ptr_eq(&a.0, &b.0);
 
@@ -591,6 +684,7 @@ mod tests {
         ];
         for encoding in [V3, MSGPACK, MSGPACK_V3] {
             for same in &fixed {
+                assert!(is_same(same, &same.clone().encoded_for(in_base64(encoding))));
                 assert!(
                     is_same(same, &same.clone().encoded_for(encoding)),
                     "{encoding:?} {same:?}"
@@ -602,6 +696,11 @@ mod tests {
                 assert_eq!(is_same(&variant, packet), encoding == V3 && is_same(packet, &text));
                 // A variant stays what it is.
                 assert!(is_same(&variant, &variant.clone().encoded_for(encoding)));
+                let text = packet.clone().encoded_for(in_base64(encoding));
+                assert!(is_same(&text, &packet.clone().encoded_for(in_base64(encoding))));
+                assert!(is_same(&text, &variant.clone().encoded_for(in_base64(encoding))));
+                assert!(is_same(&text, &text.clone().encoded_for(in_base64(encoding))));
+                assert_eq!(is_same(&text, &variant), variant.attachments().is_empty());
             }
         }
         assert!(is_same(&text, &text.clone().encoded_for(Encoding::default())));

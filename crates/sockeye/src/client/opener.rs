@@ -267,7 +267,7 @@ impl Opener {
 
     fn conn(&self, version: Version, on_polling: bool, mut keys: Keys) -> Arc<Conn> {
         let id = Id::of(keys.next()); // for logs alone
-        let encoding = Encoding { version, parser: self.way.parser };
+        let encoding = Encoding::new(version, self.way.parser);
         let config = Arc::clone(&self.way.config);
         let now = time::Instant::now().into_std();
         Conn::client(now, config, (id, encoding, on_polling), self.way.outbox, keys)

@@ -97,7 +97,7 @@ fn check_new(
         Some(Version::V3) if shared.engine_v3 => Version::V3,
         _ => return Err(Refused::UnsupportedVersion { takes_v3: shared.engine_v3 }),
     };
-    let encoding = Encoding { version, parser: shared.parser };
+    let encoding = Encoding::new(version, shared.parser);
     let wish = match transport {
         Named::WebSocket => Wish::WebSocket { encoding, accepted: accept(request)? },
         Named::Polling => {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{DecodeError, Format, Item, SEPARATOR, units_begun_by};
-use crate::wire::base64;
+use crate::wire::engine::{self, Version};
 
 /// A cursor over the packets of one body. It allocates nothing but the data behind base64.
 ///
@@ -95,27 +95,22 @@ fn split_v4(rest: &[u8], is_first: bool) -> Split<'_> {
     };
     let end = rest.iter().position(|&byte| byte == SEPARATOR).unwrap_or(rest.len());
     let (packet, rest) = rest.split_at(end);
-    let item = match packet {
-        [] => return Err(DecodeError::Empty),
-        [b'b', base64 @ ..] => binary(base64)?,
-        text => Item::Text(utf8(text)?),
-    };
-    Ok((Some(item), rest))
+    Ok((Some(string(Version::V4, packet)?), rest))
 }
 
 fn split_v3_text(rest: &[u8]) -> Split<'_> {
     if rest.is_empty() {
-        return Err(DecodeError::Empty);
+        return Err(engine::DecodeError::Empty.into());
     }
     let (announced, rest) = split_length(rest, b'0', b':')?;
     let (packet, rest) = split_units(rest, announced)?;
     // npm writes `0:` where it has nothing to say, and reads over it.
-    let item = (!packet.is_empty()).then(|| v3_string(packet)).transpose()?;
+    let item = (!packet.is_empty()).then(|| string(Version::V3, packet)).transpose()?;
     Ok((item, rest))
 }
 
 fn split_v3_binary(rest: &[u8]) -> Split<'_> {
-    let (&mark, rest) = rest.split_first().ok_or(DecodeError::Empty)?;
+    let (&mark, rest) = rest.split_first().ok_or(engine::DecodeError::Empty)?;
     if mark > 1 {
         return Err(DecodeError::UnknownMark { found: mark });
     }
@@ -123,24 +118,19 @@ fn split_v3_binary(rest: &[u8]) -> Split<'_> {
     let truncated = DecodeError::Truncated { announced, left: rest.len() };
     let bytes = usize::try_from(announced).map_err(|_| truncated)?;
     let (packet, rest) = rest.split_at_checked(bytes).ok_or(truncated)?;
-    let item = match (mark, packet) {
-        (_, []) => return Err(DecodeError::Empty),
-        (0, text) => v3_string(text)?,
-        (_, [4, data @ ..]) => Item::Binary(Cow::Borrowed(data)),
-        (_, &[found, ..]) => return Err(DecodeError::NotAMessage { found, expected: 4 }),
+    let item = match mark {
+        0 => string(Version::V3, packet)?,
+        _ => Item::Binary(Cow::Borrowed(engine::decode_binary(packet)?)),
     };
     Ok((Some(item), rest))
 }
 
-/// Reads a packet that is a string to JavaScript; not empty.
-fn v3_string(packet: &[u8]) -> Result<Item<'_>, DecodeError> {
-    match packet {
-        [b'b', b'4', base64 @ ..] => binary(base64),
-        [b'b', rest @ ..] => {
-            let &found = rest.first().ok_or(DecodeError::Empty)?;
-            Err(DecodeError::NotAMessage { found, expected: b'4' })
-        }
-        text => Ok(Item::Text(utf8(text)?)),
+/// Reads a packet that is a string to JavaScript.
+fn string(version: Version, packet: &[u8]) -> Result<Item<'_>, DecodeError> {
+    match engine::decode_base64(version, packet)? {
+        Some(data) => Ok(Item::Binary(Cow::Owned(data))),
+        None if packet.is_empty() => Err(engine::DecodeError::Empty.into()),
+        None => Ok(Item::Text(utf8(packet)?)),
     }
 }
 
@@ -183,9 +173,4 @@ fn split_units(bytes: &[u8], announced: u64) -> Result<(&[u8], &[u8]), DecodeErr
 
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| DecodeError::NotUtf8)
-}
-
-fn binary(base64: &[u8]) -> Result<Item<'_>, DecodeError> {
-    let data = base64::decode(base64).map_err(|_| DecodeError::NotBase64)?;
-    Ok(Item::Binary(Cow::Owned(data)))
 }

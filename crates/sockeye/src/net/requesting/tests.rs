@@ -97,12 +97,12 @@ const POLLING: Manner = Manner { encoding: JSON, begins_on_polling: true, upgrad
 const UPGRADE: Manner = Manner { upgrades: true, ..POLLING };
 const WEBSOCKET: Manner = Manner { begins_on_polling: false, ..POLLING };
 
-const JSON: Encoding = Encoding { version: Version::V4, parser: Parser::Json };
+const JSON: Encoding = Encoding::new(Version::V4, Parser::Json);
 const ENCODINGS: [Encoding; 4] = [
     JSON,
-    Encoding { version: Version::V3, parser: Parser::Json },
-    Encoding { version: Version::V4, parser: Parser::MsgPack },
-    Encoding { version: Version::V3, parser: Parser::MsgPack },
+    Encoding::new(Version::V3, Parser::Json),
+    Encoding::new(Version::V4, Parser::MsgPack),
+    Encoding::new(Version::V3, Parser::MsgPack),
 ];
 
 fn remote(url: &str) -> Remote {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::wire::{
     encoding::{Encoding, Parser},
-    engine::Kind,
+    engine::{self, Kind},
     packet,
     prepared::Prepared,
     ws::Message,
@@ -166,9 +166,15 @@ fn check_decode(format: Format, body: &[u8], items: &[Item<'_>], error: Option<D
     assert_eq!(decoded(format, body), expect, "{format:?} {}", body.escape_ascii());
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the error of a row is one, or none")]
+fn wrong(packet: engine::DecodeError) -> Option<DecodeError> {
+    Some(DecodeError::Packet(packet))
+}
+
 #[test]
 fn bodies_of_engine_io_4() {
-    use DecodeError::{Empty, NotBase64, NotUtf8};
+    use DecodeError::NotUtf8;
+    use engine::DecodeError::{Empty, NotBase64};
 
     let check = |body: &[u8], items: &[Item<'_>], error| {
         check_decode(Format::V4, body, items, error);
@@ -188,25 +194,26 @@ fn bodies_of_engine_io_4() {
     check(b"bAQ\x1EbAQI\x1EbAQ=", &[binary(&[1]), binary(&[1, 2]), binary(&[1])], None);
     check(b"b-_8=", &[binary(&[0xFB, 0xFF])], None);
 
-    check(b"", &[], Some(Empty));
-    check(b"\x1E", &[], Some(Empty));
-    check(b"\x1E4a", &[], Some(Empty));
-    check(b"4a\x1E", &[text("4a")], Some(Empty));
-    check(b"4a\x1E\x1E4b", &[text("4a")], Some(Empty));
+    check(b"", &[], wrong(Empty));
+    check(b"\x1E", &[], wrong(Empty));
+    check(b"\x1E4a", &[], wrong(Empty));
+    check(b"4a\x1E", &[text("4a")], wrong(Empty));
+    check(b"4a\x1E\x1E4b", &[text("4a")], wrong(Empty));
     check(b"4a\x1E4\xFF\x1E4b", &[text("4a")], Some(NotUtf8));
     check(b"4\xED\xA0\x80", &[], Some(NotUtf8)); // half a pair of surrogates
     check(b"4\xE2\x82\x1E4", &[], Some(NotUtf8));
     check(b"b\n", &[binary(b"")], None);
     for garbage in ["b!", "bA", "b====", "bAQ==AQ==", "bAQ ==", "b\nA"] {
-        check(garbage.as_bytes(), &[], Some(NotBase64));
+        check(garbage.as_bytes(), &[], wrong(NotBase64));
     }
-    check(b"bAQ\x00=", &[], Some(NotBase64));
-    check("bé".as_bytes(), &[], Some(NotBase64));
+    check(b"bAQ\x00=", &[], wrong(NotBase64));
+    check("bé".as_bytes(), &[], wrong(NotBase64));
 }
 
 #[test]
 fn text_bodies_of_engine_io_3() {
-    use DecodeError::{Empty, IllegalLength, NotAMessage, NotBase64, NotUtf8, SplitCharacter};
+    use DecodeError::{IllegalLength, NotUtf8, SplitCharacter};
+    use engine::DecodeError::{Empty, NotBase64, NotMessage};
 
     let check = |body: &str, items: &[Item<'_>], error| {
         check_decode(Format::V3Text, body.as_bytes(), items, error);
@@ -226,7 +233,7 @@ fn text_bodies_of_engine_io_3() {
     check("0:1:20:", &[text("2")], None);
     check("1:x", &[text("x")], None);
 
-    check("", &[], Some(Empty));
+    check("", &[], wrong(Empty));
     check("2:4😀", &[], Some(SplitCharacter { announced: 2 }));
     check("1:😀", &[], Some(SplitCharacter { announced: 1 }));
     check("5:4a", &[], truncated(5, 2));
@@ -235,17 +242,17 @@ fn text_bodies_of_engine_io_3() {
     for length in
         ["", ":4", "4", "4hello", " 1:4", "1 :4", "1e0:4", "0x1:4", "+1:4", "-1:4", "1.0:4", "١:4"]
     {
-        let error = if length.is_empty() { Empty } else { IllegalLength };
-        check(length, &[], Some(error));
+        let error = if length.is_empty() { wrong(Empty) } else { Some(IllegalLength) };
+        check(length, &[], error);
     }
     check("00000000000000000001:4", &[], Some(IllegalLength)); // twenty digits
     check("0000000000000000001:4", &[text("4")], None);
     check(&"9".repeat(1_000_000), &[], Some(IllegalLength));
     check("1:21", &[text("2")], Some(IllegalLength));
     check("1:21:", &[text("2")], truncated(1, 0));
-    check("6:b2AQ==", &[], Some(NotAMessage { found: b'2', expected: b'4' }));
-    check("1:b", &[], Some(Empty));
-    check("6:b4AQ=A", &[], Some(NotBase64));
+    check("6:b2AQ==", &[], wrong(NotMessage { found: b'2' }));
+    check("1:b", &[], wrong(Empty));
+    check("6:b4AQ=A", &[], wrong(NotBase64));
     check_decode(Format::V3Text, b"2:4\xC3", &[], Some(NotUtf8));
     check_decode(Format::V3Text, b"1:\x80\x804", &[], Some(NotUtf8)); // bytes that begin no character
     check_decode(Format::V3Text, b"1:\x80\x80", &[], truncated(1, 2));
@@ -253,7 +260,8 @@ fn text_bodies_of_engine_io_3() {
 
 #[test]
 fn binary_bodies_of_engine_io_3() {
-    use DecodeError::{Empty, IllegalLength, NotAMessage, NotUtf8, UnknownMark};
+    use DecodeError::{IllegalLength, NotUtf8, UnknownMark};
+    use engine::DecodeError::{Empty, NotMessage};
 
     let check = |body: &[u8], items: &[Item<'_>], error| {
         check_decode(Format::V3Binary, body, items, error);
@@ -268,18 +276,18 @@ fn binary_bodies_of_engine_io_3() {
     check(b"\x01\x04\xFF\x04\xFF\x00\x04", &[binary(&[255, 0, 4])], None);
     check(b"\x00\x06\xFFb4AQ==", &[binary(&[1])], None);
 
-    check(b"", &[], Some(Empty));
+    check(b"", &[], wrong(Empty));
     check(b"\x00", &[], Some(IllegalLength)); // npm's reader never ends
     check(b"\x00\xFF4", &[], Some(IllegalLength));
     check(b"\x00\x0C\xFF4a", &[], Some(IllegalLength));
     check(b"\x001\xFF4", &[], Some(IllegalLength)); // an ASCII digit
     check(&[&[0][..], &[9; 1_000_000]].concat(), &[], Some(IllegalLength));
-    check(b"\x00\x00\xFF", &[], Some(Empty));
-    check(b"\x01\x00\xFF", &[], Some(Empty));
+    check(b"\x00\x00\xFF", &[], wrong(Empty));
+    check(b"\x01\x00\xFF", &[], wrong(Empty));
     check(b"\x02\x01\xFF4", &[], Some(UnknownMark { found: 2 }));
     check(b"4hello", &[], Some(UnknownMark { found: b'4' }));
-    check(b"\x01\x02\xFF\x02\x09", &[], Some(NotAMessage { found: 2, expected: 4 }));
-    check(b"\x00\x02\xFFb2", &[], Some(NotAMessage { found: b'2', expected: b'4' }));
+    check(b"\x01\x02\xFF\x02\x09", &[], wrong(NotMessage { found: 2 }));
+    check(b"\x00\x02\xFFb2", &[], wrong(NotMessage { found: b'2' }));
     check(b"\x00\x09\xFF4", &[], truncated(9, 1));
     let giant = [&[1][..], &[9; 19], &[0xFF, 4]].concat();
     check(&giant, &[], truncated(9_999_999_999_999_999_999, 1));
@@ -329,7 +337,7 @@ fn packets_in_other_encodings_fit_in_bodies_too() {
     use Version::{V3, V4};
 
     let packet = event("[1]", &[&[9]]);
-    let in_encoding = |version, parser| packet.clone().encoded_for(Encoding { version, parser });
+    let in_encoding = |version, parser| packet.clone().encoded_for(Encoding::new(version, parser));
     let octets = b"\x00\x07\xFF451-[1]\x01\x02\xFF\x04\x09";
     for (version, parser, octets, expect) in [
         (V3, Parser::Json, false, &b"7:451-[1]6:b4CQ=="[..]),
