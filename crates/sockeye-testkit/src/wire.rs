@@ -73,10 +73,8 @@ impl Wire {
 
     /// A body with as many packets as fit, and how many those are.
     pub(crate) fn body(self, packets: &VecDeque<Prepared>, max_bytes: usize) -> (Body, usize) {
-        // A body has its own base64.
-        let encoding = Encoding { base64: false, ..self.encoding };
         let packets: Vec<_> =
-            packets.iter().map(|packet| packet.clone().encoded_for(encoding)).collect();
+            packets.iter().map(|packet| packet.clone().encoded_for(self.encoding)).collect();
         encode(packets.iter(), self.encoding.version, self.binary_bodies, max_bytes)
     }
 

@@ -272,6 +272,11 @@ impl Prepared {
         &self.0.frames[start..end]
     }
 
+    /// Whether its attachments are in base64.
+    pub(crate) fn is_base64(&self) -> bool {
+        matches!(self.0.form, Form::Base64(_))
+    }
+
     /// The attachments, each a binary message behind [`Self::text`]; only their data, in Engine.IO 3 too, or the base64
     /// of it.
     #[must_use]

@@ -238,12 +238,11 @@ impl<U: Upper> Driver<U> {
     pub(crate) fn polling(
         conn: Arc<Conn>,
         wheel: Arc<Wheel>,
-        supports_binary: bool,
         config: &websocket::Config,
         pace: Pace,
         upper: U,
     ) -> Self {
-        let polling = Box::new(Polling::new(config.clone(), supports_binary));
+        let polling = Box::new(Polling::new(config.clone()));
         Self::new(conn, Some(wheel), Carrier::Polling(polling), pace, upper)
     }
 

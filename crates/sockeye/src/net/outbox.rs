@@ -78,8 +78,6 @@ pub(crate) struct Outbox {
     scheduled: bool,
     pong_is_last: bool,
     gate: Gate,
-    /// A push came up against the bound: the peer is a slow consumer.
-    overflowed: bool,
     stalled_since: Option<Instant>,
     /// How slowly a peer may read.
     pace: Pace,
@@ -93,6 +91,8 @@ enum Gate {
     Open,
     /// Nothing; what waits will be written.
     Sealed,
+    /// Nothing, since a push came up against the bound: the peer is a slow consumer.
+    Overflowed,
     /// Nothing, and what waited is given up.
     Failed,
 }
@@ -123,7 +123,6 @@ impl Outbox {
             scheduled: false,
             pong_is_last: false,
             gate: Gate::Open,
-            overflowed: false,
             stalled_since: None,
             pace: Pace::default(),
             progress: None,
@@ -240,8 +239,7 @@ impl Outbox {
 
     /// Gives up on the peer: nothing more is accepted, and the driver cuts the session.
     fn overflow(&mut self) {
-        self.gate = Gate::Sealed;
-        self.overflowed = true;
+        self.gate = Gate::Overflowed;
     }
 
     /// Appends a control frame or packet; those are few, and not the application's to lose.
@@ -363,7 +361,7 @@ impl Outbox {
 
     /// On polling: writes what waits, as much as fits, into the answer to a GET, or a client's POST. It leaves only with
     /// [`Self::answered`]; until then there is no other.
-    pub(super) fn take_answer(&mut self, supports_binary: bool, max_bytes: usize) -> Option<Body> {
+    pub(super) fn take_answer(&mut self, max_bytes: usize) -> Option<Body> {
         self.scheduled = false;
         if self.queue.is_empty() || self.answering > 0 || self.is_failed() {
             return None;
@@ -377,7 +375,7 @@ impl Outbox {
         let version = self.encoding.version;
         let packets = self.queue.iter().take(most);
         let (body, count) = if self.masked.is_none() || version == Version::V4 {
-            polling::encode(packets, version, supports_binary, max_bytes)
+            polling::encode(packets, version, !self.encoding.base64, max_bytes)
         } else if self.queue.front().is_some_and(is_misread) {
             polling::encode_octets(packets.take_while(|packet| is_misread(packet)), max_bytes)
         } else {
@@ -432,7 +430,7 @@ impl Outbox {
     }
 
     pub(super) fn is_overflowed(&self) -> bool {
-        self.overflowed
+        self.gate == Gate::Overflowed
     }
 
     pub(super) fn is_failed(&self) -> bool {
@@ -454,7 +452,7 @@ impl Outbox {
     pub(super) fn state(&self) -> impl std::hash::Hash + use<> {
         let waits = (self.queue.len(), self.front_written, self.answering);
         let is_claimed = (self.unpolled, self.scheduled, self.stalled_since.is_some());
-        (waits, is_claimed, self.gate as u8, self.overflowed)
+        (waits, is_claimed, self.gate as u8)
     }
 
     fn advance(&mut self, mut written: usize) {
@@ -777,7 +775,7 @@ mod tests {
             outbox.push(event(text, attachments), BOUNDS, false).unwrap();
         }
         let mut bodies = Vec::new();
-        while let Some(body) = outbox.take_answer(false, 1_000) {
+        while let Some(body) = outbox.take_answer(1_000) {
             bodies.push((body.content_type, outbox.answering));
             outbox.answered();
         }

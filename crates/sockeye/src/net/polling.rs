@@ -38,8 +38,6 @@ pub(super) struct Polling {
     get: Option<oneshot::Sender<Answer>>,
     post: Option<Posted>,
     probe: Option<Box<Probe>>,
-    /// Whether bodies may be binary; only version 3 knows that.
-    supports_binary: bool,
     farewell: Farewell,
 }
 
@@ -64,9 +62,9 @@ pub(super) enum Served {
 }
 
 impl Polling {
-    pub(super) const fn new(websocket: websocket::Config, supports_binary: bool) -> Self {
+    pub(super) const fn new(websocket: websocket::Config) -> Self {
         let farewell = Farewell::NotYet;
-        Self { websocket, get: None, post: None, probe: None, supports_binary, farewell }
+        Self { websocket, get: None, post: None, probe: None, farewell }
     }
 
     /// Takes what requests have left.
@@ -185,7 +183,7 @@ impl Polling {
         let Some(get) = self.get.take_if(|get| !get.is_closed()) else {
             return conn.outbox(|outbox| outbox.flushed());
         };
-        let body = conn.outbox(|outbox| outbox.take_answer(self.supports_binary, MAX_ANSWER_BYTES));
+        let body = conn.outbox(|outbox| outbox.take_answer(MAX_ANSWER_BYTES));
         match body {
             Some(body) => answer(now, conn, get, Answer { body, delivery: Delivery::of(&conn) }),
             None if conn.look(|machine| machine.releases_get(now)) => {

@@ -18,7 +18,7 @@ pub(super) enum Wish {
     /// A new session on a WebSocket, which this response accepts.
     WebSocket { encoding: Encoding, accepted: Response<()> },
     /// A new session on polling.
-    Polling { encoding: Encoding, supports_binary: bool },
+    Polling { encoding: Encoding },
     /// What a session on polling has to say.
     Get(Arc<Conn>),
     /// To bring packets to a session on polling.
@@ -97,13 +97,12 @@ fn check_new(
         Some(Version::V3) if shared.engine_v3 => Version::V3,
         _ => return Err(Refused::UnsupportedVersion { takes_v3: shared.engine_v3 }),
     };
-    let encoding = Encoding::new(version, shared.parser);
+    // Who has no bytes says so: on a WebSocket, too, it reads and writes them as text.
+    let base64 = query.field("b64") != Field::Absent;
+    let encoding = Encoding { base64, ..Encoding::new(version, shared.parser) };
     let wish = match transport {
         Named::WebSocket => Wish::WebSocket { encoding, accepted: accept(request)? },
-        Named::Polling => {
-            let supports_binary = query.field("b64") == Field::Absent;
-            Wish::Polling { encoding, supports_binary }
-        }
+        Named::Polling => Wish::Polling { encoding },
     };
     let household = shared.clients.household(request.headers(), request.extensions());
     shared.sessions.has_place(household)?;

@@ -43,7 +43,6 @@ pub(super) async fn on_polling(
     shared: Arc<Shared>,
     request: Request<()>,
     encoding: Encoding,
-    supports_binary: bool,
 ) -> Result<Response<Whole>, Refused> {
     let answered = request.extensions().get::<Answered>().cloned();
     let household = shared.clients.household(request.headers(), request.extensions());
@@ -53,8 +52,7 @@ pub(super) async fn on_polling(
     let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&conn), handshake);
     let wheel = Arc::clone(&shared.wheel);
     let (config, pace) = (&shared.websocket, shared.pace);
-    let driver =
-        Driver::polling(Arc::clone(&conn), wheel, supports_binary, config, pace, dispatcher);
+    let driver = Driver::polling(Arc::clone(&conn), wheel, config, pace, dispatcher);
     tokio::spawn(driver);
     let mut response = polling::get(&conn, answered.as_ref()).await?;
     let cookie = shared.cookie.as_ref().and_then(|cookie| cookie.header(conn.sid.as_str()));

@@ -179,9 +179,7 @@ where
         Wish::WebSocket { encoding, accepted } => {
             opening::on_websocket(shared, request, encoding, accepted).await
         }
-        Wish::Polling { encoding, supports_binary } => {
-            opening::on_polling(shared, request, encoding, supports_binary).await
-        }
+        Wish::Polling { encoding } => opening::on_polling(shared, request, encoding).await,
         Wish::Get(conn) => polling::get(&conn, request.extensions().get()).await,
         Wish::Post(conn) => polling::post(&shared, &conn, request.map(|()| body)).await,
         Wish::Upgrade { conn, accepted } => opening::upgrade(&shared, request, conn, accepted),

@@ -16,8 +16,13 @@ pub(crate) struct Polling {
 impl Polling {
     /// Opens a session.
     pub(crate) async fn open(url: &str) -> Self {
+        Self::open_with(url, "").await
+    }
+
+    /// Opens a session, with these fields behind those that every client has.
+    pub(crate) async fn open_with(url: &str, fields: &str) -> Self {
         let mut get = Http::connect(url).await;
-        get.send("GET /socket.io/?EIO=4&transport=polling", "", b"").await;
+        get.send(&format!("GET /socket.io/?EIO=4&transport=polling{fields}"), "", b"").await;
         let opening = get.read().await;
         assert_eq!(opening.status, 200, "{opening:?}");
         let sid = sid_of(opening.text());
@@ -27,7 +32,12 @@ impl Polling {
 
     /// Opens a session and joins `/`.
     pub(crate) async fn join(url: &str) -> Self {
-        let mut session = Self::open(url).await;
+        Self::open(url).await.joined().await
+    }
+
+    /// Joins `/`.
+    pub(crate) async fn joined(self) -> Self {
+        let mut session = self;
         assert_eq!(session.post("40").await.brief(), (200, "ok"));
         let joined = session.get().await;
         assert!(joined.text().starts_with(r#"40{"sid":""#), "{joined:?}");

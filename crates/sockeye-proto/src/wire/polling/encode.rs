@@ -133,7 +133,10 @@ fn encode_as<'p>(
     let mut count = 0;
     for packet in packets.clone() {
         let will_be_binary = is_binary
-            || version == Version::V3 && supports_binary && !packet.attachments().is_empty();
+            || version == Version::V3
+                && supports_binary
+                && !packet.attachments().is_empty()
+                && !packet.is_base64();
         text_bytes += parts(packet).map(|part| part.bytes_in_text(version)).sum::<usize>();
         octet_bytes += parts(packet).map(Part::bytes_in_octets).sum::<usize>();
         let bytes = match version {
@@ -167,21 +170,24 @@ enum Part<'p> {
     Text(&'p [u8]),
     /// The data of a binary message.
     Binary(&'p Bytes),
+    /// The same, of a packet that is in base64 already.
+    Base64(&'p Bytes),
 }
 
 fn parts(packet: &Prepared) -> impl Iterator<Item = Part<'_>> {
     let text = Some(packet.text_bytes()).filter(|text| !text.is_empty());
-    text.map(Part::Text).into_iter().chain(packet.attachments().iter().map(Part::Binary))
+    let attachment = if packet.is_base64() { Part::Base64 } else { Part::Binary };
+    text.map(Part::Text).into_iter().chain(packet.attachments().iter().map(attachment))
 }
 
 impl Part<'_> {
     fn bytes_in_text(self, version: Version) -> usize {
         match (version, self) {
             (Version::V4, Self::Text(text)) => 1 + text.len(),
-            (Version::V4, Self::Binary(data)) => 2 + base64_bytes(data.len()),
             (Version::V3, Self::Text(text)) => digits(utf16_units(text)) + 1 + text.len(),
-            (Version::V3, Self::Binary(data)) => {
-                let bytes = 2 + base64_bytes(data.len());
+            (Version::V4, Self::Binary(_) | Self::Base64(_)) => 2 + self.base64_bytes(),
+            (Version::V3, Self::Binary(_) | Self::Base64(_)) => {
+                let bytes = 2 + self.base64_bytes();
                 digits(bytes) + 1 + bytes
             }
         }
@@ -191,8 +197,26 @@ impl Part<'_> {
         let bytes = match self {
             Self::Text(text) => text.len(),
             Self::Binary(data) => 1 + data.len(),
+            Self::Base64(text) => 2 + text.len(),
         };
         1 + digits(bytes) + 1 + bytes
+    }
+
+    /// Of a binary message.
+    fn base64_bytes(self) -> usize {
+        match self {
+            Self::Text(_) => 0,
+            Self::Binary(data) => base64_bytes(data.len()),
+            Self::Base64(text) => text.len(),
+        }
+    }
+
+    fn push_base64(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(_) => {}
+            Self::Binary(data) => push_base64(data, out),
+            Self::Base64(text) => out.extend_from_slice(text),
+        }
     }
 
     fn write_v4(self, out: &mut Vec<u8>) {
@@ -201,9 +225,9 @@ impl Part<'_> {
         }
         match self {
             Self::Text(text) => out.extend_from_slice(text),
-            Self::Binary(data) => {
+            Self::Binary(_) | Self::Base64(_) => {
                 out.push(b'b');
-                push_base64(data, out);
+                self.push_base64(out);
             }
         }
     }
@@ -214,10 +238,10 @@ impl Part<'_> {
                 push_length(utf16_units(text), b'0', b':', out);
                 out.extend_from_slice(text);
             }
-            Self::Binary(data) => {
-                push_length(2 + base64_bytes(data.len()), b'0', b':', out);
+            Self::Binary(_) | Self::Base64(_) => {
+                push_length(2 + self.base64_bytes(), b'0', b':', out);
                 out.extend_from_slice(b"b4");
-                push_base64(data, out);
+                self.push_base64(out);
             }
         }
     }
@@ -234,6 +258,12 @@ impl Part<'_> {
                 push_length(1 + data.len(), 0, 0xFF, out);
                 out.push(4);
                 out.extend_from_slice(data);
+            }
+            Self::Base64(text) => {
+                out.push(0);
+                push_length(2 + text.len(), 0, 0xFF, out);
+                out.extend_from_slice(b"b4");
+                out.extend_from_slice(text);
             }
         }
     }

@@ -154,7 +154,7 @@ impl World {
             ended: false,
             room: 0,
             awaits_room: false,
-            polling: on_polling.then(|| Polling::new(websocket::Config::default(), false)),
+            polling: on_polling.then(|| Polling::new(websocket::Config::default())),
             get: None,
             leaves: None,
             deliveries: VecDeque::new(),

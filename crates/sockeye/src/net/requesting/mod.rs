@@ -299,7 +299,7 @@ impl Requesting {
         {
             let max_bytes = handshake.max_payload_bytes.map(usize::try_from);
             let max_bytes = max_bytes.and_then(Result::ok).unwrap_or(usize::MAX);
-            let mut body = conn.outbox(|outbox| outbox.take_answer(false, max_bytes));
+            let mut body = conn.outbox(|outbox| outbox.take_answer(max_bytes));
             if body.is_none() && self.farewell == Farewell::Owed {
                 self.farewell = Farewell::UnderWay;
                 body = Some(Body::bare(self.version, Kind::Close));
