@@ -16,6 +16,7 @@ pub fn agreements(script: &mut Script<'_>) -> Option<Agreement> {
     let (client, server) = (config(script), config(script));
     let offer = Offer::new([0; 16]).deflate(client);
     let mut request = http::Request::new(());
+    request.headers_mut().insert("host", http::HeaderValue::from_static("x"));
     offer.write_headers(request.headers_mut());
     let mut request = Request::read(&request).expect("our own request");
     let granted = request.negotiate_deflate(&server);

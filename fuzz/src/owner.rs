@@ -179,6 +179,11 @@ impl Owner {
         let closed = self.closed.is_some();
         match operation {
             'g' => {
+                // Whoever comes too late is told so at once; the books know it by the clock.
+                if self.session.next_deadline().is_some_and(|due| due <= self.now) {
+                    self.handle_timeout();
+                }
+                let closed = self.closed.is_some();
                 let expect = self.requests.get(closed);
                 assert_eq!(self.session.get(self.now), expect);
                 self.closes_on(expect);

@@ -29,11 +29,11 @@ use axum::{Router, routing::get};
 use serde::Deserialize;
 use sockeye::{
     event::{Ack, Args, RawArgs, Refusal, Value},
-    server::{self, Auth, BuildError, Namespace, Origins, Server, Socket},
+    server::{self, Auth, BuildError, Namespace, Origins, Server, Socket, concurrent},
 };
 use tokio::{net::TcpListener, runtime::Handle};
 
-/// How long a client may take to answer `emit-with-ack`; a client that never does holds up its own events so long.
+/// How long a client may take to answer `emit-with-ack`; its other events do not wait for that.
 const ACK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Command-line options of the interop server.
@@ -134,7 +134,7 @@ fn echo() -> Namespace {
         .on("message", message)
         .on("message-with-ack", give_back)
         .on("echo", give_back)
-        .on("emit-with-ack", emit_with_ack)
+        .on("emit-with-ack", concurrent(emit_with_ack))
         .on("broadcast", broadcast)
         .on("join", join)
         .on("leave", leave)

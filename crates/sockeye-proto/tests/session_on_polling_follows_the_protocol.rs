@@ -208,6 +208,19 @@ fn a_session_that_ended_gives_one_more_get_its_farewell() {
     assert_eq!(server.get(), Err(Refused::Closed));
 }
 
+/// Nor is there anything for it: it did not answer.
+#[test]
+fn a_get_that_comes_after_the_pong_was_due_is_too_late_whoever_looked() {
+    let mut server = Server::joined();
+    let timing = Config::default().timing;
+    server.now += timing.ping_interval + Duration::from_millis(12); // a timer is late
+    server.session.handle_timeout(server.now).unwrap();
+    assert_eq!(server.sent(), ["2"]);
+    server.now = server.start + timing.ping_interval + timing.ping_timeout;
+    assert_eq!(server.session.get(server.now), Err(Refused::Closed));
+    assert_eq!(server.session.closed(), Some(Reason::PingTimeout));
+}
+
 #[test]
 fn a_websocket_takes_over_with_the_probe_and_the_upgrade() {
     let mut server = Server::joined();

@@ -5,6 +5,9 @@
 //!
 //! A task may reach the server twice, when its ack is lost. A server that must tell a copy from a new task takes an id as
 //! one more argument: give the builder `.retries(Retries { send_id: true, ..Retries::default() })`.
+//!
+//! Only an ack ends a task: a server whose handler never acknowledges an event gets it every 10 s, without end. Set
+//! `Retries::max_attempts`, or use `emit`, where there is no ack.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is how an example talks
 

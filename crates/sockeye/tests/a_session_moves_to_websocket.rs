@@ -85,8 +85,7 @@ async fn it_moves_and_polling_is_over() {
     // Now nothing is to be had by polling.
     assert_eq!(session.get().await.brief(), BAD);
     assert_eq!(session.post("3").await.brief(), BAD);
-    let again = ask(&url, &session_line(&session), UPGRADE).await;
-    assert_eq!(again.brief(), BAD);
+    is_turned_away(session.websocket_url()).await;
     websocket.send(r#"421["echo",2]"#).await.unwrap();
     assert_eq!(text(&mut websocket).await, "431[2]");
     assert_eq!(server.sessions(), 1);
@@ -204,18 +203,33 @@ async fn a_silent_probe_is_closed_in_time_and_the_session_stays() {
 }
 
 #[tokio::test]
-async fn a_second_websocket_is_refused_before_it_is_one() {
-    let Scene { url, .. } = scene(|builder| builder).await;
+async fn a_second_websocket_is_closed_at_once_and_the_session_stays() {
+    let Scene { server, url, .. } = scene(|builder| builder).await;
     let mut session = Polling::join(&url).await;
     let mut first = ws::connect(session.websocket_url()).await.unwrap();
     first.send("2probe").await.unwrap();
     assert_eq!(text(&mut first).await, "3probe");
-    assert_eq!(ask(&url, &session_line(&session), UPGRADE).await.brief(), BAD);
+    is_turned_away(session.websocket_url()).await;
     goes_on(&mut session).await;
     first.send("5").await.unwrap();
     first.send(r#"420["echo"]"#).await.unwrap();
     assert_eq!(text(&mut first).await, "430[]");
-    assert_eq!(ask(&url, &session_line(&session), UPGRADE).await.brief(), BAD);
+    is_turned_away(session.websocket_url()).await;
+    first.send(r#"420["echo"]"#).await.unwrap();
+    assert_eq!(text(&mut first).await, "430[]");
+    assert_eq!(server.sessions(), 1);
+}
+
+/// Connects, talks as one does who wants to take over, and hears why not.
+async fn is_turned_away(url: String) {
+    let mut websocket = ws::connect(url).await.unwrap();
+    let _ = websocket.send("2probe").await; // it may be closed by now
+    let Ok(Some(ws::Message::Close(close))) = websocket.recv().await else {
+        panic!("it is not closed at once");
+    };
+    let close = close.unwrap();
+    assert_eq!(close.code, ws::CloseCode::NORMAL);
+    assert!(close.reason.contains("already"), "{}", close.reason);
 }
 
 #[tokio::test]
@@ -246,8 +260,7 @@ async fn a_session_that_began_on_websocket_is_no_matter_of_polling() {
         let line = format!("{method} /socket.io/?EIO=4&transport=polling&sid={sid}");
         assert_eq!(ask(&url, &line, "").await.brief(), BAD, "{method}");
     }
-    let line = format!("GET /socket.io/?EIO=4&transport=websocket&sid={sid}");
-    assert_eq!(ask(&url, &line, UPGRADE).await.brief(), BAD);
+    is_turned_away(format!("ws://{address}/socket.io/?EIO=4&transport=websocket&sid={sid}")).await;
     websocket.send("40").await.unwrap();
     assert!(text(&mut websocket).await.starts_with("40{"));
     assert_eq!(server.sessions(), 1);

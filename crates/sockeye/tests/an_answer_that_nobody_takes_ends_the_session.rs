@@ -38,12 +38,12 @@ async fn scene() -> (Server, Service, String, Read) {
 }
 
 async fn get(service: &mut Service, path: &str) -> Response<Body> {
-    let request = Request::get(path).body(Empty::<Bytes>::new()).unwrap();
+    let request = Request::get(path).header("host", "h").body(Empty::<Bytes>::new()).unwrap();
     service.call(request).await.unwrap()
 }
 
 async fn post(service: &mut Service, path: &str, body: &'static str) -> String {
-    let request = Request::post(path).body(Full::<Bytes>::from(body)).unwrap();
+    let request = Request::post(path).header("host", "h").body(Full::<Bytes>::from(body)).unwrap();
     text(service.call(request).await.unwrap()).await
 }
 

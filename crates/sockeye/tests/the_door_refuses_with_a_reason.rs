@@ -152,6 +152,55 @@ async fn transports_that_are_off_are_unknown() {
 }
 
 #[tokio::test]
+async fn a_request_must_name_one_host() {
+    let url = serve(&server()).await;
+    let polling = "GET /socket.io/?EIO=4&transport=polling";
+    let websocket = "GET /socket.io/?EIO=4&transport=websocket";
+    for (line, version, hosts, status) in [
+        (polling, "1.1", "host: x\r\n", 200),
+        (polling, "1.1", "host: \r\n", 200),
+        (polling, "1.1", "", 400),
+        (polling, "1.1", "host: x\r\nhost: x\r\n", 400),
+        (polling, "1.1", "host: x\r\nhost: y\r\n", 400),
+        (polling, "1.1", "host: x, y\r\n", 400),
+        (polling, "1.0", "", 200), // it was made without
+        (polling, "1.0", "host: x\r\nhost: y\r\n", 400),
+        (websocket, "1.1", "host: x\r\n", 101),
+        (websocket, "1.1", "", 400),
+        (websocket, "1.1", "host: x\r\nhost: y\r\n", 400),
+        ("POST /socket.io/?EIO=4&transport=polling&sid=nobody", "1.1", "", 400),
+    ] {
+        let mut http = Http::connect(&url).await;
+        let request = format!("{line} HTTP/{version}\r\n{hosts}{UPGRADE}\r\n");
+        http.write(request.as_bytes()).await;
+        let answer = http.read().await;
+        assert_eq!(answer.status, status, "{request:?}");
+        if status == 400 {
+            assert_eq!(answer.text(), r#"{"code":3,"message":"Bad request"}"#, "{request:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_subprotocol_that_is_offered_is_spoken() {
+    let server = Server::builder().namespace("/", Namespace::new()).engine_v3(true).build();
+    let url = serve(&server.unwrap()).await;
+    for (offers, expect) in [
+        ("", ""),
+        ("sec-websocket-protocol: token123, chat\r\n", "token123"),
+        ("sec-websocket-protocol: , b\r\nsec-websocket-protocol: a\r\n", "b"),
+    ] {
+        let session = Polling::open(&url).await;
+        for query in ["EIO=4", "EIO=3", &format!("EIO=4&sid={}", session.sid)] {
+            let line = format!("GET /socket.io/?transport=websocket&{query}");
+            let answer = http::ask(&url, &line, &format!("{offers}{UPGRADE}")).await;
+            assert_eq!(answer.status, 101, "{query}: {offers}");
+            assert_eq!(answer.header("sec-websocket-protocol"), expect, "{query}: {offers}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn odd_headers_hurt_nobody() {
     let server = server();
     let url = serve(&server).await;

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Map;
 use sockeye::client::{Direction, Version};
-use sockeye_proto::wire::engine;
+use sockeye_proto::wire::{base64, engine};
 
 use super::{
     Known, found,
@@ -21,7 +21,6 @@ use crate::{
     lines::rfc_3339,
     secrets::Secrets,
     trace::{Layer, Line, Packets},
-    values::from_base64,
 };
 
 #[derive(Deserialize)]
@@ -83,7 +82,7 @@ impl Content {
     fn bytes(&self) -> Option<Vec<u8>> {
         let text = self.text.as_ref()?;
         match self.encoding.as_deref() {
-            Some("base64") => from_base64(text).ok(),
+            Some("base64") => base64::decode(text).ok(),
             _ => Some(text.as_bytes().to_vec()),
         }
     }
@@ -276,7 +275,7 @@ impl<'h> Part<'h> {
             show.line(place, &line("text", message.data.len()))?;
             return show.told(place, packets.text(Some(direction), &message.data));
         }
-        let Ok(bytes) = from_base64(&message.data) else {
+        let Ok(bytes) = base64::decode(&message.data) else {
             show.trouble(place, "a binary message that is no base64");
             return Ok(());
         };

@@ -3,13 +3,16 @@
 use std::io::{self, BufRead, Read as _};
 
 use sockeye::client::Direction;
-use sockeye_proto::wire::polling::{Format, Item, Packets as Body};
+use sockeye_proto::wire::{
+    base64,
+    polling::{Format, Item, Packets as Body},
+};
 
 use super::{
     Known, MAX_LINE_BYTES, found,
     show::{Place, Show},
 };
-use crate::{failure::Failure, secrets::Secrets, trace::Packets, values::from_base64};
+use crate::{failure::Failure, secrets::Secrets, trace::Packets};
 
 /// Reads texts whose direction nobody knows.
 #[derive(Debug)]
@@ -110,5 +113,5 @@ pub(super) fn read_body(
 /// of both readings has a length that base64 has.
 fn single_binary_v3(body: &[u8]) -> Option<Vec<u8>> {
     let text = body.strip_prefix(b"b4")?;
-    (text.len() % 4 == 0).then(|| from_base64(text).ok()).flatten()
+    (text.len() % 4 == 0).then(|| base64::decode(text).ok()).flatten()
 }

@@ -51,7 +51,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     server: Server,
     /// Namespace to try as well, to find the one that the server has; may be repeated
-    #[arg(long = "try-nsp", value_name = "NAMESPACE")]
+    #[arg(long = "try-nsp", value_name = "NAMESPACE", value_delimiter = ',')]
     others: Vec<String>,
     /// Watch for so long how long connections last: one that is silent and one that talks, both made again when they are
     /// lost

@@ -61,7 +61,7 @@ impl Examination<'_, '_> {
             secrets: self.secrets,
             tls: road.tls()?,
             proxy: road.proxy()?.unwrap_or_default(),
-            encoding: Written { version, parser },
+            encoding: Written::new(version, parser),
             by_polling: transport == "polling",
         };
         let began = Instant::now();

@@ -77,7 +77,13 @@ pub(crate) struct Connection {
     /// The server: http://, https://, ws:// or wss://, then host[:port][/namespace][?query]. The path is the namespace
     pub(crate) url: String,
     /// Namespace to join, instead of the one in the URL; may be repeated where several can be joined
-    #[arg(long = "nsp", value_name = "NAMESPACE", help_heading = "Connection")]
+    // No namespace has a comma in its name: it ends the name on the wire.
+    #[arg(
+        long = "nsp",
+        value_name = "NAMESPACE",
+        value_delimiter = ',',
+        help_heading = "Connection"
+    )]
     pub(crate) namespaces: Vec<String>,
     /// Where the server's Engine.IO listens
     #[arg(long, value_name = "PATH", default_value = "/socket.io/", help_heading = "Connection")]

@@ -13,9 +13,9 @@ use std::sync::{
 
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
+use sockeye_proto::wire::base64;
 
 use self::names::Secrecy;
-use crate::values::from_base64;
 
 /// What stands for a secret.
 pub(crate) const REDACTED: &str = "‹redacted›";
@@ -275,7 +275,7 @@ impl Secrets {
         let Some((scheme, token)) = text.split_once(' ') else { return };
         self.learn(token.trim(), SHORTEST);
         if scheme.eq_ignore_ascii_case("basic")
-            && let Ok(user) = from_base64(token.trim())
+            && let Ok(user) = base64::decode(token.trim())
             && let Ok(user) = String::from_utf8(user)
             && let Some((_, password)) = user.split_once(':')
         {

@@ -7,8 +7,7 @@ use serde::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 use sockeye::event::{RawArgs, Value};
-
-use super::from_base64;
+use sockeye_proto::wire::base64;
 
 /// One argument. What holds no attachment is its own text: order of keys and all digits of numbers stay as they are.
 #[derive(Clone, Debug)]
@@ -139,9 +138,9 @@ fn attach(raw: &RawValue, depth: usize) -> Result<Option<Arg>, String> {
                 && read::<String>(key).is_ok_and(|key| key == BIN)
                 && value.get().starts_with('"')
             {
-                let no_base64 = |why: String| format!("{BIN}: no base64 ({why})");
-                let text: String = read(value).map_err(no_base64)?;
-                let bytes = from_base64(text).map_err(|error| no_base64(error.to_string()))?;
+                let text: String =
+                    read(value).map_err(|why| format!("{BIN}: not base64: {why}"))?;
+                let bytes = base64::decode(text).map_err(|error| format!("{BIN}: {error}"))?;
                 return Ok(Some(Arg::bytes(bytes)));
             }
             let members =

@@ -1,7 +1,6 @@
 //! Arguments of events on their way between people and the wire: what was typed, what is shown, what is looked for.
 
 mod arg;
-mod base64;
 mod given;
 mod input;
 mod pattern;
@@ -10,7 +9,6 @@ mod shown;
 
 pub(crate) use self::{
     arg::Arg,
-    base64::from_base64,
     given::{Unreadable, event_arg, event_args, json_of},
     input::{StdinLines, without_mark},
     pattern::Pattern,

@@ -227,6 +227,11 @@ impl<A> Session<A> {
     ///
     /// [`Refused`]; a second GET while one waits also closes the session.
     pub fn get(&mut self, now: Instant) -> Result<(), Refused> {
+        // Whoever comes too late has not answered, even if the timer has still to say so.
+        if self.role == Role::Server && !self.paused && self.heartbeat.is_overdue(now) {
+            self.close(Reason::PingTimeout);
+            return Err(Refused::Closed);
+        }
         let closed = self.is_closed();
         let Some(polling) = &mut self.polling else {
             return Err(if closed { Refused::Closed } else { Refused::NotPolling });

@@ -19,6 +19,9 @@ impl Default for Timing {
     }
 }
 
+/// How late timers may be.
+const GRAIN: Duration = Duration::from_millis(20);
+
 /// What the clock asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Beat {
@@ -90,11 +93,19 @@ impl Heartbeat {
         }
         match self.state {
             State::Quiet => {
-                *self = Self { state: State::Waiting, due: after(now, timing.ping_timeout) };
+                // What a timer is late by is not given to the peer; what the owner is late by is no fault of the peer's.
+                let grain = GRAIN.min(timing.ping_timeout / 8);
+                let since = if now.duration_since(self.due) <= grain { self.due } else { now };
+                *self = Self { state: State::Waiting, due: after(since, timing.ping_timeout) };
                 Beat::Ping
             }
             State::Waiting | State::Listening => Beat::Lost,
         }
+    }
+
+    /// Whether the pong is overdue, even if nobody has looked since.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.state == State::Waiting && now >= self.due
     }
 
     /// When [`Self::handle_timeout`] has something to say next.
@@ -137,6 +148,18 @@ mod tests {
     fn check(beat: &mut Heartbeat, start: Instant, at_ms: u64, expect: Beat) {
         let now = start + Duration::from_millis(at_ms);
         assert_eq!(beat.handle_timeout(now, TIMING), expect, "at {at_ms} ms");
+    }
+
+    #[test]
+    fn a_late_timer_gives_the_peer_no_time_and_a_late_owner_takes_none_away() {
+        let start = Instant::now();
+        for (late_ms, lost_ms) in [(0, 500), (20, 500), (21, 521), (1_000, 1_500)] {
+            let mut beat = Heartbeat::pinging(start, TIMING);
+            check(&mut beat, start, 300 + late_ms, Beat::Ping);
+            let lost = start + Duration::from_millis(lost_ms);
+            assert!(!beat.is_overdue(lost - Duration::from_millis(1)), "{late_ms}");
+            assert!(beat.is_overdue(lost), "{late_ms}");
+        }
     }
 
     #[test]

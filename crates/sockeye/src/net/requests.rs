@@ -210,16 +210,17 @@ impl Conn {
         Ok(Post(Some(Arc::clone(self))))
     }
 
-    /// Whether a WebSocket may offer to take the session over.
-    pub(crate) fn may_upgrade(&self) -> bool {
-        self.look(|machine| machine.may_probe())
-    }
-
-    /// A WebSocket, its handshake done, offers to take the session over.
-    pub(crate) fn offer(self: &Arc<Self>, now: Instant, stream: (Stream, Bytes)) {
+    /// A WebSocket, its handshake done, offers to take the session over; it comes back if it may not.
+    pub(crate) fn offer(
+        self: &Arc<Self>,
+        now: Instant,
+        stream: (Stream, Bytes),
+    ) -> Option<(Stream, Bytes)> {
+        let mut offer = Some(stream);
         if self.command(|machine| machine.probe(now)) {
-            self.leave(|requests| requests.offer = Some(stream));
+            self.leave(|requests| requests.offer = offer.take());
         }
+        offer
     }
 
     /// Leaves something for the driver; `false` if the session takes no requests any more.

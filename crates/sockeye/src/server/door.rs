@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use sockeye_proto::wire::{encoding::Encoding, engine::Version, ws::handshake};
+use sockeye_proto::wire::{
+    encoding::Encoding,
+    engine::Version,
+    ws::handshake::{self, RequestError},
+};
 
 use super::{
     query::{Field, Query},
@@ -23,7 +27,7 @@ pub(super) enum Wish {
     Get(Arc<Conn>),
     /// To bring packets to a session on polling.
     Post(Arc<Conn>),
-    /// To move a session from polling to a WebSocket, which this response accepts.
+    /// To move a session from polling to a WebSocket, which this response accepts; whether it may is seen then.
     Upgrade { conn: Arc<Conn>, accepted: Response<()> },
 }
 
@@ -40,6 +44,9 @@ enum Named {
 ///
 /// [`Refused`]: what it wants is not to be had.
 pub(super) fn check(request: &Request<()>, shared: &Shared) -> Result<Wish, Refused> {
+    if !handshake::names_one_host(request) {
+        return Err(Refused::BadRequest(RequestError::Host.to_string()));
+    }
     let query = Query::of(request.uri());
     // Compared with the transports there are, never looked up by name.
     let transport = match query.field("transport") {
@@ -55,23 +62,25 @@ pub(super) fn check(request: &Request<()>, shared: &Shared) -> Result<Wish, Refu
         Field::Absent => check_new(request, query, transport, shared),
         Field::Once(sid) => {
             let conn = shared.sessions.find(sid).ok_or(Refused::UnknownSession)?;
-            check_open(request, transport, conn)
+            check_open(request, transport, conn, shared)
         }
         Field::Repeated => Err(Refused::UnknownSession),
     }
 }
 
 /// A request of a session that is open.
-fn check_open(request: &Request<()>, transport: Named, conn: Arc<Conn>) -> Result<Wish, Refused> {
+fn check_open(
+    request: &Request<()>,
+    transport: Named,
+    conn: Arc<Conn>,
+    shared: &Shared,
+) -> Result<Wish, Refused> {
     match (transport, request.method()) {
-        (Named::WebSocket, _) => {
-            let accepted = accept(request)?;
-            if !conn.may_upgrade() {
-                let why = "this session is on websocket already, or about to be";
-                return Err(Refused::BadRequest(why.to_owned()));
-            }
-            Ok(Wish::Upgrade { conn, accepted })
+        (Named::WebSocket, _) if !shared.config.upgrades => {
+            let why = "sessions stay on the transport they began on, as `Builder::upgrades` says";
+            Err(Refused::BadRequest(why.to_owned()))
         }
+        (Named::WebSocket, _) => Ok(Wish::Upgrade { conn, accepted: accept(request)? }),
         (Named::Polling, &Method::GET) => Ok(Wish::Get(conn)),
         (Named::Polling, &Method::POST) => Ok(Wish::Post(conn)),
         (Named::Polling, _) => Err(Refused::BadRequest("polling is GET and POST".to_owned())),
@@ -111,7 +120,12 @@ fn check_new(
 
 /// The response that accepts a WebSocket.
 fn accept(request: &Request<()>) -> Result<Response<()>, Refused> {
-    let handshake = handshake::Request::read(request)
+    let mut handshake = handshake::Request::read(request)
         .map_err(|error| Refused::BadRequest(error.to_string()))?;
+    // Clients that offer subprotocols fail a WebSocket that speaks none of them. The server has none to prefer: what is
+    // offered is a token for a gateway, or one that only has to be there.
+    if let Some(&first) = handshake.protocols().first() {
+        handshake.choose_protocol(&[first]);
+    }
     Ok(handshake.response())
 }

@@ -1,12 +1,18 @@
 //! A session begins: the application is asked, a place is taken, and a driver set to work.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 use hyper::upgrade::OnUpgrade;
-use sockeye_proto::wire::encoding::Encoding;
-use tokio::time;
+use sockeye_proto::wire::{
+    encoding::Encoding,
+    ws::{CloseCode, CloseFrame, Encoder, Message},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time,
+};
 
 use super::{
     Handshake, admission::Denied, body::Whole, dispatcher::Dispatcher, polling, refused::Refused,
@@ -62,7 +68,11 @@ pub(super) async fn on_polling(
     Ok(response)
 }
 
-/// Moves a session from polling to a WebSocket, if that carries it over in time.
+/// How long a WebSocket that is turned away may take to hear of it, and to end the stream.
+const TURNING_AWAY: Duration = Duration::from_secs(5);
+
+/// Moves a session from polling to a WebSocket, if that carries it over in time. Where another one does already, the
+/// client is told on the WebSocket itself: npm's takes an answer other than 101 for an error that nobody catches.
 pub(super) fn upgrade(
     shared: &Shared,
     mut request: Request<()>,
@@ -72,11 +82,28 @@ pub(super) fn upgrade(
     let upgrade = take_upgrade(&mut request)?;
     let timeout = shared.write_timeout;
     tokio::spawn(async move {
-        if let Some(stream) = upgraded(upgrade, timeout).await {
-            conn.offer(time::Instant::now().into_std(), stream);
+        let Some(stream) = upgraded(upgrade, timeout).await else { return };
+        let refused = conn.offer(time::Instant::now().into_std(), stream);
+        drop(conn); // the session does not wait for this
+        if let Some((stream, _)) = refused {
+            let _ = time::timeout(TURNING_AWAY, turn_away(stream)).await; // a stream that broke has ended, too
         }
     });
     Ok(accepted.map(|()| Whole::default()))
+}
+
+/// Closes a WebSocket unread. What still comes is thrown away until the client ends the stream: dropped at once, TCP would
+/// reset it, and the close frame might be lost.
+async fn turn_away(mut stream: Stream) -> io::Result<()> {
+    let reason = "this session is on websocket already, or about to be";
+    let close = Message::Close(Some(CloseFrame { code: CloseCode::NORMAL, reason }));
+    let mut frame = Vec::new();
+    Encoder::new().encode(close, None, &mut frame);
+    stream.write_all(&frame).await?;
+    stream.shutdown().await?;
+    let mut unread = [0; 256];
+    while stream.read(&mut unread).await? > 0 {}
+    Ok(())
 }
 
 /// The stream, once the answer that accepts the WebSocket is written: a client that never takes it would keep its place

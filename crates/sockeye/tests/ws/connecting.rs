@@ -331,6 +331,10 @@ async fn a_wrong_request_is_told_and_refused() {
     let refused =
         check(&format!("{head}upgrade: websocket\r\nconnection: upgrade\r\n\r\n"), "426").await;
     assert!(matches!(refused, UpgradeError::Request(_)));
+    for hosts in ["", "host: a\r\nhost: b\r\n", "host: a b\r\n"] {
+        let refused = check(&format!("GET / HTTP/1.1\r\n{hosts}\r\n"), "400").await;
+        assert!(matches!(refused, UpgradeError::Request(_)));
+    }
     let refused = check("nonsense\r\n\r\n", "400").await;
     assert!(matches!(refused, UpgradeError::Connection(_)));
     let refused = check(&format!("{head}cookie: {}\r\n\r\n", "x".repeat(100_000)), "431").await;

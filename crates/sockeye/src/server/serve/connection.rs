@@ -3,7 +3,7 @@
 use std::{error::Error, future::poll_fn, net::SocketAddr, pin::pin};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{Either, Full};
 use hyper::{
     body::{Body, Incoming},
@@ -11,7 +11,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use sockeye_proto::session::Pace;
+use sockeye_proto::{session::Pace, wire::ws::handshake::names_one_host};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -145,14 +145,6 @@ async fn answer<A: App>(
     }
     let response = app.answer(request.map(|body| RequestBody::new(body, pace))).await?;
     Ok(response.map(Either::Right))
-}
-
-/// RFC 9112 §3.2: HTTP/1.1 must have one; a proxy may have chosen by the other of two.
-fn names_one_host<B>(request: &Request<B>) -> bool {
-    match request.headers().get_all(header::HOST).iter().count() {
-        0 => request.version() < Version::HTTP_11,
-        count => count == 1,
-    }
 }
 
 fn bad_request<B>(text: &'static str) -> Response<Either<Full<Bytes>, B>> {

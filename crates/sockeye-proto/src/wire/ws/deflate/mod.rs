@@ -9,7 +9,7 @@
 //! };
 //!
 //! let offer = Offer::new(*b"sixteen random b").deflate(Config::default());
-//! let mut request = http::Request::get("/").body(())?;
+//! let mut request = http::Request::get("/").header("host", "example.com").body(())?;
 //! offer.write_headers(request.headers_mut());
 //! let mut received = Request::read(&request)?;
 //! let servers = received.negotiate_deflate(&Config::default()).expect("was offered");

@@ -4,7 +4,7 @@
 //! use sockeye_proto::wire::ws::handshake::{Offer, Request};
 //!
 //! let offer = Offer::new(*b"sixteen random b").protocols(["chat"])?;
-//! let mut request = http::Request::get("/socket").body(())?;
+//! let mut request = http::Request::get("/socket").header("host", "example.com").body(())?;
 //! offer.write_headers(request.headers_mut());
 //!
 //! let mut received = Request::read(&request)?;
@@ -18,10 +18,12 @@
 mod accept_key;
 mod client;
 mod header;
+mod host;
 mod server;
 
 pub use accept_key::accept_key;
 pub use client::{Accepted, InvalidProtocol, Offer, ResponseError};
+pub use host::names_one_host;
 pub use server::{Request, RequestError};
 
 /// The only version of the protocol there is.

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::{
     VERSION, accept_key,
     header::{HeaderError, is_token, list, names_token, single},
+    names_one_host,
 };
 use crate::wire::ws::deflate::{Agreement, Config};
 
@@ -31,6 +32,9 @@ impl<'r> Request<'r> {
         }
         if request.version() != Version::HTTP_11 {
             return Err(RequestError::NotHttp11);
+        }
+        if !names_one_host(request) {
+            return Err(RequestError::Host);
         }
         let headers = request.headers();
         let in_header = |name: &'static str| move |error| RequestError::from_header(error, name);
@@ -127,6 +131,9 @@ pub enum RequestError {
     /// The request is not HTTP/1.1.
     #[error("WebSocket handshake must use HTTP/1.1")]
     NotHttp11,
+    /// `Host` is missing, appears twice, or names no host.
+    #[error("a request has one Host header, with a host and perhaps a port")]
+    Host,
     /// `Upgrade` does not name `websocket`.
     #[error("no \"Upgrade: websocket\" header; this address speaks WebSocket only")]
     NotUpgrade,
@@ -199,7 +206,8 @@ impl RequestError {
 mod tests {
     use super::*;
 
-    const GOOD: [(&str, &str); 4] = [
+    const GOOD: [(&str, &str); 5] = [
+        ("host", "example.com"),
         ("connection", "keep-alive, UPGRADE"),
         ("upgrade", "WebSocket"),
         ("sec-websocket-version", "13"),
@@ -242,6 +250,9 @@ mod tests {
         *old.version_mut() = Version::HTTP_10;
         check(&old, Err((RequestError::NotHttp11, 400)));
 
+        check(&changed("host", &[]), Err((RequestError::Host, 400)));
+        check(&changed("", &[("host", "example.com")]), Err((RequestError::Host, 400)));
+        check(&changed("host", &[("host", "a b")]), Err((RequestError::Host, 400)));
         check(&changed("upgrade", &[]), Err((RequestError::NotUpgrade, 426)));
         check(&changed("upgrade", &[("upgrade", "h2c")]), Err((RequestError::NotUpgrade, 426)));
         check(&changed("connection", &[]), Err((RequestError::NotConnectionUpgrade, 400)));
