@@ -221,6 +221,18 @@ async fn the_server_pings_and_silence_ends_the_session() {
 }
 
 #[tokio::test]
+async fn who_asks_just_after_the_ping_timeout_is_refused() {
+    let (interval, timeout) = (Duration::from_millis(300), Duration::from_millis(200));
+    let Scene { url, .. } =
+        scene(|builder| builder.ping_interval(interval).ping_timeout(timeout)).await;
+    for _ in 0..3 {
+        let mut session = Polling::open(&url).await;
+        tokio::time::sleep(interval + timeout).await; // no condition: it is the time that counts
+        assert_eq!(session.get().await.brief(), CLOSED);
+    }
+}
+
+#[tokio::test]
 async fn a_second_get_is_refused_the_first_learns_of_the_end_and_the_session_is_over() {
     let Scene { server, url, mut read, requests } = scene(|builder| builder).await;
     let mut session = Polling::join(&url).await;

@@ -228,7 +228,8 @@ impl<A> Session<A> {
     /// [`Refused`]; a second GET while one waits also closes the session.
     pub fn get(&mut self, now: Instant) -> Result<(), Refused> {
         // Whoever comes too late has not answered, even if the timer has still to say so.
-        if self.role == Role::Server && !self.paused && self.heartbeat.is_overdue(now) {
+        let may_be_late = self.role == Role::Server && !self.paused && !self.is_closed();
+        if may_be_late && self.heartbeat.is_overdue(now) {
             self.close(Reason::PingTimeout);
             return Err(Refused::Closed);
         }
