@@ -15,9 +15,10 @@ pub(super) enum Secrecy {
 
 /// What makes a name secret wherever it stands in it: `accessToken`, `user_password`.
 const PARTS: &str = "token secret passw passphrase passcode passkey pwd jwt apikey authkey accesskey privatekey \
-    signingkey credential signature session sessid cookie bearer csrf xsrf hmac mnemonic saml";
+    signingkey credential signature session sessid cookie bearer csrf xsrf hmac mnemonic saml connectionstring \
+    密码 口令 密钥 令牌 пароль contraseña motdepasse";
 /// What does so as a word of its own: `x-sig`, `otpCode`, but not `sight` and `hotpot`.
-const WORDS: &str = "2fa assertion creds cred cvc cvv grant mfa nonce otp otps ott pass pid pin private pw salt sas \
+const WORDS: &str = "2fa assertion clave creds cred cvc cvv dsn grant mfa nonce otp otps ott pass pid pin private pw salt sas \
     sid sig sso ssn ticket totp verifier";
 /// Words that have other meanings as well.
 const LIKELY: &str = "hash key keys sign";
@@ -144,6 +145,7 @@ mod tests {
                 assert_eq!(of_member(name), expect, "{name}");
             }
         }
+        check("dsn connection_string 密码 пароль contraseña mot_de_passe clave", Secrecy::Sure);
         check(
             "token accessToken refresh_token X-Auth-Token tokens idToken2 secret client_secret",
             Secrecy::Sure,
