@@ -359,7 +359,13 @@ impl Upper for Receiver {
 
     fn failing(&mut self, cause: &dyn fmt::Display) {
         if let Some(session) = &mut self.session {
-            session.failing(cause);
+            session.failing(cause, false);
+        }
+    }
+
+    fn violated(&mut self, violation: &dyn fmt::Display) {
+        if let Some(session) = &mut self.session {
+            session.failing(violation, true);
         }
     }
 

@@ -37,8 +37,8 @@ pub(super) struct Session {
 struct LastWords {
     /// By the server.
     close: Option<Close>,
-    /// By this side: what was wrong first.
-    cause: Option<String>,
+    /// By this side: what was wrong first, and whether that is something that the server sent.
+    cause: Option<(String, bool)>,
 }
 
 impl Session {
@@ -77,12 +77,14 @@ impl Session {
         self.last_words.get_or_insert_default().close = close;
     }
 
-    pub(super) fn failing(&mut self, cause: &dyn fmt::Display) {
+    pub(super) fn failing(&mut self, cause: &dyn fmt::Display, is_violation: bool) {
         /// The server has its say in it, at any length.
         const MAX_CHARS: usize = 300;
 
         let first = &mut self.last_words.get_or_insert_default().cause;
-        first.get_or_insert_with(|| cause.to_string().chars().take(MAX_CHARS).collect());
+        first.get_or_insert_with(|| {
+            (cause.to_string().chars().take(MAX_CHARS).collect(), is_violation)
+        });
     }
 
     pub(super) fn version(&self) -> Version {
@@ -102,10 +104,12 @@ impl Session {
     pub(super) fn disconnect(&self, now: Instant, reason: Reason) -> Arc<Disconnect> {
         let last_sign = self.conn.look(|machine| machine.last_sign());
         let LastWords { close, cause } = self.last_words.as_deref().cloned().unwrap_or_default();
+        let (cause, is_violation) = cause.unzip();
         Arc::new(Disconnect {
             reason,
             close,
             cause,
+            is_violation: is_violation == Some(true),
             after: now.saturating_duration_since(self.began),
             last_heard: last_sign.map(|sign| now.saturating_duration_since(sign)),
         })

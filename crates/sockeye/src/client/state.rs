@@ -70,6 +70,9 @@ pub struct Disconnect {
     /// What was wrong, for people, where there is more to say than the reason: what the server sent that can't be read, or
     /// the request that failed, and how.
     pub cause: Option<String>,
+    /// Whether that cause is something that the server sent and must not, for which this side ended the connection. It will
+    /// send it again.
+    pub is_violation: bool,
     /// How long it had lasted.
     pub after: Duration,
     /// How long before the end the server had last shown that it lives: by a ping in version 4, by a pong in version 3, or

@@ -55,8 +55,11 @@ pub(crate) trait Upper: Send + Unpin {
     /// The peer closes the WebSocket, with this if it says why; [`Self::closed`] follows.
     fn closing(&mut self, _frame: Option<CloseFrame<'_>>) {}
 
-    /// What is wrong with what the peer sent, or with the transport, for people; [`Self::closed`] follows.
+    /// What is wrong with the transport, for people; [`Self::closed`] follows.
     fn failing(&mut self, _cause: &dyn fmt::Display) {}
+
+    /// What the peer sent that it must not, for people; this side ends the session for it, and [`Self::closed`] follows.
+    fn violated(&mut self, _violation: &dyn fmt::Display) {}
 
     /// The session is over; nothing follows. Running handlers are detached, not dropped.
     fn closed(&mut self, reason: Reason);
@@ -87,6 +90,10 @@ impl<U: Upper> Upper for &mut U {
 
     fn failing(&mut self, cause: &dyn fmt::Display) {
         (**self).failing(cause);
+    }
+
+    fn violated(&mut self, violation: &dyn fmt::Display) {
+        (**self).violated(violation);
     }
 
     fn closed(&mut self, reason: Reason) {
@@ -275,7 +282,7 @@ impl<U: Upper> Work<U> {
         }
         if let Err(violation) = conn.machine(|machine| machine.handle_timeout(now)) {
             tracing::debug!(target: "sockeye::engine", %violation, "session closed");
-            self.upper.failing(&violation);
+            self.upper.violated(&violation);
         }
         if let Carrier::WebSocket(framed) = &mut self.carrier {
             framed.websocket.handle_timeout(now);
@@ -407,6 +414,7 @@ impl<U: Upper> Work<U> {
             && let Err(error) = framed.websocket.handle_silence(now)
         {
             tracing::debug!(target: "sockeye::ws", %error, "peer is too slow");
+            self.upper.violated(&error);
             conn.machine(|machine| machine.close(Reason::TransportError));
         }
         more
@@ -424,7 +432,7 @@ impl<U: Upper> Work<U> {
                 Ok(None) => break,
                 Err(error) => {
                     tracing::debug!(target: "sockeye::ws", %error, "peer broke the protocol");
-                    upper.failing(&error);
+                    upper.violated(&error);
                     conn.machine(|machine| machine.close(Reason::TransportError));
                     break;
                 }
@@ -449,7 +457,7 @@ impl<U: Upper> Work<U> {
                 Ok(_) => {}
                 Err(violation) => {
                     tracing::debug!(target: "sockeye::packet", %violation, "peer broke the protocol");
-                    upper.failing(&violation);
+                    upper.violated(&violation);
                 }
             }
         }

@@ -127,8 +127,12 @@ impl Probe {
             let said = match websocket.read(now, &mut input) {
                 Ok(Some(Message::Text(text))) => Some(Box::<str>::from(text)),
                 Ok(Some(Message::Ping(_) | Message::Pong(_))) => None,
-                Ok(Some(Message::Binary(_) | Message::Close(_))) | Err(_) => return Probed::Failed,
+                Ok(Some(Message::Binary(_) | Message::Close(_))) => return Probed::Failed,
                 Ok(None) => return Probed::Waiting,
+                Err(error) => {
+                    tracing::debug!(target: "sockeye::ws", %error, "peer broke the protocol");
+                    return Probed::Failed;
+                }
             };
             drain(websocket, outbox);
             // What it owes goes first, so that nothing of it is left when it takes over.

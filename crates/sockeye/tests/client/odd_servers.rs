@@ -345,6 +345,7 @@ async fn what_the_server_did_wrong_is_told() {
         let client = Client::builder(url).websocket_only().no_reconnect().start().unwrap();
         let CloseReason::Lost(because) = soon(client.closed()).await else { panic!("{wrong}") };
         check(&because, reason, cause);
+        assert!(because.is_violation, "{because}");
     }
 
     // And by HTTP: it opens a session, and takes no POST.
@@ -372,6 +373,50 @@ async fn what_the_server_did_wrong_is_told() {
             &format!("a POST failed: the server answered {status}"),
         );
         check(&because, Reason::TransportError, "no, thanks");
+        assert!(!because.is_violation, "{because}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_did_wrong_with_its_frames_is_told() {
+    for (bytes, cause) in [
+        (&b"\x81\x02\x34\xff"[..], "text is not UTF-8"),
+        (b"\x88\x03\x03\xe8\xff", "text is not UTF-8"),
+        (b"\xc1\x01\x36", "reserved bit set"),
+        (b"\xa1\x01\x36", "reserved bit set"),
+        (b"\x81\x81\0\0\0\0\x36", "frame is masked"),
+        (b"\x83\x00", "opcode 0x3 is reserved"),
+        (b"\x8b\x00", "opcode 0xb is reserved"),
+        (b"\x89\x7e\x00\x7e", "control frame longer than 125 bytes"),
+        (b"\x09\x00", "control frame without FIN"),
+        (b"\x88\x01\x03", "body of one byte"),
+        (b"\x88\x02\x00\x00", "close code 0 must not be sent"),
+        (b"\x88\x02\x03\xed", "close code 1005 must not be sent"),
+        (b"\x80\x01\x36", "continuation frame, but no message was begun"),
+        (b"\x01\x01\x34\x81\x01\x36", "new message before the last fragment"),
+        (b"\x81\x7e\x00\x01\x36", "not in its shortest form"),
+        (b"\x82\x7f\x80\0\0\0\0\0\0\0", "does not fit in 63 bits"),
+        (b"\x82\x7f\x7f\0\0\0\0\0\0\0", "message is longer than"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            let stream = listener.accept().await.unwrap().0.into_std().unwrap();
+            let mut raw = stream.try_clone().unwrap();
+            let mut socket =
+                ws::accept(tokio::net::TcpStream::from_std(stream).unwrap()).await.unwrap();
+            say(&mut socket, &[OPEN_4, r#"40{"sid":"x"}"#]).await;
+            std::io::Write::write_all(&mut raw, bytes).unwrap();
+            let told = soon(socket.recv()).await; // CONNECT
+            assert!(matches!(told, Ok(Some(_))), "{told:?}");
+            soon(socket.recv()).await
+        });
+        let client = Client::builder(url).websocket_only().no_reconnect().start().unwrap();
+        let CloseReason::Lost(because) = soon(client.closed()).await else { panic!("{cause}") };
+        assert_eq!(because.reason, Reason::TransportError, "{because}");
+        assert!(because.is_violation && because.to_string().contains(cause), "{because}");
+        let told = soon(serving).await.unwrap();
+        assert!(format!("{told:?}").contains(cause), "the server hears it, too: {told:?}");
     }
 }
 

@@ -182,7 +182,7 @@ impl Requesting {
                 Err(error) => {
                     tracing::debug!(target: "sockeye::packet", %error, "peer broke the protocol");
                     if let Some(upper) = upper {
-                        upper.failing(&error);
+                        upper.violated(&error);
                     }
                     conn.machine(|machine| machine.receive_garbage());
                     return Requested::All;
@@ -201,7 +201,7 @@ impl Requesting {
                 Err(why) => {
                     tracing::debug!(target: "sockeye::packet", why, "peer broke the protocol");
                     if let Some(upper) = upper {
-                        upper.failing(&why);
+                        upper.violated(&why);
                     }
                     return Requested::All; // the machine has closed the session
                 }
