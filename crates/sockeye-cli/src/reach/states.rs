@@ -1,7 +1,7 @@
 //! Where a connection stands, as lines.
 
 use futures_util::FutureExt as _;
-use sockeye::client::{Client, ConnectionState, Socket, Transport};
+use sockeye::client::{Client, CloseReason, ConnectionState, Socket, Transport};
 use tokio::sync::watch;
 
 use crate::{
@@ -101,7 +101,14 @@ pub(crate) fn states_now(
             };
             (State::Reconnecting, None, Some(reason))
         }
-        ConnectionState::Closed { reason } => (State::Closed, None, Some(reason.to_string())),
+        ConnectionState::Closed { reason } => {
+            // That it is lost, the state says.
+            let reason = match reason {
+                CloseReason::Lost(disconnect) => disconnect.to_string(),
+                reason => reason.to_string(),
+            };
+            (State::Closed, None, Some(reason))
+        }
         _ => (State::Reconnecting, None, None),
     };
     for socket in sockets {

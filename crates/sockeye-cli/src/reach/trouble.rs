@@ -59,7 +59,7 @@ impl Trouble {
                 true
             }
             // If it is what the server sends, that has been said.
-            Self::Lost(disconnect) => disconnect.reason != Reason::ParseError,
+            Self::Lost(disconnect) => !disconnect.is_violation,
             _ => false,
         };
         if !has_cause {
@@ -226,6 +226,10 @@ impl Trouble {
             Self::NotLetIn { disconnect, forced } => (
                 format!("the connection ended before the server let us in: {disconnect}"),
                 match forced {
+                    // No parser and no version breaks the framing.
+                    _ if disconnect.is_violation && disconnect.reason == Reason::TransportError => {
+                        "the server has to send it right; no option helps"
+                    }
                     Some(_) => {
                         "it may speak another version: leave out --eio, or try the other one"
                     }
@@ -235,7 +239,7 @@ impl Trouble {
                 },
             ),
             // What we can't read comes again.
-            Self::Lost(disconnect) if disconnect.reason == Reason::ParseError => {
+            Self::Lost(disconnect) if disconnect.is_violation => {
                 (format!("the connection was closed by this side: {disconnect}"), "")
             }
             Self::Lost(disconnect) => (

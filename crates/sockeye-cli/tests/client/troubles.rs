@@ -191,6 +191,10 @@ fn why_the_connection_ended_is_told_in_words() {
     let run = listen(&url);
     check(&run, 9, &["closed by this side: parse error", "not JSON from byte"]);
     assert!(!run.stderr.contains("doctor"), "it would find nothing: {run:?}");
+    let (url, _runtime) = last_words("5");
+    let run = listen(&url);
+    check(&run, 9, &["closed by this side: transport error", "not expected here"]);
+    assert!(!run.stderr.contains("doctor"), "it would find nothing: {run:?}");
 }
 
 #[test]
