@@ -17,7 +17,7 @@ use clap::Parser;
 use redis::{AsyncTypedCommands as _, Direction, aio};
 use serde::Deserialize;
 use sockeye::{
-    client::{Client, DeliveryError, SendError, Tls},
+    client::{Client, DeliveryErrorKind, SendError, Tls},
     event::{Args, RawArgs, State},
 };
 
@@ -97,10 +97,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             // Over however many connections; it ends with an ack, or with the client.
             match delivery.acked::<RawArgs>().await {
                 Ok(_) => {}
-                Err(DeliveryError::Send(SendError::Rejected(_))) => {
-                    tasks.rpush(FAILED, &text).await?;
-                }
-                Err(_) => return Ok(()), // it stays where it is, for the next start
+                Err(error) => match error.kind {
+                    DeliveryErrorKind::Send(SendError::Rejected(_)) => {
+                        tasks.rpush(FAILED, &text).await?;
+                    }
+                    _ => return Ok(()), // it stays where it is, for the next start
+                },
             }
             tasks.lrem(SENDING, 1, &text).await.map(drop)
         });

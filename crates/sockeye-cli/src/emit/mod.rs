@@ -181,8 +181,7 @@ impl Emit<'_> {
         let Ack { args, refusal, rtt } = match answer {
             Ok(ack) => ack,
             Err(error) => {
-                let trouble = Trouble::Call { event: self.event.to_owned(), error };
-                return Err(self.session.explained(trouble).await.into());
+                return Err(self.session.explained(Trouble::Call(error)).await.into());
             }
         };
         let shown = self.printer.ack(self.place(), &args, None, rtt)?;

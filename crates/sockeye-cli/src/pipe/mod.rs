@@ -6,7 +6,7 @@ use std::{pin::pin, time::Duration};
 
 use clap::Args;
 use futures_util::FutureExt as _;
-use sockeye::client::{CallError, Incoming, Socket};
+use sockeye::client::{Incoming, Socket};
 use tokio::time;
 
 use self::input::Order;
@@ -180,7 +180,7 @@ impl Pipe<'_> {
         match outcome {
             Ok(None) => {}
             Ok(Some(answer)) => answer.show(&self.printer)?,
-            Err(trouble @ Trouble::Call { error: CallError::Timeout { .. }, .. }) => {
+            Err(trouble) if trouble.is_late() => {
                 let failure = Failure::from(trouble);
                 match &self.failed {
                     // It is told in the end.

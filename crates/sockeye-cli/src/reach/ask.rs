@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use sockeye::{
-    client::{CallError, EmitError, RemoteError, Socket},
+    client::{CallError, CallErrorKind, EmitError, RemoteError, Socket},
     event::RawArgs,
 };
 
@@ -30,9 +30,16 @@ pub(crate) async fn ask(
     timeout: Duration,
 ) -> Result<Ack, CallError> {
     let began = Instant::now();
-    let (args, refusal) = match socket.call::<RawArgs>(event, args).timeout(timeout).await {
-        Err(CallError::Refused(error)) => (refusal(&error)?, Some(error)),
-        answer => (answer?, None),
+    let answer = socket.call::<RawArgs>(event, args).timeout(timeout).await;
+    let refused = match &answer {
+        Err(CallError { kind: CallErrorKind::Refused(error), .. }) => {
+            refusal(error).ok().map(|args| (args, error.clone()))
+        }
+        _ => None,
+    };
+    let (args, refusal) = match refused {
+        Some((args, error)) => (args, Some(error)),
+        None => (answer?, None),
     };
     Ok(Ack { args, refusal, rtt: began.elapsed() })
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sockeye::{
     client::{
-        Builder, CallError, Client, CloseReason, ConnectionState, Left, SendError, Socket, Version,
+        Builder, CallErrorKind, Client, CloseReason, ConnectionState, Left, SendError, Socket,
+        Version,
     },
     event::NoAnswer,
 };
@@ -115,11 +116,10 @@ impl Session {
 
     /// Adds how the connection ended, if it is that which something failed of.
     pub(crate) async fn explained(&self, trouble: Trouble) -> Trouble {
-        let is_lost = matches!(
-            &trouble,
-            Trouble::Call { error: CallError::Disconnected { .. }, .. }
-                | Trouble::NotSent { error: SendError::Lost { .. }, .. }
-        );
+        let is_lost = match &trouble {
+            Trouble::Call(error) => matches!(error.kind, CallErrorKind::Disconnected { .. }),
+            trouble => matches!(trouble, Trouble::NotSent { error: SendError::Lost { .. }, .. }),
+        };
         if !is_lost {
             return trouble;
         }

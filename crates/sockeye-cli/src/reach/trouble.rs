@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use sockeye::client::{
-    BuildError, CallError, CloseReason, DialError, Disconnect, EmitError, Left, OpenError, Reason,
-    RemoteError, SendError, Step, Transport, TransportError, Version,
+    BuildError, CallError, CallErrorKind, CloseReason, DialError, Disconnect, EmitError, Left,
+    OpenError, Reason, RemoteError, SendError, Step, Transport, TransportError, Version,
 };
 
 use crate::{
@@ -30,7 +30,7 @@ pub(crate) enum Trouble {
     /// The client was closed.
     Closed(CloseReason),
     /// The ack did not come.
-    Call { event: String, error: CallError },
+    Call(CallError),
     /// The ack says no.
     Refused { event: String, error: RemoteError },
     /// Nothing came at all, in a namespace that nobody asked for.
@@ -72,12 +72,13 @@ impl Trouble {
 
     /// Looks at the namespace next, if an answer or an event did not come.
     pub(crate) fn in_silence(self) -> Self {
-        match self {
-            Self::Call { error: CallError::Timeout { .. }, .. } | Self::NoEvent { .. } => {
-                Self::Silent(Box::new(self))
-            }
-            other => other,
-        }
+        let waited = self.is_late() || matches!(self, Self::NoEvent { .. });
+        if waited { Self::Silent(Box::new(self)) } else { self }
+    }
+
+    /// Whether an ack did not come in time.
+    pub(crate) const fn is_late(&self) -> bool {
+        matches!(self, Self::Call(CallError { kind: CallErrorKind::Timeout { .. }, .. }))
     }
 
     pub(crate) fn left(namespace: &str, because: Left) -> Self {
@@ -92,11 +93,11 @@ impl Trouble {
             Self::NotLetIn { forced: Some(Version::V3), .. } => Exit::Version,
             Self::NotLetIn { .. } | Self::Lost(_) | Self::NotAgain(_) => Exit::Lost,
             Self::Closed(_) => Exit::Fault,
-            Self::Call { error, .. } => match error {
-                CallError::Timeout { .. } => Exit::NoAnswer,
-                CallError::Disconnected { .. } => Exit::Lost,
-                CallError::Emit(error) => of_emit(error),
-                CallError::Send(error) => of_send(error),
+            Self::Call(error) => match &error.kind {
+                CallErrorKind::Timeout { .. } => Exit::NoAnswer,
+                CallErrorKind::Disconnected { .. } => Exit::Lost,
+                CallErrorKind::Emit(error) => of_emit(error),
+                CallErrorKind::Send(error) => of_send(error),
                 _ => Exit::Fault,
             },
             Self::NotSent { error, .. } => of_send(error),
@@ -247,15 +248,16 @@ impl Trouble {
                 "--reconnect, where there is one, makes it again",
             ),
             Self::Closed(reason) => (reason.to_string(), ""),
-            Self::Call { event, error } => (
-                format!("{event:?}: {error}"),
-                match error {
-                    CallError::Timeout { .. } => {
-                        "wait longer with --timeout, or leave out --ack if the server never answers it"
-                    }
-                    _ => "",
+            // Where else to look, there is a hint of ours for.
+            Self::Call(
+                error @ CallError {
+                    kind: CallErrorKind::Timeout { after, written: true, .. }, ..
                 },
+            ) => (
+                format!("{:?} on {:?}: no ack after {after:?}", error.event(), error.namespace()),
+                "wait longer with --timeout, or leave out --ack if the server never answers it",
             ),
+            Self::Call(error) => (error.to_string(), ""),
             Self::Refused { event, error } => {
                 let data = error.data.as_ref().and_then(|data| serde_json::to_string(data).ok());
                 let data = data.map(|data| format!(" {data}")).unwrap_or_default();

@@ -103,7 +103,7 @@ impl Departing {
                 let nsp = socket.namespace().to_owned();
                 Ok(Some(Answer { nsp, event, args, rtt, ack_id }))
             }
-            Err(error) => Err(Trouble::Call { event, error }),
+            Err(error) => Err(Trouble::Call(error)),
         }
     }
 }

@@ -251,7 +251,7 @@ impl Repl<'_> {
         match outcome {
             Ok(None) => Ok(()),
             Ok(Some(answer)) => answer.show(&self.printer).or_else(|failure| self.fail(failure)),
-            Err(trouble @ Trouble::Call { .. }) if !self.is_person() => {
+            Err(trouble @ Trouble::Call(_)) if !self.is_person() => {
                 // It is told in the end.
                 match &self.failed {
                     None => self.failed = Some(trouble.into()),

@@ -36,7 +36,9 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{BuildError, Builder, CallError, CloseReason, ConnectError, Incoming, NextError};
+use super::{
+    BuildError, Builder, CallError, CallErrorKind, CloseReason, ConnectError, Incoming, NextError,
+};
 use crate::event::{FromAck, ToArgs};
 
 /// A client whose methods wait instead of being awaited.
@@ -119,7 +121,7 @@ impl Deref for Client {
 #[must_use = "a call is made by `wait`"]
 pub struct Call<'c, R> {
     client: &'c Client,
-    call: super::Call<R>,
+    call: super::Call<R, CallErrorKind>,
 }
 
 impl<R: FromAck + Send> Call<'_, R> {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{CloseReason, Transport};
 use crate::{
-    event::{ArgsError, EncodeError, RemoteError},
+    event::{ArgsError, EncodeError, EventError, RemoteError},
     net::{
         Answer, DialError, HandshakeError, HttpError, Plain, ProxyError, TimeError, TlsError,
         UrlError, WebSocketError,
@@ -146,9 +146,15 @@ impl fmt::Display for OpenError {
         if let Some(attempt) = &self.attempt {
             return write!(f, "the function asked before each attempt failed: {attempt}");
         }
-        for (index, Tried { transport, version, error }) in self.tried.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{transport} (EIO={}): {error}", version.to_eio())?;
+        let texts = self.tried.iter().map(|tried| tried.error.to_string()).collect::<Vec<_>>();
+        for (index, Tried { transport, version, .. }) in self.tried.iter().enumerate() {
+            write!(f, "{transport} (EIO={})", version.to_eio())?;
+            // Those that fail alike are told together.
+            match texts.get(index + 1) {
+                Some(next) if *next == texts[index] => f.write_str(" and ")?,
+                Some(_) => write!(f, ": {}; ", texts[index])?,
+                None => write!(f, ": {}", texts[index])?,
+            }
         }
         Ok(())
     }
@@ -444,17 +450,31 @@ impl SendError {
     }
 }
 
+/// Why a call has no result, by its event and namespace.
+pub type CallError = EventError<CallErrorKind>;
+
 /// Why a call has no result.
 #[non_exhaustive]
 #[derive(Error)]
-pub enum CallError {
+pub enum CallErrorKind {
     /// The server did not answer in time.
-    #[error("no ack after {after:?}{}", if *.written { "" } else { "; the event was not sent" })]
+    #[error(
+        "no ack after {after:?}{}",
+        match (.written, .is_silent) {
+            (false, _) => "; the event was not sent",
+            (true, false) => "",
+            (true, true) => {
+                ", and nothing else ever came there; the server may expect another namespace: name it as the path of the URL"
+            }
+        }
+    )]
     Timeout {
         /// How long was waited.
         after: Duration,
         /// Whether the event was sent. If so, the server may have handled it.
         written: bool,
+        /// Whether the namespace is `/`, which servers let everybody into, and nothing ever came from the server there.
+        is_silent: bool,
     },
     /// The connection ended first.
     #[error("disconnected before the ack{}", if *.written { "; the server may have got the event" } else { "; the event was not sent" })]
@@ -484,5 +504,5 @@ reads_as_text!(
     Left,
     EmitError,
     SendError,
-    CallError
+    CallErrorKind
 );

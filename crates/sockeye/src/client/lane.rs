@@ -224,6 +224,7 @@ impl Lane {
             }
             Step::Idle | Step::Resting { .. } | Step::Over => return,
         }
+        self.member().hear();
         self.recovery.note(&payload);
         let way = self.way.as_ref();
         let reply = id.zip(way).map(|(id, way)| Reply { path: Arc::clone(way) as Arc<_>, id });

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -44,6 +44,8 @@ pub(super) struct Member {
     next_id: AtomicU64,
     /// Concurrent handlers at work.
     concurrent: AtomicU32,
+    /// Whether an event or an ack ever came from the server.
+    has_heard: AtomicBool,
 }
 
 /// What is emitted passes here.
@@ -147,7 +149,17 @@ impl Member {
             desk: Mutex::new(Desk { phase: Phase::Away, unsent: Unsent::default() }),
             next_id: AtomicU64::new(0),
             concurrent: AtomicU32::new(0),
+            has_heard: AtomicBool::new(false),
         }
+    }
+
+    /// An event or an ack came from the server.
+    pub(super) fn hear(&self) {
+        self.has_heard.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard.load(Ordering::Relaxed)
     }
 
     /// The number of the next ack; it is never used again, not by later sessions either.
@@ -310,6 +322,9 @@ impl Member {
         Box::new(move |outcome| {
             if let Some(member) = member.upgrade() {
                 let answer = outcome.map(|payload| RawArgs(payload.into_owned()));
+                if answer.is_ok() {
+                    member.hear();
+                }
                 member.desk.lock().unsent.settle(seq, answer, &retries);
             }
         })

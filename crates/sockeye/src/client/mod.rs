@@ -30,19 +30,18 @@ mod unsent;
 mod verdict;
 
 pub use builder::{Builder, engine_path};
-pub use call::Call;
 pub use context::Context;
 pub use dialer::{DialedStream, Dialer, DialerBuilder};
 pub use error::{
-    BuildError, CallError, ConnectError, EmitError, Left, OpenError, SendError, TransportError,
-    Tried,
+    BuildError, CallError, CallErrorKind, ConnectError, EmitError, Left, OpenError, SendError,
+    TransportError, Tried,
 };
 pub use events::{Events, Incoming, NextError};
 pub use handle::Client;
 pub use namespace::Namespace;
 pub use opener::Attempt;
 pub use resent::{ResendReason, Resent};
-pub use send_handle::{Delivery, DeliveryError, SendHandle};
+pub use send_handle::{Delivery, DeliveryError, DeliveryErrorKind, SendHandle};
 pub use socket::Socket;
 pub use state::{CloseReason, ConnectionState, Disconnect, Membership};
 pub use transport::Transport;
@@ -50,8 +49,8 @@ pub use unsent::{Buffer, Retries, WhenFull};
 pub use verdict::IntoVerdict;
 
 pub use crate::{
-    dispatch::{Calling, SendState},
-    event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
+    dispatch::{Call, Calling, SendState},
+    event::{Concurrent, EventError, FromAck, OnEvent, RemoteError, concurrent},
     net::{
         DialError, Direction, Proxy, ProxyError, Query, Seen, Step, TimeError, Tls, TlsBuilder,
         TlsError, USER_AGENT, UrlError,

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{SendError, fate::Fate};
 use crate::{
     dispatch::SendState,
-    event::{ArgsError, FromAck},
+    event::{ArgsError, EventError, FromAck, Named},
 };
 
 /// Follows one emitted event. Dropping it changes nothing.
@@ -48,6 +48,7 @@ impl fmt::Debug for SendHandle {
 pub struct Delivery {
     pub(super) fate: Arc<Fate>,
     pub(super) id: Arc<str>,
+    pub(super) named: Arc<Named>,
 }
 
 impl Delivery {
@@ -72,8 +73,9 @@ impl Delivery {
     ///
     /// Dropping the future changes nothing: the event is sent all the same, and one may wait for it again.
     pub async fn acked<R: FromAck>(&self) -> Result<R, DeliveryError> {
-        let answer = self.fate.acked().await?;
-        R::from_ack(&answer).map_err(DeliveryError::Type)
+        let answer = self.fate.acked().await.map_err(DeliveryErrorKind::Send);
+        let read = answer.and_then(|answer| R::from_ack(&answer).map_err(DeliveryErrorKind::Type));
+        read.map_err(|kind| EventError::new((*self.named).clone(), kind))
     }
 }
 
@@ -83,10 +85,13 @@ impl fmt::Debug for Delivery {
     }
 }
 
+/// Why a delivery has no result, by its event and namespace.
+pub type DeliveryError = EventError<DeliveryErrorKind>;
+
 /// Why a delivery has no result.
 #[non_exhaustive]
 #[derive(thiserror::Error)]
-pub enum DeliveryError {
+pub enum DeliveryErrorKind {
     /// The event was acknowledged, but with something of another type.
     #[error("delivered, but the ack is not of the expected type: {0}")]
     Type(#[source] ArgsError),
@@ -95,4 +100,4 @@ pub enum DeliveryError {
     Send(#[from] SendError),
 }
 
-reads_as_text!(DeliveryError);
+reads_as_text!(DeliveryErrorKind);

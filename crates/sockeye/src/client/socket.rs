@@ -6,12 +6,13 @@ use sockeye_proto::wire::prepared::Prepared;
 use tokio::sync::watch;
 
 use super::{
-    Call, Delivery, EmitError, Left, Membership, SendHandle,
+    Call, CallErrorKind, Delivery, EmitError, Left, Membership, SendHandle,
+    call::call,
     member::Member,
     shared::{Order, Shared},
     unsent::{Kind, Label},
 };
-use crate::event::{FromAck, ToArgs};
+use crate::event::{FromAck, Named, ToArgs};
 
 /// One namespace of a client. Cheap to clone; it stays the same when the connection is lost and made again.
 ///
@@ -108,10 +109,35 @@ impl Socket {
         Ok(SendHandle(fate))
     }
 
-    /// Sends an event and waits for the server's ack: `let answer: u64 = socket.call("ask", (1,)).await?`. How long, is the
-    /// builder's [`call_timeout`](super::Builder::call_timeout), or [`Call::timeout`]'s.
-    pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<R> {
-        Call::new(self.clone(), event, &args)
+    /// Sends an event and waits for the server's ack; without a connection, also for that. How long, is the builder's
+    /// [`call_timeout`](super::Builder::call_timeout), or [`Call::timeout`]'s.
+    ///
+    /// `R` is the type of the ack's first argument; [`Args<(A, B)>`](crate::event::Args) takes them all,
+    /// [`RawArgs`](crate::event::RawArgs) leaves them unparsed.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`](super::CallError). When the connection is lost it fails at once, and says whether the event had been
+    /// sent; it is not sent again.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent when the future is first polled. Dropped later, an event that still waits for a connection is taken
+    /// back, and the ack of one that does not is ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sockeye::client::{CallError, Socket};
+    /// # async fn run(socket: &Socket) -> Result<(), CallError> {
+    /// let room: String = socket.call("join", ("lobby",)).await?;
+    /// let (): () = socket.call("ping", ()).timeout(Duration::from_secs(5)).await?; // no longer than that
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<R, CallErrorKind> {
+        call(self, event, &args)
     }
 
     /// Sends an event until the server acknowledges it: again after [`Retries::ack_timeout`](super::Retries), and by each
@@ -132,7 +158,7 @@ impl Socket {
         let label = Label { event: event.into(), id: Arc::clone(&id) };
         // Not ahead of what waits: the next session would send it again behind that.
         let (_, fate) = self.enqueue(packet, Kind::Delivery { id: number, attempts: 0, label })?;
-        Ok(Delivery { fate, id })
+        Ok(Delivery { fate, id, named: Arc::new(Named::new(event, self.namespace())) })
     }
 
     /// Gives up what waits for a connection, and says how many events those were. Each fails with

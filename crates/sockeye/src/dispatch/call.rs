@@ -1,4 +1,4 @@
-//! Waiting for the ack that a call asked for, and reading it.
+//! A call: made when it is awaited, waiting for its ack, reading it.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    event::{ArgsError, FromAck, RawArgs, RemoteError},
+    event::{ArgsError, EventError, FromAck, Named, RawArgs, RemoteError},
     net::{AckFailure, Conn, LONGEST, OnAck},
 };
 
@@ -30,35 +30,83 @@ pub(crate) enum NoResult {
     Refused(RemoteError),
 }
 
-/// A call that is under way: what awaiting one waits for. `E` is the error of the side that calls.
+/// A call that has not been made yet. `R` is what its ack is read as, `K` why the side that calls may have none.
+#[must_use = "a call is made by `.await`"]
+pub struct Call<R, K> {
+    named: Named,
+    timeout: Duration,
+    make: Box<dyn FnOnce(Duration) -> Answering<K> + Send>,
+    read: PhantomData<fn() -> R>,
+}
+
+type Answering<K> = Pin<Box<dyn Future<Output = Result<RawArgs, K>> + Send>>;
+
+impl<R, K> Call<R, K> {
+    /// A call that is made with the time that it may take.
+    pub(crate) fn new<F>(
+        named: Named,
+        timeout: Duration,
+        make: impl FnOnce(Duration) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<RawArgs, K>> + Send + 'static,
+    {
+        let make = Box::new(|timeout| Box::pin(make(timeout)) as Answering<K>);
+        Self { named, timeout, make, read: PhantomData }
+    }
+
+    /// How long to wait for the ack. Default: the builder's `call_timeout`.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl<R: FromAck, K: From<ArgsError>> IntoFuture for Call<R, K> {
+    type Output = Result<R, EventError<K>>;
+    type IntoFuture = Calling<R, K>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { named, timeout, make, read } = self;
+        Calling { named, answer: make(timeout), read }
+    }
+}
+
+impl<R, K> fmt::Debug for Call<R, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { named, timeout, .. } = self;
+        f.debug_struct("Call")
+            .field("named", named)
+            .field("timeout", timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that is under way: what awaiting one waits for.
 ///
 /// # Cancel safety
 ///
 /// Dropped, the ack is ignored when it comes.
 #[must_use = "nothing is sent until it is polled"]
-pub struct Calling<R, E> {
-    answer: Pin<Box<dyn Future<Output = Result<RawArgs, E>> + Send>>,
+pub struct Calling<R, K> {
+    named: Named,
+    answer: Answering<K>,
     read: PhantomData<fn() -> R>,
 }
 
-impl<R, E> Calling<R, E> {
-    pub(crate) fn new(answer: impl Future<Output = Result<RawArgs, E>> + Send + 'static) -> Self {
-        Self { answer: Box::pin(answer), read: PhantomData }
-    }
-}
-
-impl<R: FromAck, E: From<ArgsError>> Future for Calling<R, E> {
-    type Output = Result<R, E>;
+impl<R: FromAck, K: From<ArgsError>> Future for Calling<R, K> {
+    type Output = Result<R, EventError<K>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.answer.as_mut().poll(cx))?;
-        Poll::Ready(R::from_ack(&answer).map_err(E::from))
+        let answer = ready!(self.answer.as_mut().poll(cx));
+        let read = answer.and_then(|answer| R::from_ack(&answer).map_err(K::from));
+        Poll::Ready(read.map_err(|kind| EventError::new(self.named.clone(), kind)))
     }
 }
 
-impl<R, E> fmt::Debug for Calling<R, E> {
+impl<R, K> fmt::Debug for Calling<R, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Calling").finish_non_exhaustive()
+        f.debug_struct("Calling").field("named", &self.named).finish_non_exhaustive()
     }
 }
 

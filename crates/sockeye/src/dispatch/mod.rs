@@ -8,8 +8,8 @@ mod runner;
 mod send_state;
 
 pub(crate) use backlog::Backlog;
-pub use call::Calling;
 pub(crate) use call::{Awaited, Expected, NoResult, NotExpected};
+pub use call::{Call, Calling};
 pub(crate) use handlers::{Handlers, HandlersBuilder, Miswired, beginning};
 pub(crate) use runner::{RunContext, Runner, run_hook};
 pub use send_state::SendState;

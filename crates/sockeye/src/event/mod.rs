@@ -3,6 +3,7 @@
 mod ack;
 mod answer;
 mod args;
+mod error;
 mod extract;
 mod from_ack;
 mod function;
@@ -18,6 +19,8 @@ pub use ack::AckSender;
 pub(crate) use ack::{Reply, ReplyPath};
 pub use answer::{Ack, Answer, IntoAnswer, NoAnswer};
 pub use args::{Args, EncodeError, RawArgs, ToArgs};
+pub use error::EventError;
+pub(crate) use error::Named;
 pub use extract::{Event, EventName, FromArgs, FromEvent, Reject, ViaArgs, ViaEvent};
 pub use from_ack::{FromAck, RemoteError};
 pub use function::Function;

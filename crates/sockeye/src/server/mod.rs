@@ -34,7 +34,7 @@ pub use address::PeerAddress;
 pub use body::Body;
 pub use broadcast::Broadcast;
 pub use builder::{BuildError, Builder};
-pub use call::{Call, CallError};
+pub use call::{CallError, CallErrorKind};
 pub use cookie::{Cookie, SameSite};
 pub use extract::{Auth, Context, Data, LastRooms};
 pub use namespace::Namespace;
@@ -50,8 +50,8 @@ pub use to_room::ToRoom;
 pub use welcome::IntoWelcome;
 
 pub use crate::{
-    dispatch::{Calling, SendState},
-    event::{Concurrent, FromAck, OnEvent, RemoteError, concurrent},
+    dispatch::{Call, Calling, SendState},
+    event::{Concurrent, EventError, FromAck, OnEvent, RemoteError, concurrent},
     net::TimeError,
 };
 pub use sockeye_proto::{

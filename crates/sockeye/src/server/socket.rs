@@ -17,8 +17,8 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Call, EmitError, Room, SendHandle, ToRoom, namespace::Inner as NamespaceInner,
-    rooms::Target, send::Number, welcome::SocketData,
+    Broadcast, Call, CallErrorKind, EmitError, Room, SendHandle, ToRoom, call::call,
+    namespace::Inner as NamespaceInner, rooms::Target, send::Number, welcome::SocketData,
 };
 use crate::{
     event::{Answer, FromAck, ReplyPath, ToArgs},
@@ -155,10 +155,38 @@ impl Socket {
         Ok(SendHandle { socket: Arc::clone(&self.0), number })
     }
 
-    /// Sends an event and waits for the client's ack: `let answer: u64 = socket.call("ask", (1,)).await?`. How long, is the
-    /// builder's [`call_timeout`](super::Builder::call_timeout), or [`Call::timeout`]'s.
-    pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<R> {
-        Call::new(self.clone(), event, &args)
+    /// Sends an event and waits for the client's ack. How long, is the builder's
+    /// [`call_timeout`](super::Builder::call_timeout), or [`Call::timeout`]'s.
+    ///
+    /// A handler that waits holds the later events of its socket, and past the backlog's pause its session is closed: let one
+    /// that has to wait for so long be [`concurrent`](super::concurrent).
+    ///
+    /// `R` is the type of the ack's first argument; [`Args<(A, B)>`](crate::event::Args) takes them all,
+    /// [`RawArgs`](crate::event::RawArgs) leaves them unparsed.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`](super::CallError). In a connect handler it fails at once: the client can't answer before it has joined.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent when the future is first polled; dropped later, the ack is ignored when it comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sockeye::server::{CallError, Socket};
+    /// async fn ask(socket: &Socket) -> Result<u32, CallError> {
+    ///     let known: bool = socket.call("is your age known", ()).await?;
+    ///     if !known {
+    ///         return Ok(0);
+    ///     }
+    ///     socket.call("age", ("in years",)).timeout(Duration::from_secs(5)).await // no longer than that
+    /// }
+    /// ```
+    pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<R, CallErrorKind> {
+        call(self, event, &args)
     }
 
     /// Everybody in a room but this socket.

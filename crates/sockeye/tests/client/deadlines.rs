@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockeye::{
-    client::{Buffer, CallError, Client, ConnectionState, Delays, Retries, SendError},
+    client::{Buffer, CallErrorKind, Client, ConnectionState, Delays, Retries, SendError},
     event::State,
     ws::WebSocket,
 };
@@ -52,7 +52,7 @@ async fn once() -> String {
 async fn a_call_from_a_handler_of_another_session_ends_in_time() {
     async fn go(State(other): State<Client>, State(log): State<Log>) {
         let error = other.call::<()>("ask", ()).timeout(BRIEF).await.unwrap_err();
-        assert!(matches!(error, CallError::Timeout { written: true, .. }), "{error}");
+        assert!(matches!(error.kind, CallErrorKind::Timeout { written: true, .. }), "{error}");
         log.send(error.to_string()).unwrap();
     }
     let (heard, _hears) = mpsc::unbounded_channel();

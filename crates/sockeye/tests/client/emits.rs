@@ -5,37 +5,95 @@ use std::time::Duration;
 use bytes::Bytes;
 use sockeye::{
     client::{
-        Buffer, CallError, ConnectionState, EmitError, ResendReason, Retries, SendError, SendState,
-        Transport, WhenFull,
+        Buffer, CallError, CallErrorKind, Client, ConnectionState, EmitError, ResendReason,
+        Retries, SendError, SendState, Transport, WhenFull,
     },
     event::{Args, RawArgs},
+    ws::{Message, WebSocket},
 };
 
-use super::server::{PATIENCE, Running, soon};
+use super::{
+    odd_servers,
+    server::{PATIENCE, Running, soon},
+};
 
 #[tokio::test]
 async fn calls_end_with_their_reason() {
     let running = Running::start().await;
     let client = soon(running.client("").connect()).await.unwrap();
     let error = client.call::<()>("refuse", ()).timeout(PATIENCE).await.unwrap_err();
-    assert!(matches!(&error, CallError::Refused(error) if error.code == "busy"), "{error}");
+    assert!(
+        matches!(&error.kind, CallErrorKind::Refused(error) if error.code == "busy"),
+        "{error}"
+    );
     let error = client.call::<u8>("echo", ("text",)).timeout(PATIENCE).await.unwrap_err();
-    assert!(matches!(error, CallError::Type(_)), "{error}");
+    assert!(matches!(error.kind, CallErrorKind::Type(_)), "{error}");
     let brief = Duration::from_millis(50);
     let error = client.call::<()>("ignore", ()).timeout(brief).await.unwrap_err();
-    assert!(matches!(error, CallError::Timeout { written: true, .. }), "{error}");
+    assert!(matches!(error.kind, CallErrorKind::Timeout { written: true, .. }), "{error}");
     let waiting = client.clone();
     let call =
         tokio::spawn(async move { waiting.call::<()>("ignore", ()).timeout(PATIENCE).await });
     soon(client.call::<Args<()>>("echo", ()).timeout(PATIENCE)).await.unwrap();
     client.reconnect();
     let error = soon(call).await.unwrap().unwrap_err();
-    assert!(matches!(error, CallError::Disconnected { written: true }), "{error}");
+    assert!(matches!(error.kind, CallErrorKind::Disconnected { written: true }), "{error}");
     let error = client.emit("connect", ()).unwrap_err();
     assert!(matches!(error, EmitError::ReservedName { .. }), "{error}");
     soon(client.close()).await;
     let error = client.emit("late", ()).unwrap_err();
     assert!(matches!(error, EmitError::NotJoined { .. }), "{error}");
+}
+
+/// And one on `/`, which servers let everybody into, where to look next if nothing ever came there.
+#[tokio::test]
+async fn an_error_names_its_event_and_namespace() {
+    let running = Running::start().await;
+    let brief = Duration::from_millis(20);
+    let retries = Retries { ack_timeout: brief, max_attempts: Some(1), ..Retries::default() };
+    for namespace in ["/", "/imchat"] {
+        let client = soon(running.client(namespace).retries(retries).connect()).await.unwrap();
+        soon(client.call::<Args<()>>("echo", ())).await.unwrap();
+        let error = client.call::<()>("ignore", ()).timeout(brief).await.unwrap_err();
+        assert_eq!(error.to_string(), format!(r#""ignore" on "{namespace}": no ack after 20ms"#));
+        assert_eq!(format!("{error:?}"), error.to_string());
+        assert_eq!((error.event(), error.namespace()), ("ignore", namespace));
+        let error = client.call::<()>("disconnect", ()).await.unwrap_err();
+        assert!(error.to_string().starts_with(r#""disconnect" on "/"#), "{error}");
+        let error = soon(client.deliver("ignore", ()).unwrap().acked::<()>()).await.unwrap_err();
+        let expect = format!(r#""ignore" on "{namespace}": sent 1 times and never acknowledged"#);
+        assert_eq!(error.to_string(), expect);
+    }
+}
+
+#[tokio::test]
+async fn a_call_on_the_root_where_nothing_ever_came_is_sent_to_other_namespaces() {
+    #[track_caller]
+    fn check(error: &CallError, is_silent: bool) {
+        assert_eq!(error.to_string().contains("another namespace"), is_silent, "{error}");
+    }
+    for (namespace, says, is_silent) in
+        [("", None, true), ("", Some(r#"42["news"]"#), false), ("/chat", None, false)]
+    {
+        let url = odd_servers::serve(move |mut socket: WebSocket| async move {
+            odd_servers::say(&mut socket, &[odd_servers::OPEN_4]).await;
+            let connect = soon(socket.recv()).await.unwrap().unwrap();
+            let Message::Text(connect) = connect else { panic!("{connect:?}") };
+            odd_servers::say(&mut socket, &[&format!(r#"{}{{"sid":"x"}}"#, connect.as_str())])
+                .await;
+            odd_servers::say(&mut socket, says.as_slice()).await;
+            while let Ok(Some(_)) = socket.recv().await {}
+        })
+        .await;
+        let builder = Client::builder(format!("{url}{namespace}")).websocket_only().events(1);
+        let client = soon(builder.connect()).await.unwrap();
+        if says.is_some() {
+            soon(client.next("news")).await.unwrap();
+        }
+        let brief = Duration::from_millis(20);
+        let error = client.call::<()>("ask", ()).timeout(brief).await.unwrap_err();
+        check(&error, is_silent);
+    }
 }
 
 #[tokio::test]
@@ -44,9 +102,15 @@ async fn a_call_waits_as_long_as_the_builder_says_unless_it_says() {
     let (brief, briefer) = (Duration::from_millis(40), Duration::from_millis(10));
     let client = soon(running.client("").call_timeout(brief).connect()).await.unwrap();
     let error = soon(client.call::<()>("ignore", ())).await.unwrap_err();
-    assert!(matches!(error, CallError::Timeout { after, .. } if after == brief), "{error}");
+    assert!(
+        matches!(error.kind, CallErrorKind::Timeout { after, .. } if after == brief),
+        "{error}"
+    );
     let error = soon(client.call::<()>("ignore", ()).timeout(briefer)).await.unwrap_err();
-    assert!(matches!(error, CallError::Timeout { after, .. } if after == briefer), "{error}");
+    assert!(
+        matches!(error.kind, CallErrorKind::Timeout { after, .. } if after == briefer),
+        "{error}"
+    );
     let client = soon(running.client("").call_timeout(Duration::MAX).connect()).await.unwrap();
     let answer: u8 = soon(client.call("echo", (1,))).await.unwrap();
     assert_eq!(answer, 1);
@@ -108,7 +172,10 @@ async fn a_buffer_has_bounds_and_is_cleared() {
     let expires = brief.emit("keep", (9,)).unwrap();
     assert!(matches!(soon(expires.written()).await, Err(SendError::Expired { .. })));
     let call = client.call::<()>("echo", ()).timeout(Duration::from_millis(30)).await;
-    assert!(matches!(call, Err(CallError::Timeout { written: false, .. })), "{call:?}");
+    assert!(
+        matches!(call, Err(CallError { kind: CallErrorKind::Timeout { written: false, .. }, .. })),
+        "{call:?}"
+    );
     assert_eq!(client.unsent(), 0);
 
     let running = stopped.start_again().await;
@@ -276,7 +343,10 @@ async fn what_is_too_large_is_told_by_what_goes_over_the_wire() {
         let data = Bytes::from(vec![7_u8; bytes]);
         match soon(client.call::<RawArgs>("echo", (data,)).timeout(PATIENCE)).await {
             Ok(_) => {}
-            Err(CallError::Emit(EmitError::TooLarge { bytes: found, max_bytes: 1_000 })) => {
+            Err(CallError {
+                kind: CallErrorKind::Emit(EmitError::TooLarge { bytes: found, max_bytes: 1_000 }),
+                ..
+            }) => {
                 assert!(found > 1_000 && found < bytes * 4 / 3 + 60, "{found} of {bytes}");
                 refused += 1;
             }

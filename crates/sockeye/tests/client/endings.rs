@@ -9,8 +9,8 @@ use std::{
 
 use sockeye::{
     client::{
-        Attempt, Buffer, BuildError, Builder, CallError, Client, CloseReason, ConnectError,
-        ConnectionState, Delays, Dialer, EmitError, Retries,
+        Attempt, Buffer, BuildError, Builder, CallError, CallErrorKind, Client, CloseReason,
+        ConnectError, ConnectionState, Delays, Dialer, EmitError, Retries,
     },
     ws,
 };
@@ -134,7 +134,7 @@ async fn a_panic_that_nobody_catches_closes_the_client_for_all_who_wait() {
     let call = client.call::<()>("ignore", ()).timeout(PATIENCE);
     let (call, reason) = soon(async { tokio::join!(call, client.closed()) }).await;
     assert!(matches!(reason, CloseReason::Panicked(text) if text == "boom"));
-    assert!(matches!(call, Err(CallError::Send(_))), "{call:?}");
+    assert!(matches!(call, Err(CallError { kind: CallErrorKind::Send(_), .. })), "{call:?}");
     assert!(soon(delivery.acked::<()>()).await.is_err());
     assert!(matches!(client.emit("late", ()), Err(EmitError::NotJoined { .. })));
     assert!(matches!(soon(client.close()).await, CloseReason::Panicked(_)));

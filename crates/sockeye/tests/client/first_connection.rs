@@ -58,7 +58,9 @@ async fn connecting_ends_with_its_reason() {
     let ConnectError::Open(tried) = &error else { panic!("{error}") };
     let transports: Vec<_> = tried.tried.iter().map(|tried| tried.transport).collect();
     assert_eq!(transports, [Transport::Polling, Transport::WebSocket]);
-    assert!(error.to_string().contains("polling (EIO=4)"), "{error}");
+    // What both have in common is said once.
+    assert!(error.to_string().starts_with("polling (EIO=4) and websocket (EIO=4): "), "{error}");
+    assert_eq!(error.to_string().matches("onnection refused").count(), 1, "{error}");
     // What a program prints whose `main` returns it.
     let shown: Box<dyn std::error::Error> = error.into();
     assert_eq!(format!("{shown:?}"), shown.to_string());

@@ -10,7 +10,7 @@ use std::{
 
 use sockeye::{
     event::{Ack, RawArgs, State},
-    server::{CallError, Namespace, Server, Socket, concurrent},
+    server::{CallError, CallErrorKind, Namespace, Server, Socket, concurrent},
 };
 use sockeye_testkit::client::Client;
 
@@ -30,9 +30,9 @@ struct Outcomes(Arc<[AtomicUsize; 3]>);
 
 impl Outcomes {
     fn count(&self, result: &Result<RawArgs, CallError>) {
-        let which = match result {
-            Err(CallError::TooManyCalls) => 0,
-            Err(CallError::Disconnected | CallError::Emit(_)) => 1,
+        let which = match result.as_ref().map_err(|error| &error.kind) {
+            Err(CallErrorKind::TooManyCalls) => 0,
+            Err(CallErrorKind::Disconnected | CallErrorKind::Emit(_)) => 1,
             _ => 2,
         };
         self.0[which].fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sockeye::{
-    client::CallError,
+    client::CallErrorKind,
     event::{Ack, Args, RawArgs},
 };
 use tokio::time::Duration;
@@ -99,7 +99,7 @@ pub(crate) async fn that_never_come(ground: Ground) {
     let client = ground.connect("").await;
     let brief = Duration::from_millis(50);
     let error = client.call::<()>("ignore", (1,)).timeout(brief).await.unwrap_err();
-    assert!(matches!(error, CallError::Timeout { written: true, .. }), "{error}");
+    assert!(matches!(error.kind, CallErrorKind::Timeout { written: true, .. }), "{error}");
     assert_eq!(call::<u8>(&client, "echo", (1,)).await, 1);
     assert!(client.is_connected());
     soon(client.close()).await;

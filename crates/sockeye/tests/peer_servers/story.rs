@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use sockeye::client::{CallError, Client, Delivery, Tls};
+use sockeye::client::{CallError, CallErrorKind, Client, Delivery, Tls};
 use sockeye_testkit::host_peer::Host;
 use tokio::{task::JoinSet, time::Duration};
 
@@ -83,7 +83,9 @@ pub(crate) async fn of_tasks(ground: Ground) {
                 assert_eq!(answer["id"], task);
                 done.push(task);
             }
-            (_, Err(CallError::Disconnected { written: true })) => unknown += 1,
+            (_, Err(CallError { kind: CallErrorKind::Disconnected { written: true }, .. })) => {
+                unknown += 1;
+            }
             (task, Err(_)) => unsent.push(task),
         }
     }
