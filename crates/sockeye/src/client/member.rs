@@ -23,7 +23,7 @@ use super::{
     lifeline::Lifeline,
     resent::OnResend,
     session,
-    unsent::{Fit, Kind, Outlet, Unsent},
+    unsent::{Fit, GivenUp, Kind, Outlet, Unsent},
     verdict::Verdict,
 };
 use crate::{
@@ -376,9 +376,27 @@ impl Member {
             return;
         }
         *phase = Phase::Out(because.clone());
-        unsent.fail(&SendError::NotJoined(because.clone()));
+        let given_up = unsent.fail(&SendError::NotJoined(because.clone()));
         drop(desk);
+        self.tell(given_up, because);
         self.membership.send_replace(Membership::Left(because.clone()));
+    }
+
+    /// Nobody may be left who looks at what became of events: the log has to say it.
+    fn tell(&self, given_up: GivenUp, because: &Left) {
+        let GivenUp { unsent, unacknowledged } = given_up;
+        if given_up == GivenUp::default() || matches!(because, Left::ClientDisconnect) {
+            return;
+        }
+        tracing::warn!(
+            target: "sockeye::packet",
+            namespace = &*self.name,
+            unsent,
+            unacknowledged,
+            %because,
+            "events are lost; before a program ends, `client.close().await` waits until the connection has written what it \
+             took, and `written` or `acked` until one event is there"
+        );
     }
 
     /// Takes back an event that no session has yet.

@@ -90,6 +90,10 @@ impl Socket {
 
     /// Sends an event, once there is a connection.
     ///
+    /// It waits for nothing: a program that ends right behind it may lose the event, and the log says so (`warn`, target
+    /// `sockeye::packet`). [`Client::close`](super::Client::close) waits until the connection has written what it took,
+    /// [`SendHandle::written`] until this event is.
+    ///
     /// # Errors
     ///
     /// [`EmitError`]; nothing will be sent then.

@@ -18,6 +18,7 @@ use super::{
     resent::{ResendReason, Resent},
 };
 use crate::{
+    dispatch::SendState,
     event::{RawArgs, RemoteError},
     net::{AckFailure, Conn, OnAck, Progress, Wakes},
 };
@@ -139,6 +140,15 @@ pub(super) struct Unsent {
     /// Deliveries that were sent again, and nobody has been told yet.
     resent: Vec<Resent>,
     bytes: usize,
+}
+
+/// How many events nobody sends any more.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct GivenUp {
+    /// Not written, or not known to be.
+    pub(super) unsent: usize,
+    /// Deliveries that were sent.
+    pub(super) unacknowledged: usize,
 }
 
 /// Where entries are handed on to.
@@ -383,20 +393,28 @@ impl Unsent {
     }
 
     /// Gives up everything: there will be no session. What one has already it may still send, and nobody takes it back.
-    pub(super) fn fail(&mut self, error: &SendError) {
+    pub(super) fn fail(&mut self, error: &SendError) -> GivenUp {
+        let mut given_up = GivenUp::default();
         for (_, entry) in mem::take(&mut self.handed) {
             self.forget(&entry);
             entry.fate.comes_not_back();
+            given_up.unsent += usize::from(entry.fate.state() == SendState::Failed);
         }
         for entry in mem::take(&mut self.unacked).into_values().chain(mem::take(&mut self.waiting))
         {
             self.forget(&entry);
             let was_sent = matches!(entry.kind, Kind::Delivery { attempts, .. } if attempts > 0);
+            match entry.kind {
+                Kind::Call { .. } => {} // its caller waits, and hears of it
+                _ if was_sent => given_up.unacknowledged += 1,
+                _ => given_up.unsent += 1,
+            }
             let unacked = || SendError::Unacked(Box::new(error.clone()));
             let error = if was_sent { unacked() } else { error.clone() };
             entry.fate.set(At::Failed(error));
         }
         self.overdue.clear();
+        given_up
     }
 
     /// Events that are not known to be written, or acknowledged.

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use std::{
 use sockeye::{
     client::{
         Attempt, Buffer, BuildError, Builder, CallError, CallErrorKind, Client, CloseReason,
-        ConnectError, ConnectionState, Delays, Dialer, EmitError, Retries,
+        ConnectError, ConnectionState, Delays, Dialer, EmitError, Retries, Transport,
     },
     ws,
 };
@@ -155,4 +156,111 @@ fn the_end_of_the_runtime_closes_its_clients() {
         soon(client.closed()).await;
         assert!(soon(delivery.acked::<()>()).await.is_err());
     });
+}
+
+/// What is logged as a warning.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Those of what happens here, on this thread.
+    fn of(work: impl FnOnce()) -> Vec<String> {
+        let warnings = Self::default();
+        tracing::subscriber::with_default(warnings.clone(), work);
+        std::mem::take(&mut *warnings.0.lock().unwrap())
+    }
+}
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = event.metadata().target().to_owned();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            text += &format!(" {field}={value:?}");
+        });
+        self.0.lock().unwrap().push(text);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// As at the end of a `main`: nobody is left who asks what became of an event.
+#[test]
+fn what_is_lost_with_its_client_is_told_by_the_log() {
+    #[track_caller]
+    fn check(warnings: &[String], fields: Option<&str>) {
+        let told =
+            warnings.iter().filter(|text| text.contains("events are lost")).collect::<Vec<_>>();
+        match (fields, &told[..]) {
+            (None, []) => {}
+            (Some(fields), [told]) => {
+                let is_told = told.contains(fields) && told.contains("client.close().await");
+                assert!(is_told && told.starts_with("sockeye::packet"), "{told}");
+            }
+            _ => panic!("{told:?}"),
+        }
+    }
+    /// Runs it, and ends the runtime.
+    fn run(main: impl Future<Output = ()>) -> Vec<String> {
+        let builder = || tokio::runtime::Builder::new_current_thread();
+        Warnings::of(|| builder().enable_all().build().unwrap().block_on(main))
+    }
+    // Before it has connected.
+    let early = run(async {
+        let running = Running::start().await;
+        let client = running.client("/imchat").start().unwrap();
+        client.emit("keep", (1,)).unwrap();
+        client.emit("keep", (2,)).unwrap();
+    });
+    check(&early, Some(r#"namespace="/imchat" unsent=2 unacknowledged=0"#));
+    // By HTTP, which takes its time.
+    let late = run(async {
+        let running = Running::start().await;
+        let client = running.client("").transports([Transport::Polling]).upgrade(false);
+        let client = soon(client.connect()).await.unwrap();
+        client.emit("keep", (1,)).unwrap();
+    });
+    check(&late, Some(r#"namespace="/" unsent=1 unacknowledged=0"#));
+    let delivered = run(async {
+        let running = Running::start().await;
+        let client = soon(running.client("").connect()).await.unwrap();
+        client.deliver("ignore", ()).unwrap();
+        soon(client.call::<u8>("echo", (1,))).await.unwrap();
+    });
+    check(&delivered, Some(r#"namespace="/" unsent=0 unacknowledged=1"#));
+    let refused = run(async {
+        let running = Running::start().await;
+        let client = running.client("/nowhere").start().unwrap();
+        client.emit("keep", (1,)).unwrap();
+        soon(client.closed()).await;
+    });
+    check(
+        &refused,
+        Some(r#"namespace="/nowhere" unsent=1 unacknowledged=0 because=the server refused"#),
+    );
+    let kept = run(async {
+        let running = Running::start().await;
+        let client = soon(running.client("").connect()).await.unwrap();
+        client.emit("keep", (1,)).unwrap();
+        soon(client.close()).await;
+    });
+    check(&kept, None);
+    let left = run(async {
+        let running = Running::start().await;
+        let client = soon(running.client("").connect()).await.unwrap();
+        client.deliver("ignore", ()).unwrap();
+        client.leave();
+        soon(client.closed()).await;
+    });
+    check(&left, None);
 }
