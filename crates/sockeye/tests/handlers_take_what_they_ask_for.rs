@@ -6,8 +6,9 @@ mod common;
 use axum::Router;
 use bytes::Bytes;
 use common::serve;
+use serde::Deserialize;
 use sockeye::{
-    event::{Ack, EventName, RawArgs, Refusal},
+    event::{Ack, Args, EventName, RawArgs, Refusal},
     server::{Auth, Namespace, PacketLimits, Server, Socket},
     ws::{self, WebSocket},
 };
@@ -26,6 +27,26 @@ async fn events_without_a_handler_of_their_own_go_to_the_one_for_any() {
     {
         assert_eq!(client.call_raw(event, &([1],)).await.unwrap().args_text(), expect);
     }
+}
+
+#[tokio::test]
+async fn arguments_stand_anywhere_among_the_parameters_and_one_needs_no_tuple() {
+    #[derive(Deserialize)]
+    struct Point {
+        x: u8,
+    }
+    let namespace = Namespace::new()
+        .on("first", async |Args((a, b)): Args<(u8, u8)>, _: Socket| Ack(a + b))
+        .on("text", async |Args(text): Args<String>| Ack(text))
+        .on("object", async |_: Socket, Args(point): Args<Point>| Ack(point.x))
+        .on("list", async |Args(list): Args<Vec<u8>>| Ack(list.len()));
+    let server = Server::builder().namespace("/", namespace).build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    assert_eq!(client.call::<u8>("first", &(1, 2)).await.unwrap(), 3);
+    assert_eq!(client.call::<String>("text", &("one", "two")).await.unwrap(), "one");
+    let point = serde_json::json!({ "x": 7 });
+    assert_eq!(client.call::<u8>("object", &(point,)).await.unwrap(), 7);
+    assert_eq!(client.call::<u8>("list", &([1, 2, 3],)).await.unwrap(), 3);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockeye::{
-    event::{Args, Refusal, State},
+    event::{AckSender, Args, RawArgs, Refusal, State},
     server::{Auth, Builder, Data, LastRooms, Namespace, Reason, Server},
 };
 
@@ -54,21 +54,41 @@ fn the_handler_and_what_it_lacks_are_named() {
     );
     check(
         root(Namespace::new().on_any(async |_: Auth<u8>, _: Args<()>| {})),
-        "the handler of \"any event\" on namespace \"/\" takes Auth, which does not exist for an event handler",
+        "the handler of \"any event\" on namespace \"/\" takes Auth, which does not exist for an event handler; return what is \
+         needed of it from the connect handler, and take that as `Data<T>`",
     );
     check(
         root(Namespace::new().on("say", async |_: LastRooms| {})),
-        "the handler of \"say\" on namespace \"/\" takes LastRooms, which does not exist for an event handler",
+        "the handler of \"say\" on namespace \"/\" takes LastRooms, which does not exist for an event handler; as long as \
+         it is there, `socket.rooms()` says",
     );
     check(
         root(Namespace::new().on_connect(async |_: Reason| {})),
-        "the handler of \"connect\" on namespace \"/\" takes Reason, which does not exist for a connect handler",
+        "the handler of \"connect\" on namespace \"/\" takes Reason, which does not exist for a connect handler; the \
+         disconnect handler takes it",
     );
     check(
         root(Namespace::new().on_disconnect(async |_: Auth<u8>| {})),
-        "the handler of \"disconnect\" on namespace \"/\" takes Auth, which does not exist for a disconnect handler",
+        "the handler of \"disconnect\" on namespace \"/\" takes Auth, which does not exist for a disconnect handler; return \
+         what is needed of it from the connect handler, and take that as `Data<T>`",
     );
     check(root(Namespace::new().on_disconnect(async |_: Reason, _: LastRooms| {})), "");
+    // It would read what the client joins with, and nothing at all.
+    check(
+        root(Namespace::new().on_connect(async |_: Args<(String,)>| {})),
+        "the handler of \"connect\" on namespace \"/\" takes Args, which does not exist for a connect handler; what a client \
+         joins with, a server's connect handler takes as `Auth<T>`",
+    );
+    check(
+        root(Namespace::new().on_disconnect(async |_: RawArgs| {})),
+        "the handler of \"disconnect\" on namespace \"/\" takes RawArgs, which does not exist for a disconnect handler; what a \
+         client joins with, a server's connect handler takes as `Auth<T>`",
+    );
+    check(
+        root(Namespace::new().on_connect(async |_: AckSender| {})),
+        "the handler of \"connect\" on namespace \"/\" takes AckSender, which does not exist for a connect handler; what that \
+         returns is the answer",
+    );
 }
 
 #[test]

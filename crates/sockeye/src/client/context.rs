@@ -52,7 +52,7 @@ impl FromEvent<Context> for Disconnect {
     }
 
     fn needs(needs: &mut Needs) {
-        needs.place("Disconnect", &[Place::Disconnect]);
+        needs.place("Disconnect", &[Place::Disconnect], "the disconnect handler takes it");
     }
 }
 

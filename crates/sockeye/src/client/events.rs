@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::{Context, Socket};
-use crate::event::{AckSender, EventName, NoAnswer, OnEvent, RawArgs, ToArgs, ViaArgs};
+use crate::event::{AckSender, EventName, NoAnswer, OnEvent, RawArgs, ToArgs};
 
 /// One event that arrived, for whoever takes it.
 ///
@@ -118,7 +118,7 @@ pub enum NextError {
 reads_as_text!(NextError);
 
 /// Tells the inbox's handler apart, as each handler's parameters do.
-type Parameters = (((Socket, EventName, AckSender, RawArgs), (ViaArgs,)),);
+type Parameters = (((Socket, EventName, AckSender, RawArgs),),);
 
 /// What both ends of the inbox share.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Answer, Event, FromEvent, Refusal, Reject, ToArgs};
+use super::{Answer, Event, FromEvent, Needs, Place, Refusal, Reject, ToArgs};
 
 /// The way back to a peer that asked for an ack.
 pub(crate) trait ReplyPath: Send + Sync + 'static {
@@ -108,5 +108,10 @@ impl<C> FromEvent<C> for AckSender {
     fn from_event(event: &Event<'_, C>) -> Result<Self, Reject> {
         let (reply, armed) = event.take_reply();
         Ok(Self { reply, armed })
+    }
+
+    fn needs(needs: &mut Needs) {
+        let instead = "what that returns is the answer";
+        needs.place("AckSender", &[Place::Event], instead);
     }
 }

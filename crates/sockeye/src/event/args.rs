@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Event, FromArgs, Payload, Reject};
+use super::{Event, FromEvent, Needs, Payload, Place, Reject};
 
 pub use sockeye_proto::wire::payload::EncodeError;
 
-/// The arguments of an event, one type for each: `Args<(String, u32)>`.
+/// The arguments of an event, one type for each: `Args<(String, u32)>`. Any other type than a tuple is that of the first one:
+/// `Args<String>`, `Args<Message>`.
 ///
 /// `Bytes` anywhere inside are filled from the attachments. Surplus arguments are ignored, as in JavaScript;
 /// missing ones read as `null`, so an `Option` takes them. A handler keeps them while it waits, so they are owned: `String`,
@@ -25,11 +26,18 @@ pub use sockeye_proto::wire::payload::EncodeError;
 #[derive(Clone, Copy, Debug)]
 pub struct Args<T>(pub T);
 
-impl<C, T: DeserializeOwned> FromArgs<C> for Args<T> {
-    fn from_args(event: &Event<'_, C>) -> Result<Self, Reject> {
+impl<C, T: DeserializeOwned> FromEvent<C> for Args<T> {
+    fn from_event(event: &Event<'_, C>) -> Result<Self, Reject> {
         Ok(Self(event.payload().deserialize()?))
     }
+
+    fn needs(needs: &mut Needs) {
+        needs.place("Args", &[Place::Event], INSTEAD);
+    }
 }
+
+/// What sockets that come and go have instead of arguments.
+const INSTEAD: &str = "what a client joins with, a server's connect handler takes as `Auth<T>`";
 
 /// The arguments as they came: checked JSON text and attachments, never parsed.
 ///
@@ -97,9 +105,13 @@ impl RawArgs {
     }
 }
 
-impl<C> FromArgs<C> for RawArgs {
-    fn from_args(event: &Event<'_, C>) -> Result<Self, Reject> {
+impl<C> FromEvent<C> for RawArgs {
+    fn from_event(event: &Event<'_, C>) -> Result<Self, Reject> {
         Ok(Self(event.payload().clone().into_owned()))
+    }
+
+    fn needs(needs: &mut Needs) {
+        needs.place("RawArgs", &[Place::Event], INSTEAD);
     }
 }
 

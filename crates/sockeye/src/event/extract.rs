@@ -133,11 +133,12 @@ impl From<ArgsError> for Reject {
     }
 }
 
-/// A handler parameter that comes from the event or its context, in any position.
+/// A handler parameter: something that comes from the event or its context.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be taken from an event",
     label = "a parameter is `{Self}`",
-    note = "the arguments are the last parameter: `Args<(A, B, …)>`, one type for each, or `RawArgs`",
+    note = "the arguments are taken as `Args<(A, B, …)>`, one type for each, or as `RawArgs`; serde has to be able to read each \
+            of these types: `#[derive(serde::Deserialize)]`",
     note = "anything of yours is taken as `State<T>`, and given to the builder's `state`; nothing is borrowed: `Socket`, not \
             `&Socket`"
 )]
@@ -151,43 +152,6 @@ pub trait FromEvent<C>: Sized {
 
     /// Says what must have been provided by the time of `build`.
     fn needs(_needs: &mut Needs) {}
-}
-
-/// Marks a last parameter that takes the arguments.
-#[derive(Debug)]
-pub enum ViaArgs {}
-
-/// Marks a last parameter that is an ordinary [`FromEvent`].
-#[derive(Debug)]
-pub enum ViaEvent {}
-
-/// A handler's last parameter: the arguments, or anything that [`FromEvent`] gives.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be a handler's last parameter",
-    label = "the last parameter is `{Self}`",
-    note = "the arguments are taken as `Args<(A, B, …)>`, one type for each, or as `RawArgs`",
-    note = "serde has to be able to read each of these types: `#[derive(serde::Deserialize)]`"
-)]
-pub trait FromArgs<C, M = ViaArgs>: Sized {
-    /// As [`FromEvent::from_event`].
-    ///
-    /// # Errors
-    ///
-    /// [`Reject`]: the peer's event does not fit.
-    fn from_args(event: &Event<'_, C>) -> Result<Self, Reject>;
-
-    /// As [`FromEvent::needs`].
-    fn needs(_needs: &mut Needs) {}
-}
-
-impl<C, T: FromEvent<C>> FromArgs<C, ViaEvent> for T {
-    fn from_args(event: &Event<'_, C>) -> Result<Self, Reject> {
-        T::from_event(event)
-    }
-
-    fn needs(needs: &mut Needs) {
-        T::needs(needs);
-    }
 }
 
 /// The event's name, for handlers of more than one event.

@@ -4,8 +4,8 @@ use super::{Event, Function, Needs, Params, Reject};
 
 /// An async function that can handle an event in the context `C`.
 ///
-/// Implemented for functions of up to eight parameters, each a [`FromEvent`](super::FromEvent), the last a
-/// [`FromArgs`](super::FromArgs). `M` only tells these implementations apart.
+/// Implemented for functions of up to eight parameters, each a [`FromEvent`](super::FromEvent). `M` only tells these
+/// implementations apart.
 ///
 /// Async closures that capture variables are not `Fn`; share what they need through
 /// [`State`](super::State) instead. A method works too: `State(this): State<Arc<Self>>`.
@@ -45,11 +45,11 @@ pub trait Started: Future {}
 impl<F: Future> Started for F {}
 
 // The only implementation, so that the compiler says which of its conditions a function fails, and not that it is none.
-impl<C, F, P, M> Handler<C, (P, M)> for F
+impl<C, F, P> Handler<C, (P,)> for F
 where
     F: Function<P> + Send + Sync + 'static,
     F::Returned: Started + Send + 'static,
-    P: Params<C, M>,
+    P: Params<C>,
 {
     type Output = <F::Returned as Future>::Output;
     type Future = F::Returned;

@@ -21,7 +21,7 @@ pub use answer::{Ack, Answer, IntoAnswer, NoAnswer};
 pub use args::{Args, EncodeError, RawArgs, ToArgs};
 pub use error::EventError;
 pub(crate) use error::Named;
-pub use extract::{Event, EventName, FromArgs, FromEvent, Reject, ViaArgs, ViaEvent};
+pub use extract::{Event, EventName, FromEvent, Reject};
 pub use from_ack::{FromAck, RemoteError};
 pub use function::Function;
 pub use handler::{Handler, Started};

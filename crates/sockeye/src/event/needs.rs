@@ -14,7 +14,7 @@ pub struct Needs {
 enum Need {
     State { id: TypeId, name: &'static str },
     Data { id: TypeId, name: &'static str },
-    Place { parameter: &'static str, allowed: &'static [Place] },
+    Place { parameter: &'static str, allowed: &'static [Place], instead: &'static str },
 }
 
 /// Where a handler is used.
@@ -46,9 +46,14 @@ impl Needs {
         self.needs.push(Need::Data { id: TypeId::of::<T>(), name: type_name::<T>() });
     }
 
-    /// This parameter makes sense only in these places.
-    pub fn place(&mut self, parameter: &'static str, allowed: &'static [Place]) {
-        self.needs.push(Need::Place { parameter, allowed });
+    /// This parameter makes sense only in these places; `instead` is what to do in others, as a sentence without its end.
+    pub fn place(
+        &mut self,
+        parameter: &'static str,
+        allowed: &'static [Place],
+        instead: &'static str,
+    ) {
+        self.needs.push(Need::Place { parameter, allowed, instead });
     }
 }
 
@@ -98,9 +103,12 @@ impl Provided<'_> {
                     "takes Data<{name}>, but no connect handler returns `Result<{name}, Refusal>`"
                 )),
             },
-            Need::Place { parameter, allowed } => (!allowed.contains(&self.place)).then(|| {
-                format!("takes {parameter}, which does not exist for {}", self.place.describe())
-            }),
+            Need::Place { parameter, allowed, instead } => {
+                (!allowed.contains(&self.place)).then(|| {
+                    let place = self.place.describe();
+                    format!("takes {parameter}, which does not exist for {place}; {instead}")
+                })
+            }
         })
     }
 
@@ -151,7 +159,8 @@ mod tests {
         check(Place::Event, Needs::data::<String>, None);
         check(Place::Event, Needs::data::<u8>, Some("returns String"));
         check(Place::Connect, Needs::data::<String>, Some("what creates it"));
-        check(Place::Event, |n| n.place("Auth", &[Place::Connect]), Some("an event handler"));
-        check(Place::Connect, |n| n.place("Auth", &[Place::Connect]), None);
+        let auth = |needs: &mut Needs| needs.place("Auth", &[Place::Connect], "take Data");
+        check(Place::Event, auth, Some("an event handler; take Data"));
+        check(Place::Connect, auth, None);
     }
 }

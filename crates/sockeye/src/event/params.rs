@@ -1,11 +1,9 @@
-//! The parameters of a handler, all of them: each from the event or its context, the last perhaps from the arguments.
+//! The parameters of a handler, all of them: each from the event or its context.
 
-use super::{Event, FromArgs, FromEvent, Needs, Reject};
+use super::{Event, FromEvent, Needs, Reject};
 
-/// Parameters that can be taken from an event in the context `C`: a tuple of [`FromEvent`]s, the last a [`FromArgs`].
-///
-/// `M` only tells its implementations apart.
-pub trait Params<C, M>: Sized {
+/// Parameters that can be taken from an event in the context `C`: a tuple of [`FromEvent`]s.
+pub trait Params<C>: Sized {
     /// Takes them, in their order.
     ///
     /// # Errors
@@ -17,7 +15,7 @@ pub trait Params<C, M>: Sized {
     fn needs(needs: &mut Needs);
 }
 
-impl<C> Params<C, ()> for () {
+impl<C> Params<C> for () {
     fn take(_event: &Event<'_, C>) -> Result<Self, Reject> {
         Ok(())
     }
@@ -26,29 +24,24 @@ impl<C> Params<C, ()> for () {
 }
 
 macro_rules! params {
-    ($($A:ident),* ; $L:ident) => {
-        impl<C, M, $($A,)* $L> Params<C, (M,)> for ($($A,)* $L,)
-        where
-            $($A: FromEvent<C>,)*
-            $L: FromArgs<C, M>,
-        {
+    ($($A:ident),*) => {
+        impl<C, $($A: FromEvent<C>),*> Params<C> for ($($A,)*) {
             fn take(event: &Event<'_, C>) -> Result<Self, Reject> {
-                Ok(($($A::from_event(event)?,)* $L::from_args(event)?,))
+                Ok(($($A::from_event(event)?,)*))
             }
 
             fn needs(needs: &mut Needs) {
                 $($A::needs(needs);)*
-                $L::needs(needs);
             }
         }
     };
 }
 
-params!(; L);
-params!(A1; L);
-params!(A1, A2; L);
-params!(A1, A2, A3; L);
-params!(A1, A2, A3, A4; L);
-params!(A1, A2, A3, A4, A5; L);
-params!(A1, A2, A3, A4, A5, A6; L);
-params!(A1, A2, A3, A4, A5, A6, A7; L);
+params!(A1);
+params!(A1, A2);
+params!(A1, A2, A3);
+params!(A1, A2, A3, A4);
+params!(A1, A2, A3, A4, A5);
+params!(A1, A2, A3, A4, A5, A6);
+params!(A1, A2, A3, A4, A5, A6, A7);
+params!(A1, A2, A3, A4, A5, A6, A7, A8);

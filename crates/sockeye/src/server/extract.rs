@@ -90,7 +90,9 @@ impl<T: DeserializeOwned> FromEvent<Context> for Auth<T> {
     }
 
     fn needs(needs: &mut Needs) {
-        needs.place("Auth", &[Place::Connect]);
+        let instead =
+            "return what is needed of it from the connect handler, and take that as `Data<T>`";
+        needs.place("Auth", &[Place::Connect], instead);
     }
 }
 
@@ -102,7 +104,7 @@ impl FromEvent<Context> for Reason {
     }
 
     fn needs(needs: &mut Needs) {
-        needs.place("Reason", &[Place::Disconnect]);
+        needs.place("Reason", &[Place::Disconnect], "the disconnect handler takes it");
     }
 }
 
@@ -117,7 +119,11 @@ impl FromEvent<Context> for LastRooms {
     }
 
     fn needs(needs: &mut Needs) {
-        needs.place("LastRooms", &[Place::Disconnect]);
+        needs.place(
+            "LastRooms",
+            &[Place::Disconnect],
+            "as long as it is there, `socket.rooms()` says",
+        );
     }
 }
 
