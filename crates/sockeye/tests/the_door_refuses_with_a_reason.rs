@@ -8,7 +8,7 @@ use common::{
     polling::Polling,
     serve, until,
 };
-use sockeye::server::{BuildError, Builder, Namespace, Server};
+use sockeye::server::{BuildError, Builder, Namespace, Origins, Server};
 use sockeye_testkit::client::{Client, request};
 
 const UPGRADE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
@@ -153,10 +153,13 @@ async fn transports_that_are_off_are_unknown() {
 
 #[tokio::test]
 async fn a_request_must_name_one_host() {
-    let url = serve(&server()).await;
+    let plain = serve(&server()).await;
+    let builder = Server::builder().namespace("/", Namespace::new()).origins(Origins::any());
+    let cors = serve(&builder.build().unwrap()).await;
+    let preflight = "OPTIONS /socket.io/?EIO=4&transport=polling";
     let polling = "GET /socket.io/?EIO=4&transport=polling";
     let websocket = "GET /socket.io/?EIO=4&transport=websocket";
-    for (line, version, hosts, status) in [
+    for (url, line, version, hosts, status) in [
         (polling, "1.1", "host: x\r\n", 200),
         (polling, "1.1", "host: \r\n", 200),
         (polling, "1.1", "", 400),
@@ -169,8 +172,16 @@ async fn a_request_must_name_one_host() {
         (websocket, "1.1", "", 400),
         (websocket, "1.1", "host: x\r\nhost: y\r\n", 400),
         ("POST /socket.io/?EIO=4&transport=polling&sid=nobody", "1.1", "", 400),
-    ] {
-        let mut http = Http::connect(&url).await;
+    ]
+    .map(|(line, version, hosts, status)| (&plain, line, version, hosts, status))
+    .into_iter()
+    .chain([
+        (&cors, preflight, "1.1", "host: x\r\n", 204),
+        (&cors, preflight, "1.1", "", 400),
+        (&cors, preflight, "1.1", "host: x\r\nhost: y\r\n", 400),
+        (&cors, polling, "1.1", "", 400),
+    ]) {
+        let mut http = Http::connect(url).await;
         let request = format!("{line} HTTP/{version}\r\n{hosts}{UPGRADE}\r\n");
         http.write(request.as_bytes()).await;
         let answer = http.read().await;

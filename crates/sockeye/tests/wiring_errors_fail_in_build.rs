@@ -81,7 +81,13 @@ fn the_handler_and_what_it_lacks_are_named() {
     );
     check(
         root(Namespace::new().on_disconnect(async |_: RawArgs| {})),
-        "the handler of \"disconnect\" on namespace \"/\" takes RawArgs, which does not exist for a disconnect handler; what a \
+        "the handler of \"disconnect\" on namespace \"/\" takes RawArgs, which does not exist for a disconnect handler; \
+         nothing comes with a socket that goes",
+    );
+    check(root(Namespace::new().on_connect(async |_: RawArgs| {})), "");
+    check(
+        root(Namespace::new().on_disconnect(async |_: Args<()>| {})),
+        "the handler of \"disconnect\" on namespace \"/\" takes Args, which does not exist for a disconnect handler; what a \
          client joins with, a server's connect handler takes as `Auth<T>`",
     );
     check(

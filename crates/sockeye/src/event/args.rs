@@ -32,16 +32,15 @@ impl<C, T: DeserializeOwned> FromEvent<C> for Args<T> {
     }
 
     fn needs(needs: &mut Needs) {
-        needs.place("Args", &[Place::Event], INSTEAD);
+        let instead = "what a client joins with, a server's connect handler takes as `Auth<T>`";
+        needs.place("Args", &[Place::Event], instead);
     }
 }
 
-/// What sockets that come and go have instead of arguments.
-const INSTEAD: &str = "what a client joins with, a server's connect handler takes as `Auth<T>`";
-
 /// The arguments as they came: checked JSON text and attachments, never parsed.
 ///
-/// For relays and echoes: it costs one copy of the text, and can be sent on as it is.
+/// For relays and echoes: it costs one copy of the text, and can be sent on as it is. In a server's connect handler it is the
+/// auth payload.
 ///
 /// # Examples
 ///
@@ -111,7 +110,8 @@ impl<C> FromEvent<C> for RawArgs {
     }
 
     fn needs(needs: &mut Needs) {
-        needs.place("RawArgs", &[Place::Event], INSTEAD);
+        let instead = "nothing comes with a socket that goes";
+        needs.place("RawArgs", &[Place::Event, Place::Connect], instead);
     }
 }
 

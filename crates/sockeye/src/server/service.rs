@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use sockeye_proto::wire::ws::handshake::names_one_host;
 use tower::Layer as _;
 use tower_http::{
     compression::{self, Compression, CompressionBody, CompressionLayer, predicate::SizeAbove},
@@ -76,10 +77,16 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let is_preflight = matches!(self.0, Stack::Cors(_)) && request.method() == Method::OPTIONS;
-        let answering = match &mut self.0 {
-            Stack::Plain(service) => Answering::Plain(service.call(request)),
-            Stack::Cors(service) => Answering::Cors(Cors::clone(service).call(request)),
+        let is_options = request.method() == Method::OPTIONS;
+        let (answering, is_preflight) = match &mut self.0 {
+            Stack::Plain(service) => (Answering::Plain(service.call(request)), false),
+            // CORS answers a preflight itself, and the door is what refuses this one.
+            Stack::Cors(service) if is_options && !names_one_host(&request) => {
+                (Answering::Plain(service.get_ref().clone().call(request)), false)
+            }
+            Stack::Cors(service) => {
+                (Answering::Cors(Cors::clone(service).call(request)), is_options)
+            }
         };
         ResponseFuture { answering, is_preflight }
     }
