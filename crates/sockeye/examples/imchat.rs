@@ -64,6 +64,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let patient =
         aio::ConnectionManagerConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
     let redis = redis::Client::open(cli.redis)?;
+    let at = redis.get_connection_info().addr().to_string(); // without a password
+    // What is not there is told at once: the connections below are tried again, for as long as it takes.
+    redis
+        .get_multiplexed_async_connection()
+        .await
+        .map_err(|error| format!("redis at {at}: {error}"))?;
     let mut tasks = redis.get_connection_manager_with_config(patient).await?;
     let mut builder = Client::builder(cli.url)
         .state(Arc::new(Program { name: "imchat" }))

@@ -126,3 +126,17 @@ fn no_task_is_lost_whoever_is_killed() {
     assert!(missing.is_empty(), "lost: {missing:?}\n{}", program.transcript());
     drop(server);
 }
+
+#[test]
+fn a_redis_that_is_not_there_is_named_at_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut command = pinned::example("imchat");
+    let start = Instant::now();
+    command.args(["http://127.0.0.1:1/imchat", "--redis", &format!("redis://:hush@{address}")]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("redis at {address}: ")) && !said.contains("hush"), "{said}");
+    assert!(!output.status.success() && start.elapsed() < PATIENCE / 10, "{:?}", start.elapsed());
+}

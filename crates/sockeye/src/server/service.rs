@@ -32,7 +32,8 @@ const MIN_COMPRESSED_BYTES: u64 = 1_024;
 ///
 /// Mount it at `/socket.io` and at `/socket.io/`: official clients ask for the latter, others forget the slash. In axum
 /// `route_service` for both, or `nest_service` for one of them, which takes all paths below, too, as the reference
-/// server does.
+/// server does. A client that asks elsewhere is answered by whatever is there, such as axum's 404: its option `path` says
+/// where it asks, `/socket.io/` if nobody sets it. The path of the *URL* that it is given is no place, but a namespace.
 ///
 /// What pages of other origins may do is decided by [`Builder::origins`](super::Builder::origins), and told to
 /// browsers from in here: a CORS layer around it is neither needed nor of use.

@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,7 +15,7 @@ use sockeye::{
     ws,
 };
 
-use super::server::{PATIENCE, Running, soon};
+use super::server::{PATIENCE, Running, Warnings, soon};
 
 #[tokio::test]
 async fn times_that_no_deadline_holds_are_refused() {
@@ -156,42 +155,6 @@ fn the_end_of_the_runtime_closes_its_clients() {
         soon(client.closed()).await;
         assert!(soon(delivery.acked::<()>()).await.is_err());
     });
-}
-
-/// What is logged as a warning.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Warnings {
-    /// Those of what happens here, on this thread.
-    fn of(work: impl FnOnce()) -> Vec<String> {
-        let warnings = Self::default();
-        tracing::subscriber::with_default(warnings.clone(), work);
-        std::mem::take(&mut *warnings.0.lock().unwrap())
-    }
-}
-
-impl tracing::Subscriber for Warnings {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() == tracing::Level::WARN
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut text = event.metadata().target().to_owned();
-        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
-            text += &format!(" {field}={value:?}");
-        });
-        self.0.lock().unwrap().push(text);
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 /// As at the end of a `main`: nobody is left who asks what became of an event.

@@ -3,11 +3,12 @@
 use http::{HeaderName, HeaderValue};
 use sockeye::{
     client::{Attempt, Builder, Client, Transport, USER_AGENT},
+    server,
     ws::Connect,
 };
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
 
-use super::server::soon;
+use super::server::{Warnings, soon};
 
 /// The head of the first request that somebody sends to a server; `{}` in the URL stands for its address.
 async fn head<F: Future>(url: &str, ask: impl FnOnce(String) -> F) -> String {
@@ -128,4 +129,25 @@ async fn a_raw_websocket_asks_for_what_browsers_would() {
         let head = head(url, |url| Connect::new(url).connect()).await;
         assert_eq!(head.split(' ').nth(1), Some(expect), "{url}");
     }
+}
+
+#[test]
+fn a_path_where_nothing_is_mounted_is_told_to_the_server_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let warnings = Warnings::of(|| {
+        runtime.block_on(async {
+            let app = axum::Router::new().route("/", axum::routing::get(async || "hello"));
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(async move { server::serve(listener, app).await });
+            for path in ["/chat/", "/elsewhere/"] {
+                let client = Client::builder(&url).path(path);
+                let error = soon(client.connect()).await.unwrap_err();
+                assert!(error.to_string().contains("404"), "{error}");
+            }
+        });
+    });
+    let told = warnings.iter().filter(|text| text.contains("mount `server.service()`"));
+    let told = told.collect::<Vec<_>>();
+    assert!(matches!(&told[..], [told] if told.contains(r#"path="/chat/""#)), "{warnings:?}");
 }

@@ -1,6 +1,6 @@
 //! One connection, from its TLS handshake to its end or its upgrade.
 
-use std::{error::Error, future::poll_fn, net::SocketAddr, pin::pin};
+use std::{error::Error, future::poll_fn, net::SocketAddr, pin::pin, sync::Once};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -143,8 +143,27 @@ async fn answer<A: App>(
         tracing::debug!("request refused: it must have one Host");
         return Ok(bad_request("a request has one Host header, RFC 9112 section 3.2\n"));
     }
+    let is_ours = request.uri().query().is_some_and(|query| query.contains("EIO="));
+    let uri = is_ours.then(|| request.uri().clone());
     let response = app.answer(request.map(|body| RequestBody::new(body, pace))).await?;
+    if let Some(uri) = uri
+        && response.status() == StatusCode::NOT_FOUND
+    {
+        tell_not_mounted(uri.path());
+    }
     Ok(response.map(Either::Right))
+}
+
+/// Says, once, that a Socket.IO client looks for its server where there is none: we never answer 404.
+fn tell_not_mounted(path: &str) {
+    static TOLD: Once = Once::new();
+
+    TOLD.call_once(|| {
+        tracing::warn!(
+            path,
+            "a Socket.IO client is answered 404; mount `server.service()` there, or give the client the `path` where it is"
+        );
+    });
 }
 
 fn bad_request<B>(text: &'static str) -> Response<Either<Full<Bytes>, B>> {

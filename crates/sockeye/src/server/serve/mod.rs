@@ -31,6 +31,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// answered 400. When the system has no descriptor left for a further connection, those there are go on, and the next is
 /// accepted once one is free.
 ///
+/// A Socket.IO client that asks where no [`Service`](super::Service) is mounted is told of by the log, once.
+///
 /// The stream of a [`Service`](super::Service)'s WebSocket is handed over as it is: it costs nothing to have come in by
 /// here.
 ///
