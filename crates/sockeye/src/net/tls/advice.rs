@@ -1,8 +1,8 @@
 //! What to do when a TLS handshake fails, beside what rustls says of it.
 
-use std::{error::Error as StdError, fmt, io};
+use std::{borrow::Cow, error::Error as StdError, fmt, io};
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, pki_types::ServerName};
 
 use super::{given::is_an_authoritys, verifier::WrongKey};
 
@@ -35,7 +35,31 @@ fn wrong_key(error: &Error) -> Option<&WrongKey> {
     }
 }
 
-fn advice(error: &Error) -> Option<&'static str> {
+fn advice(error: &Error) -> Option<Cow<'static, str>> {
+    if let Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+        expected,
+        presented,
+    }) = error
+        && presented.is_empty()
+    {
+        return Some(nameless(expected).into());
+    }
+    advice_by_kind(error).map(Cow::Borrowed)
+}
+
+/// What to do about a certificate that has no names. curl, Python and Node.js take its CN for one; browsers, Go and
+/// RFC 9525 do not, as it may be any text.
+fn nameless(name: &ServerName<'_>) -> String {
+    let kind = if matches!(name, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
+    let name = name.to_str();
+    format!(
+        "it has no subjectAltName, and a CN is not taken for a name; let it be issued with one, such as by openssl req -x509 \
+         -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN={name} -addext subjectAltName={kind}:{name}, or \
+         pin the server's key"
+    )
+}
+
+fn advice_by_kind(error: &Error) -> Option<&'static str> {
     Some(match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "no authority that we believe has signed it; add the certificate of its authority, or pin the server's key"

@@ -145,6 +145,16 @@ async fn an_authority_vouches_for_name_and_time() {
     let acceptor = server(&authority.sign(&named("example.com")), None, BOTH);
     assert_refused(meet(&tls, &acceptor).await, &["localhost", "example.com", "use a name"]);
 
+    // curl, Python and Node.js would take its CN.
+    let mut nameless = CertificateParams::new([]).unwrap();
+    nameless.distinguished_name.push(DnType::CommonName, "localhost");
+    let words = ["no subjectAltName", "-addext subjectAltName=DNS:localhost", "pin"];
+    let acceptor = server(&authority.sign(&nameless), None, BOTH);
+    assert_refused(meet(&tls, &acceptor).await, &words);
+    let itself = Identity::self_signed(&nameless);
+    let given = Tls::only_pem(itself.pem.as_bytes()).unwrap();
+    assert_refused(meet(&given, &server(&itself, None, BOTH)).await, &words);
+
     let mut old = named("localhost");
     (old.not_before, old.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
     let acceptor = server(&authority.sign(&old), None, BOTH);
