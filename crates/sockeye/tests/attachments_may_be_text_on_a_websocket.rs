@@ -78,21 +78,28 @@ async fn text_that_is_no_base64_ends_the_session() {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_on_polling_holds_after_the_upgrade() {
-    let url = serve().await;
-    let mut session = Polling::open_with(&url, "&b64=1").await.joined().await;
-    assert_eq!(
-        session.post(&format!("{}\u{1e}bAQID", PHOTO.replacen('-', "-1", 1))).await.status,
-        200
-    );
-    let answer = session.packets(2).await;
-    assert_eq!(answer, [r#"461-1[{"_placeholder":true,"num":0}]"#, "bAQID"]);
-    let mut websocket = ws::connect(session.websocket_url()).await.unwrap();
-    websocket.send("2probe").await.unwrap();
-    assert_eq!(next(&mut websocket).await, "3probe");
-    websocket.send("52").await.unwrap(); // some clients write something behind the digit
-    websocket.send(PHOTO.replacen('-', "-1", 1)).await.unwrap();
-    websocket.send("bAQID").await.unwrap();
-    assert_eq!(next(&mut websocket).await, r#"461-1[{"_placeholder":true,"num":0}]"#);
-    assert_eq!(next(&mut websocket).await, "bAQID");
+async fn each_transport_has_its_own_word_on_that() {
+    for (on_polling, on_websocket, text, expect) in [
+        ("&b64=1", "&b64=1", "bAQID", "bAQID"),
+        ("&b64=1", "", "bAQID", "[1, 2, 3]"),
+        ("", "&b64=1", "bAQID", "bAQID"),
+    ] {
+        let url = serve().await;
+        let mut session = Polling::open_with(&url, on_polling).await.joined().await;
+        assert_eq!(
+            session.post(&format!("{}\u{1e}bAQID", PHOTO.replacen('-', "-1", 1))).await.status,
+            200
+        );
+        let answer = session.packets(2).await;
+        assert_eq!(answer, [r#"461-1[{"_placeholder":true,"num":0}]"#, text]);
+        let websocket_url = format!("{}{on_websocket}", session.websocket_url());
+        let mut websocket = ws::connect(websocket_url).await.unwrap();
+        websocket.send("2probe").await.unwrap();
+        assert_eq!(next(&mut websocket).await, "3probe");
+        websocket.send("52").await.unwrap(); // some clients write something behind the digit
+        websocket.send(PHOTO.replacen('-', "-1", 1)).await.unwrap();
+        websocket.send("bAQID").await.unwrap();
+        assert_eq!(next(&mut websocket).await, r#"461-1[{"_placeholder":true,"num":0}]"#);
+        assert_eq!(next(&mut websocket).await, expect, "{on_polling} {on_websocket}");
+    }
 }

@@ -92,7 +92,7 @@ pub use query::Query;
 pub(crate) use remote::{Offered, Remote, TargetTooLong, WebSocketError};
 #[cfg(feature = "client")]
 pub(crate) use requesting::{RequestLimits, Requesting};
-pub(crate) use requests::{Delivery, PostError};
+pub(crate) use requests::{Candidate, Delivery, PostError};
 #[cfg(feature = "client")]
 pub use seen::{Direction, Seen};
 pub(crate) use stream::Stream;

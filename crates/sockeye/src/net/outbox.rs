@@ -142,6 +142,11 @@ impl Outbox {
         self.unpolled = false;
     }
 
+    /// Whether bytes are sent as text, in what is pushed from now on. What waits is read either way.
+    pub(super) fn set_base64(&mut self, base64: bool) {
+        self.encoding.base64 = base64;
+    }
+
     /// How slowly what waits may leave.
     pub(super) fn set_pace(&mut self, pace: Pace) {
         self.pace = pace;

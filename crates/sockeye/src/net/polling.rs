@@ -153,7 +153,7 @@ impl Polling {
                 probe.fail(now, cx);
                 None
             }
-            Probed::Upgraded => Some(probe.into_parts()),
+            Probed::Upgraded => Some(probe.into_parts(conn)),
         }
     }
 

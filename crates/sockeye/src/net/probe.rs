@@ -5,7 +5,6 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use sockeye_proto::{
     session::{
         self, Role,
@@ -23,7 +22,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 #[cfg(feature = "client")]
 use super::Offered;
 use super::{
-    Driven, Stream,
+    Candidate, Driven,
     framed::Framed,
     outbox::{Flushed, Outbox},
     scratch,
@@ -39,6 +38,8 @@ pub(super) struct Probe {
     outbox: Outbox,
     /// A client's that takes over as soon as this is written.
     is_done: bool,
+    /// Whether bytes are sent on it as text.
+    base64: bool,
 }
 
 /// What became of a probe.
@@ -52,11 +53,11 @@ pub(super) enum Probed {
 }
 
 impl Probe {
-    pub(super) fn new(stream: (Stream, Bytes), config: &websocket::Config) -> Self {
+    pub(super) fn new(Candidate { stream, base64 }: Candidate, config: &websocket::Config) -> Self {
         let (framed, tcp) = Framed::new(Role::Server, stream, config);
         let mut outbox = Outbox::new(Encoding::default());
         outbox.attach(tcp);
-        Self { framed, outbox, is_done: false }
+        Self { framed, outbox, is_done: false, base64 }
     }
 
     /// A client's, which asks whether the server is there.
@@ -69,7 +70,7 @@ impl Probe {
         let mut outbox = Outbox::client(Encoding::default(), keys);
         outbox.attach(tcp);
         outbox.push_control(Prepared::engine(Kind::Ping, "probe"));
-        Self { framed, outbox, is_done: false }
+        Self { framed, outbox, is_done: false, base64: false }
     }
 
     /// As a client, takes over: nothing is under way on polling any more.
@@ -154,8 +155,9 @@ impl Probe {
         }
     }
 
-    /// The WebSocket that carries the session now.
-    pub(super) fn into_parts(mut self) -> (Framed, Option<OwnedWriteHalf>) {
+    /// The WebSocket that carries the session now; what is pushed from now on is encoded for it.
+    pub(super) fn into_parts(mut self, conn: Driven<'_>) -> (Framed, Option<OwnedWriteHalf>) {
+        conn.outbox(|outbox| outbox.set_base64(self.base64));
         (self.framed, self.outbox.detach())
     }
 

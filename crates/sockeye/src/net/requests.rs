@@ -27,8 +27,16 @@ pub(super) struct Requests {
     pub(super) get: Option<oneshot::Sender<Answer>>,
     /// Bodies that are there in whole, in the order in which they were; their clients wait.
     pub(super) posts: VecDeque<Posted>,
-    /// A WebSocket that wants to take over, and what was read from it already.
-    pub(super) offer: Option<(Stream, Bytes)>,
+    /// A WebSocket that wants to take over.
+    pub(super) offer: Option<Candidate>,
+}
+
+/// A WebSocket that may take over, its handshake done.
+pub(crate) struct Candidate {
+    /// Its stream, and what was read from that already.
+    pub(crate) stream: (Stream, Bytes),
+    /// Whether bytes are sent on it as text: each transport has its own word on that.
+    pub(crate) base64: bool,
 }
 
 /// Bodies that wait to be read. Some clients send a pong while another POST of theirs is being answered.
@@ -210,13 +218,9 @@ impl Conn {
         Ok(Post(Some(Arc::clone(self))))
     }
 
-    /// A WebSocket, its handshake done, offers to take the session over; it comes back if it may not.
-    pub(crate) fn offer(
-        self: &Arc<Self>,
-        now: Instant,
-        stream: (Stream, Bytes),
-    ) -> Option<(Stream, Bytes)> {
-        let mut offer = Some(stream);
+    /// A WebSocket offers to take the session over; it comes back if it may not.
+    pub(crate) fn offer(self: &Arc<Self>, now: Instant, offer: Candidate) -> Option<Candidate> {
+        let mut offer = Some(offer);
         if self.command(|machine| machine.probe(now)) {
             self.leave(|requests| requests.offer = offer.take());
         }

@@ -27,8 +27,9 @@ pub(super) enum Wish {
     Get(Arc<Conn>),
     /// To bring packets to a session on polling.
     Post(Arc<Conn>),
-    /// To move a session from polling to a WebSocket, which this response accepts; whether it may is seen then.
-    Upgrade { conn: Arc<Conn>, accepted: Response<()> },
+    /// To move a session from polling to a WebSocket, which this response accepts; whether it may is seen then. `base64`
+    /// is its own word on bytes.
+    Upgrade { conn: Arc<Conn>, accepted: Response<()>, base64: bool },
 }
 
 /// The transports that a request can name.
@@ -62,7 +63,7 @@ pub(super) fn check(request: &Request<()>, shared: &Shared) -> Result<Wish, Refu
         Field::Absent => check_new(request, query, transport, shared),
         Field::Once(sid) => {
             let conn = shared.sessions.find(sid).ok_or(Refused::UnknownSession)?;
-            check_open(request, transport, conn, shared)
+            check_open(request, query, transport, conn, shared)
         }
         Field::Repeated => Err(Refused::UnknownSession),
     }
@@ -71,6 +72,7 @@ pub(super) fn check(request: &Request<()>, shared: &Shared) -> Result<Wish, Refu
 /// A request of a session that is open.
 fn check_open(
     request: &Request<()>,
+    query: Query<'_>,
     transport: Named,
     conn: Arc<Conn>,
     shared: &Shared,
@@ -80,7 +82,9 @@ fn check_open(
             let why = "sessions stay on the transport they began on, as `Builder::upgrades` says";
             Err(Refused::BadRequest(why.to_owned()))
         }
-        (Named::WebSocket, _) => Ok(Wish::Upgrade { conn, accepted: accept(request)? }),
+        (Named::WebSocket, _) => {
+            Ok(Wish::Upgrade { conn, accepted: accept(request)?, base64: wants_base64(query) })
+        }
         (Named::Polling, &Method::GET) => Ok(Wish::Get(conn)),
         (Named::Polling, &Method::POST) => Ok(Wish::Post(conn)),
         (Named::Polling, _) => Err(Refused::BadRequest("polling is GET and POST".to_owned())),
@@ -106,9 +110,8 @@ fn check_new(
         Some(Version::V3) if shared.engine_v3 => Version::V3,
         _ => return Err(Refused::UnsupportedVersion { takes_v3: shared.engine_v3 }),
     };
-    // Who has no bytes says so: on a WebSocket, too, it reads and writes them as text.
-    let base64 = query.field("b64") != Field::Absent;
-    let encoding = Encoding { base64, ..Encoding::new(version, shared.parser) };
+    let encoding =
+        Encoding { base64: wants_base64(query), ..Encoding::new(version, shared.parser) };
     let wish = match transport {
         Named::WebSocket => Wish::WebSocket { encoding, accepted: accept(request)? },
         Named::Polling => Wish::Polling { encoding },
@@ -116,6 +119,11 @@ fn check_new(
     let household = shared.clients.household(request.headers(), request.extensions());
     shared.sessions.has_place(household)?;
     Ok(wish)
+}
+
+/// Whether this transport has no bytes: on a WebSocket, too, they are read and written as text then.
+fn wants_base64(query: Query<'_>) -> bool {
+    query.field("b64") != Field::Absent
 }
 
 /// The response that accepts a WebSocket.

@@ -18,7 +18,7 @@ use super::{
     Handshake, admission::Denied, body::Whole, dispatcher::Dispatcher, polling, refused::Refused,
     sessions::Place, shared::Shared,
 };
-use crate::net::{Answered, Conn, Driver, Id, Stream};
+use crate::net::{Answered, Candidate, Conn, Driver, Id, Stream};
 
 /// Opens a session on a WebSocket; `accepted` is the answer that makes the stream one.
 pub(super) async fn on_websocket(
@@ -77,15 +77,16 @@ pub(super) fn upgrade(
     shared: &Shared,
     mut request: Request<()>,
     conn: Arc<Conn>,
-    accepted: Response<()>,
+    (accepted, base64): (Response<()>, bool),
 ) -> Result<Response<Whole>, Refused> {
     let upgrade = take_upgrade(&mut request)?;
     let timeout = shared.write_timeout;
     tokio::spawn(async move {
         let Some(stream) = upgraded(upgrade, timeout).await else { return };
-        let refused = conn.offer(time::Instant::now().into_std(), stream);
+        let offer = Candidate { stream, base64 };
+        let refused = conn.offer(time::Instant::now().into_std(), offer);
         drop(conn); // the session does not wait for this
-        if let Some((stream, _)) = refused {
+        if let Some(Candidate { stream: (stream, _), .. }) = refused {
             let _ = time::timeout(TURNING_AWAY, turn_away(stream)).await; // a stream that broke has ended, too
         }
     });

@@ -190,7 +190,9 @@ where
         Wish::Polling { encoding } => opening::on_polling(shared, request, encoding).await,
         Wish::Get(conn) => polling::get(&conn, request.extensions().get()).await,
         Wish::Post(conn) => polling::post(&shared, &conn, request.map(|()| body)).await,
-        Wish::Upgrade { conn, accepted } => opening::upgrade(&shared, request, conn, accepted),
+        Wish::Upgrade { conn, accepted, base64 } => {
+            opening::upgrade(&shared, request, conn, (accepted, base64))
+        }
     }
 }
 

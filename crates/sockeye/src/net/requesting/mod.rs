@@ -275,7 +275,7 @@ impl Requesting {
                     return Requested::All;
                 }
                 Probed::Upgraded => {
-                    let (framed, tcp) = probe.into_parts();
+                    let (framed, tcp) = probe.into_parts(conn);
                     return Requested::Upgraded(Box::new(framed), tcp);
                 }
                 Probed::Failed
