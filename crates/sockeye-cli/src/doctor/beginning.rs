@@ -1,31 +1,57 @@
-//! A stream that remembers how the server's answer begins: when it is not what was asked for, that tells what it is.
+//! A stream that remembers how the server's answer begins: when it is none in the end, that tells what it is.
 
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
+use http::Request;
+use hyper::ext::on_informational;
 use sockeye::client::DialedStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Enough to tell protocols apart, and to show.
 const KEPT_BYTES: usize = 256;
 
+/// Most interim responses (1xx): a server that sends nothing else would keep hyper busy beyond every deadline.
+const MAX_INTERIM: usize = 32;
+
 /// What was read first; it outlives the stream.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Beginning(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Beginning(Arc<Mutex<Read>>);
+
+#[derive(Debug, Default)]
+struct Read {
+    first: Vec<u8>,
+    interim: usize,
+}
 
 impl Beginning {
     pub(super) fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.read().first.clone()
+    }
+
+    /// Counts the interim responses to a request.
+    pub(super) fn count_interim<B>(&self, request: &mut Request<B>) {
+        let counted = self.clone();
+        on_informational(request, move |_| counted.read().interim += 1);
+    }
+
+    /// Whether interim responses came without end. The stream has failed then.
+    pub(super) fn is_endless(&self) -> bool {
+        self.read().interim > MAX_INTERIM
     }
 
     fn add(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = KEPT_BYTES.saturating_sub(kept.len()).min(bytes.len());
-        kept.extend_from_slice(&bytes[..free]);
+        let first = &mut self.read().first;
+        let free = KEPT_BYTES.saturating_sub(first.len()).min(bytes.len());
+        first.extend_from_slice(&bytes[..free]);
+    }
+
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,6 +75,9 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.beginning.is_endless() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         self.beginning.add(&buffer.filled()[before..]);

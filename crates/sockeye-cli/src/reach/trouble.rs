@@ -319,7 +319,9 @@ fn hint_of_open(error: &OpenError) -> &'static str {
         TransportError::Status { status, .. } => hint_of_status(status.as_u16()),
         TransportError::NotEngineIo { .. } => "change --path, or the URL's host and port",
         TransportError::BrokenHandshake(_) => "the server has to send it right; no option helps",
-        TransportError::Handshake(_) | TransportError::Http(_) => {
+        TransportError::Handshake(_) | TransportError::Http(_)
+            if tried.transport == Transport::WebSocket =>
+        {
             "something between may not let WebSocket through: try --transport polling"
         }
         _ => "",

@@ -1,4 +1,4 @@
-//! Servers that ping without a pause and read nothing: the doctor ends, and says so.
+//! Servers that say something without a pause and read nothing: the doctor ends, and says so.
 
 use std::{
     io::{self, Write as _},
@@ -107,6 +107,30 @@ fn pings_by_polling() {
         stream.write_all(response("200 OK", "content-type: text/plain\r\n", &body).as_bytes())
     });
     check(&sandbox, &[&format!("http://{address}"), "--transport", "polling"]);
+}
+
+#[test]
+fn interim_responses_without_a_final_one() {
+    let sandbox = Sandbox::new("doctor-flood-interim");
+    let address = stub::listen(|mut stream| {
+        stub::read_request(&mut stream)?;
+        flood(&mut stream, b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    });
+    let url = format!("http://{address}");
+    let began = Instant::now();
+    let examined = examine(&sandbox, &[&url, "--timeout", "2s"]).is("no-answer", 5);
+    examined.says("cause", &["interim responses (1xx) without end"]);
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    for transport in ["polling", "websocket"] {
+        let args = ["emit", &url, "hi", "--transport", transport];
+        let run = sandbox.run(&args);
+        assert_eq!(run.code, Some(5), "{run:?}");
+        assert!(run.stderr.contains("more than 32 interim responses"), "{run:?}");
+        assert!(
+            !run.stderr.contains("try --transport polling") || transport == "websocket",
+            "{run:?}"
+        );
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(crate) async fn upgrade(
 
     let (mut sender, connection) = exchange::open(stream).await?;
     let exchange = async {
-        let mut response = sender.send_request(request).await?;
+        let mut response = sender.send(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let response = exchange::excerpt(response).await;
             if let Some(tap) = tap {

@@ -351,7 +351,15 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
         let fix = text!("correct the port in the URL", "改正 URL 中的端口");
         return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
     }
-    let cause = if answers.iter().any(|answer| matches!(answer, Answer::Stranger(Stranger::Cut))) {
+    let is = |kind: &Stranger| {
+        answers.iter().any(|answer| matches!(answer, Answer::Stranger(found) if found == kind))
+    };
+    let cause = if is(&Stranger::Interim) {
+        text!(
+            "The server answers with interim responses (1xx) without end, and with none that is final.",
+            "服务器不停地发临时响应（1xx），始终没有最终的应答。"
+        )
+    } else if is(&Stranger::Cut) {
         text!(
             "The server takes the connection and closes it without an answer.",
             "服务器接受了连接，却没有应答就关闭了。"

@@ -15,6 +15,7 @@ use super::{
     handshake::{Broken, handshake},
     http::{Reply, Unanswered},
 };
+use crate::doctor::beginning::Beginning;
 
 /// Most characters of a body that are shown.
 const EXCERPT_CHARS: usize = 120;
@@ -91,6 +92,8 @@ pub(crate) enum Stranger {
     Http2,
     /// The end of the stream.
     Cut,
+    /// Interim responses of HTTP without end.
+    Interim,
     /// Something else, which begins so.
     Other(String),
 }
@@ -318,8 +321,12 @@ impl Raw {
 }
 
 impl Stranger {
-    /// What begins so.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    /// What begins so, and is no response.
+    pub(super) fn of(beginning: &Beginning) -> Self {
+        if beginning.is_endless() { Self::Interim } else { Self::of_bytes(&beginning.bytes()) }
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
         match bytes {
             [] => Self::Cut,
             // RFC 8446 §5.1: an alert, in any version of TLS.
@@ -335,6 +342,9 @@ impl Stranger {
             Self::Tls => "an alert of TLS: the port does not speak plain HTTP".to_owned(),
             Self::Http2 => "HTTP/2 alone".to_owned(),
             Self::Cut => "the connection was closed without an answer".to_owned(),
+            Self::Interim => {
+                "interim responses (1xx) without end, and none that is final".to_owned()
+            }
             Self::Other(text) => format!("no HTTP but {text:?}"),
         }
     }
@@ -456,10 +466,10 @@ mod tests {
 
     #[test]
     fn strangers_are_known_by_how_they_begin() {
-        assert_eq!(Stranger::of(b""), Stranger::Cut);
-        assert_eq!(Stranger::of(&[21, 3, 1, 0, 2, 2, 70]), Stranger::Tls);
-        assert_eq!(Stranger::of(&[0, 0, 18, 4, 0, 0, 0, 0, 0, 0, 3]), Stranger::Http2);
-        assert_eq!(Stranger::of(b"SSH-2.0-x\r\n"), Stranger::Other("SSH-2.0-x".to_owned()));
+        assert_eq!(Stranger::of_bytes(b""), Stranger::Cut);
+        assert_eq!(Stranger::of_bytes(&[21, 3, 1, 0, 2, 2, 70]), Stranger::Tls);
+        assert_eq!(Stranger::of_bytes(&[0, 0, 18, 4, 0, 0, 0, 0, 0, 0, 3]), Stranger::Http2);
+        assert_eq!(Stranger::of_bytes(b"SSH-2.0-x\r\n"), Stranger::Other("SSH-2.0-x".to_owned()));
     }
 
     #[test]

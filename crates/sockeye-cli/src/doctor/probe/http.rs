@@ -125,8 +125,9 @@ impl<'t> Prober<'t> {
         let mut request = self.request(Method::GET, target, Vec::new());
         offer.write_headers(request.headers_mut());
         let (mut tasks, mut sender, beginning) = self.open().await.map_err(Answer::from)?;
+        beginning.count_interim(&mut request);
         let Ok(mut response) = sender.send_request(request).await else {
-            return Err(Unanswered::NoHttp(Stranger::of(&beginning.bytes())).into());
+            return Err(Unanswered::NoHttp(Stranger::of(&beginning)).into());
         };
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(Answer::of_websocket(self.reply(response).await));
@@ -145,11 +146,12 @@ impl<'t> Prober<'t> {
         }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Unanswered> {
+    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<Reply, Unanswered> {
         let (_tasks, mut sender, beginning) = self.open().await?;
+        beginning.count_interim(&mut request);
         match sender.send_request(request).await {
             Ok(response) => Ok(self.reply(response).await),
-            Err(_) => Err(Unanswered::NoHttp(Stranger::of(&beginning.bytes()))),
+            Err(_) => Err(Unanswered::NoHttp(Stranger::of(&beginning))),
         }
     }
 

@@ -9,19 +9,15 @@ use futures_util::{
 };
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    body::{Body as _, Incoming},
-    client::conn::http1,
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::{Body as _, Incoming};
 
 use super::Answer;
 use crate::net::{Stream, exchange};
 
 /// hyper's two halves of a connection, without a task: whoever sends a request drives it.
 pub(super) struct Kept {
-    sender: http1::SendRequest<Full<Bytes>>,
-    connection: Fuse<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
+    sender: exchange::Sender<Full<Bytes>>,
+    connection: Fuse<exchange::Connection<Full<Bytes>>>,
 }
 
 /// Why a request was not answered.
@@ -53,14 +49,11 @@ impl Kept {
                 return Err(Failure::Unsent { request: Box::new(request), source });
             }
             let response =
-                sender.try_send_request(request).await.map_err(|mut error| {
-                    match error.take_message() {
-                        Some(request) => Failure::Unsent {
-                            request: Box::new(request),
-                            source: error.into_error(),
-                        },
-                        None => Failure::Broken(error.into_error()),
+                sender.try_send(request).await.map_err(|mut error| match error.take_message() {
+                    Some(request) => {
+                        Failure::Unsent { request: Box::new(request), source: error.into_error() }
                     }
+                    None => Failure::Broken(error.into_error()),
                 })?;
             let (parts, body) = response.into_parts();
             let body = if parts.status.is_success() {

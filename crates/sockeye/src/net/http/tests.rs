@@ -113,6 +113,25 @@ async fn answered(response: impl AsRef<str>) -> Result<Answer, HttpError> {
 }
 
 #[tokio::test]
+async fn interim_responses_are_passed_over_but_not_without_end() {
+    const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+    const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+    let answer = answered(format!("HTTP/1.1 100 Continue\r\n\r\n{}{OK}", HINTS.repeat(20))).await;
+    assert_eq!(answer.unwrap().body, "ok");
+    // A server that never comes to the point.
+    let (server, http) = Server::new().await;
+    let serve = async {
+        let mut stream = server.accept().await;
+        read(&mut stream, 0).await;
+        while stream.write_all(HINTS.repeat(1000).as_bytes()).await.is_ok() {}
+    };
+    let client = async { get(&http).await.unwrap_err().to_string() };
+    let (error, ()) = both(client, serve).await;
+    assert!(error.contains("more than 32 interim responses"), "{error}");
+}
+
+#[tokio::test]
 async fn requests_say_what_they_should() {
     let (server, _) = Server::new().await;
     let address = server.0.local_addr().unwrap();

@@ -34,7 +34,7 @@ pub(super) async fn connect(
 
     let (mut sender, connection) = exchange::open(stream).await.map_err(ProxyFailure::Http)?;
     let exchange = async {
-        let mut response = sender.send_request(request).await.map_err(ProxyFailure::Http)?;
+        let mut response = sender.send(request).await.map_err(ProxyFailure::Http)?;
         if response.status().is_success() {
             let upgraded = hyper::upgrade::on(&mut response).await.map_err(ProxyFailure::Http)?;
             let (stream, early) = Stream::recover(upgraded);
