@@ -2,6 +2,8 @@
 
 use std::env;
 
+use sockeye::client::Query;
+
 use crate::{
     reach::{Connection, Eio, Encoding, Header, Transports},
     secrets::{is_open_header, is_secret_field},
@@ -19,7 +21,7 @@ pub(crate) struct CommandLine {
 impl CommandLine {
     /// What was given. `token` is what the command for a token printed: is it in the command itself, that is a secret.
     pub(crate) fn of(connection: &Connection, token: Option<&str>) -> Self {
-        let mut line = Self { url: url(&connection.url), flags: Vec::new() };
+        let mut line = Self { url: url(&without_own(&connection.url)), flags: Vec::new() };
         for name in &connection.namespaces {
             line.flags.push(("--nsp", Some(url(name))));
         }
@@ -45,7 +47,7 @@ impl CommandLine {
             };
             line.flags.push(("-H", Some(value)));
         }
-        for field in &connection.query {
+        for field in connection.query.iter().filter(|field| !is_own(&field.name)) {
             let value = if is_secret_field(&field.name) {
                 format!("\"{}=${}\"", escaped(&field.name), variable(&field.name))
             } else {
@@ -103,6 +105,15 @@ impl CommandLine {
         self
     }
 
+    /// Without a query, be it in the URL or beside it.
+    pub(crate) fn without_query(mut self) -> Self {
+        let quote = if self.url.starts_with(['"', '\'']) { &self.url[..1] } else { "" };
+        if let Some(at) = self.url.find('?') {
+            self.url = format!("{}{quote}", &self.url[..at]);
+        }
+        self.without("--query")
+    }
+
     /// With Engine.IO at this path.
     pub(crate) fn at(self, path: &str) -> Self {
         let mut line = self.without("--path").without("--no-trailing-slash");
@@ -149,6 +160,30 @@ impl CommandLine {
         }
         text
     }
+}
+
+/// A URL without the fields that Engine.IO decides: a client does not send them.
+fn without_own(url: &str) -> String {
+    let (rest, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+    let Some((base, query)) = rest.split_once('?') else { return url.to_owned() };
+    let Ok(kept) = Query::of_url(&format!("http://host/?{query}")) else { return url.to_owned() };
+    if kept.left_out().is_empty() {
+        return url.to_owned();
+    }
+    let name = |field: &str| {
+        form_urlencoded::parse(field.as_bytes()).next().map(|(name, _)| name.into_owned())
+    };
+    let is_kept = |field: &&str| name(field).is_none_or(|name| !kept.left_out().contains(&&*name));
+    let fields: Vec<_> = query.split('&').filter(is_kept).collect();
+    let question = if fields.is_empty() { "" } else { "?" };
+    format!("{base}{question}{}{fragment}", fields.join("&"))
+}
+
+/// Whether a field is one that Engine.IO decides.
+fn is_own(name: &str) -> bool {
+    let mut query = Query::default();
+    query.push(name, "");
+    !query.left_out().is_empty()
 }
 
 /// A URL or a part of one, in double quotes if what is secret in it has become the name of a variable.
@@ -251,6 +286,12 @@ mod tests {
             &["http://h?ticket=hush&sig=hush", "--query", "passphrase=hush"],
             r#""http://h?ticket=${TICKET}&sig=${SIG}" --query "passphrase=$PASSPHRASE""#,
         );
+        check(&["http://h/a?EIO=4&transport=polling&sid=hush&t=P3kF8"], "http://h/a");
+        check(
+            &["http://h?room=1&%45IO=3&token=hush#x", "--query", "sid=hush", "--query", "t=1"],
+            r#""http://h?room=1&token=${TOKEN}#x" --query t=1"#,
+        );
+        check(&["http://h?t=1&room=2"], "'http://h?t=1&room=2'");
         check(&["http://h", "--eio", "4", "--path", "/x/"], "http://h --path /x/ --eio 4");
         check(
             &["http://h", "-H", "origin: https://a", "-H", "X-Api: hush"],
@@ -289,6 +330,10 @@ mod tests {
         assert_eq!(elsewhere.clone().at("/b/").doctor(), "sockeye doctor http://h --path /b/");
         let bare = elsewhere.at("/b").doctor();
         assert_eq!(bare, "sockeye doctor http://h --path /b --no-trailing-slash");
+        for url in ["http://h/a?b=1", "http://h/a?token=hush", "http://h/a", "http://h/a?b"] {
+            let bare = line(&[url, "--query", "c=2"]).without_query();
+            assert_eq!(bare.to("http://h/a").doctor(), "sockeye doctor http://h/a", "{url}");
+        }
         let secret = line(&["http://h/imchat?token=hush"]).to("https://o/x");
         assert_eq!(secret.doctor(), r#"sockeye doctor "https://o/x?token=${TOKEN}""#);
     }

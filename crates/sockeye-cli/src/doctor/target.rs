@@ -114,11 +114,16 @@ impl Target {
                 return Ok(Err(Box::new(BadUrl { error, url, command })));
             }
         };
+        let path = engine_path(&connection.path, !connection.no_trailing_slash);
+        let path = path.map_err(Trouble::Build)?.path().to_owned();
+        // What the first request can't ask for, no other can.
+        if let Err(error) = query.target(&path, Version::V4, "websocket", None) {
+            let url = connection.url;
+            return Ok(Err(Box::new(BadUrl { error, url, command })));
+        }
         for (name, value) in fields(&query) {
             secrets.add_field(&name, &value);
         }
-        let path = engine_path(&connection.path, !connection.no_trailing_slash);
-        let path = path.map_err(Trouble::Build)?.path().to_owned();
         Ok(Ok(Self {
             origin: origin(dialer.is_secure(), dialer.host(), dialer.port()),
             host: dialer.host().to_owned(),

@@ -74,6 +74,15 @@ impl Examined {
         self
     }
 
+    /// Whether a text of the diagnosis says nothing of this.
+    #[track_caller]
+    pub(crate) fn hides_in(self, key: &str, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(!self.last[key].as_str().unwrap().contains(text), "{text}: {:#?}", self.last);
+        }
+        self
+    }
+
     #[track_caller]
     pub(crate) fn warns(self, expect: &[&str]) -> Self {
         assert_eq!(self.last["warnings"], Value::from(expect), "{self:#?}");

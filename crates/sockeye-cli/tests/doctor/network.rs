@@ -29,6 +29,17 @@ fn a_url_that_can_not_be_used() {
     let bare = running.url.trim_start_matches("http://");
     let examined = examine(&sandbox, &[&format!("{bare}/imchat")]).is("bad-url", 2);
     examined.says("command", &[&running.at("/imchat")]).fix_works(&sandbox);
+    // A query that fits a URL, but no request; and one that fits neither. Beside the URL it is the same.
+    let url = running.at("/imchat");
+    for bytes in [65_500, 70_000] {
+        let long = format!("q={}", "x".repeat(bytes));
+        for args in [&[&*format!("{url}?{long}")][..], &[&url, "--query", &long]] {
+            let examined = examine(&sandbox, args).is("bad-url", 2);
+            let examined = examined.says("cause", &["shorten the query"]);
+            let command = examined.says("command", &[&format!("sockeye doctor {url}")]);
+            command.fix_works(&sandbox);
+        }
+    }
 }
 
 #[test]

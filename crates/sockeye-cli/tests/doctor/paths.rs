@@ -95,6 +95,9 @@ fn a_pasted_url_decides_nothing() {
     ] {
         let url = format!("{}?{query}", running.at("/imchat"));
         let examined = examine(&sandbox, &[&url]).is("ok", 0).warns(&[]).hides(&["topsecret"]);
+        let examined = examined.says("command", &["/imchat"]);
+        let pasted = ["EIO=", "transport=", "sid=", "t=", "b64="];
+        let examined = examined.hides_in("command", &pasted);
         let left_out = examined.evidence("url")["leftOut"].to_string();
         assert!(left_out.contains("transport") && !left_out.contains("room"), "{left_out}");
     }

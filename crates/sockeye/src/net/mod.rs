@@ -89,7 +89,7 @@ pub use proxy::{Proxy, ProxyError, ProxyFailure};
 #[cfg(feature = "client")]
 pub use query::Query;
 #[cfg(feature = "client")]
-pub(crate) use remote::{Offered, Remote, TargetTooLong, WebSocketError};
+pub(crate) use remote::{Offered, Remote, WebSocketError};
 #[cfg(feature = "client")]
 pub(crate) use requesting::{RequestLimits, Requesting};
 pub(crate) use requests::{Candidate, Delivery, PostError};

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sockeye_proto::wire::engine::Version;
 
@@ -41,7 +42,7 @@ const TIMESTAMP: &str = "t";
 /// assert_eq!(query.as_str(), "room=a%20b+c&name=Ada%20%26%20Bob");
 /// assert_eq!(query.left_out(), ["EIO", "t"]);
 /// assert_eq!(
-///     query.target("/socket.io/", Version::V4, "polling", None),
+///     query.target("/socket.io/", Version::V4, "polling", None)?,
 ///     "/socket.io/?EIO=4&transport=polling&room=a%20b+c&name=Ada%20%26%20Bob"
 /// );
 /// # Ok::<_, sockeye::client::UrlError>(())
@@ -103,15 +104,18 @@ impl Query {
         &self.left_out
     }
 
-    /// What stands in the request line of a request to an Engine.IO that listens at `path`.
-    #[must_use]
+    /// What stands in the request line of a request to an Engine.IO that listens at `path`, which is encoded.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::TooLong`].
     pub fn target(
         &self,
         path: &str,
         version: Version,
         transport: &str,
         sid: Option<&str>,
-    ) -> String {
+    ) -> Result<Uri, UrlError> {
         let mut target = format!("{path}?EIO={}&transport={transport}", version.to_eio());
         if let Some(sid) = sid {
             target.extend(["&sid="].into_iter().chain(encoded(sid)));
@@ -119,7 +123,8 @@ impl Query {
         if !self.fields.is_empty() {
             target.extend(["&", &self.fields]);
         }
-        target
+        // What is encoded is a target, unless it is too long for one.
+        target.parse().map_err(|_| UrlError::TooLong { bytes: target.len() })
     }
 
     fn leave_out(&mut self, name: &'static str) {
@@ -189,12 +194,16 @@ mod tests {
         both.extend(&Query::default());
         assert_eq!(both, query);
         let target = query.target("/x/", Version::V3, "websocket", Some("a/b c"));
+        let target = target.unwrap().to_string();
         assert!(
             target.starts_with("/x/?EIO=3&transport=websocket&sid=a%2Fb%20c&a=1&b"),
             "{target}"
         );
         let bare = Query::default().target("/x/", Version::V4, "polling", None);
-        assert_eq!(bare, "/x/?EIO=4&transport=polling");
+        assert_eq!(bare.unwrap(), "/x/?EIO=4&transport=polling");
+        query.push("long", &"x".repeat(65_500));
+        let error = query.target("/x/", Version::V4, "polling", None).unwrap_err();
+        assert!(matches!(error, UrlError::TooLong { bytes: 65_536.. }), "{error}");
     }
 
     proptest! {

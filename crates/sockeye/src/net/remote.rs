@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::{
     Address, Answer, Carries, Cookies, Deadline, DialError, HandshakeError, Http, HttpError,
-    KeepAlive, Keys, Query, Route, Step, Stream, dial, upgrade,
+    KeepAlive, Keys, Query, Route, Step, Stream, UrlError, dial, upgrade,
 };
 
 /// A server and the way to it; clones share connections and cookies.
@@ -123,24 +123,11 @@ impl Remote {
         version: Version,
         transport: &str,
         sid: Option<&str>,
-    ) -> Result<Uri, TargetTooLong> {
+    ) -> Result<Uri, UrlError> {
         let Inner { path, query, .. } = &*self.0;
-        let target = query.target(path, version, transport, sid);
-        // The path was a URI's, and the query is encoded.
-        target.parse().map_err(|_| TargetTooLong { bytes: target.len() })
+        query.target(path, version, transport, sid)
     }
 }
-
-/// What a request would ask for is longer than a URI may be. The caller's fault.
-#[derive(Clone, Copy, Error)]
-#[error(
-    "path and query of a request would have {bytes} bytes; at most 65534 can be sent: shorten the query"
-)]
-pub(crate) struct TargetTooLong {
-    bytes: usize,
-}
-
-reads_as_text!(TargetTooLong);
 
 /// A WebSocket whose handshake is done, and the keys that its frames are masked with.
 #[derive(Debug)]
@@ -159,7 +146,7 @@ pub(crate) enum WebSocketError {
     Randomness(#[source] io::Error),
     /// The request can't be made.
     #[error(transparent)]
-    Target(#[from] TargetTooLong),
+    Target(#[from] UrlError),
     /// The server can't be reached, or not in time.
     #[error(transparent)]
     Dial(#[from] DialError),

@@ -102,8 +102,10 @@ pub enum UrlError {
     /// It holds a user or password, which would be dropped in silence.
     #[error("the URL has a user or password; send them in the \"authorization\" header instead")]
     Credentials,
-    /// Path and query are longer than a request line may be.
-    #[error("the URL's path and query have {bytes} bytes; at most 65534 can be sent")]
+    /// Path and query, with what Engine.IO adds to it, are longer than a request line may be.
+    #[error(
+        "path and query of a request would have {bytes} bytes; at most 65534 can be sent: shorten the query"
+    )]
     TooLong {
         /// How many, encoded.
         bytes: usize,

@@ -34,6 +34,10 @@ pub(super) fn bad_url(bad: &BadUrl) -> Diagnosis {
             "leave user and password out of the URL and send them as a header: -H \"authorization: $AUTHORIZATION\"",
             "不要把用户名和密码写进 URL，用请求头发送：-H \"authorization: $AUTHORIZATION\""
         ),
+        UrlError::TooLong { .. } => text!(
+            "send what is long in the auth payload (--auth @auth.json) or in a header, not in the query",
+            "把长的内容放进 auth（--auth @auth.json）或请求头，不要放在查询参数里"
+        ),
         _ => text!(
             "write the URL as scheme://host[:port][/namespace][?query], special characters with % as %20 for a blank",
             "URL 要写成 scheme://host[:port][/namespace][?query]，特殊字符用 % 转义，例如空格写成 %20"
@@ -41,7 +45,11 @@ pub(super) fn bad_url(bad: &BadUrl) -> Diagnosis {
     };
     let cause =
         text!("The URL can't be used: {error}.", "URL 无法使用：{error}。", error = bad.error);
-    let command = bad.command.clone().to(&mended(&bad.error, &bad.url)).doctor();
+    let command = match bad.error {
+        UrlError::TooLong { .. } => bad.command.clone().without_query(),
+        _ => bad.command.clone(),
+    };
+    let command = command.to(&mended(&bad.error, &bad.url)).doctor();
     Diagnosis::new(Verdict::BadUrl, cause, fix).try_with(command)
 }
 

@@ -252,6 +252,7 @@ impl From<Unanswered> for Answer {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
             Unanswered::Dial(DialError::Timeout { .. }) | Unanswered::Silent => Self::Silent,
+            Unanswered::Target(error) => Self::Unreached(error.to_string()),
             Unanswered::Dial(error) => Self::Unreached(error.to_string()),
             Unanswered::NoHttp(stranger) => Self::Stranger(stranger),
         }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, h
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use sockeye::client::{DialError, USER_AGENT};
+use sockeye::client::{DialError, USER_AGENT, UrlError};
 use sockeye_proto::wire::{engine::Version, ws::handshake::Offer};
 use tokio::{task::JoinSet, time};
 
@@ -49,6 +49,8 @@ pub(crate) struct Reply {
 /// Why there is none.
 #[derive(Debug)]
 pub(crate) enum Unanswered {
+    /// It can't be asked for.
+    Target(UrlError),
     /// No stream.
     Dial(DialError),
     /// It takes too long.
@@ -84,7 +86,8 @@ impl<'t> Prober<'t> {
         let is_patient = sid.is_some() && body.is_none();
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let (content_type, bytes) = body.unwrap_or_default();
-        let mut request = self.request(method, self.engine(version, "polling", sid), bytes);
+        let target = self.engine(version, "polling", sid)?;
+        let mut request = self.request(method, target, bytes);
         if !content_type.is_empty() {
             request
                 .headers_mut()
@@ -102,14 +105,16 @@ impl<'t> Prober<'t> {
         version: Version,
         sid: Option<&str>,
     ) -> Result<Link, Answer> {
-        self.upgrade(self.engine(version, "websocket", sid)).await
+        self.upgrade(self.engine(version, "websocket", sid)?).await
     }
 
     /// A WebSocket at a path of one's own, without the query of Engine.IO.
     pub(crate) async fn raw_websocket(&self, path: &str) -> Result<Link, Answer> {
         let query = self.target.query.as_str();
         let question = if query.is_empty() { "" } else { "?" };
-        self.upgrade(uri(&format!("{path}{question}{query}"))).await
+        let target = format!("{path}{question}{query}");
+        let too_long = |_| Unanswered::Target(UrlError::TooLong { bytes: target.len() });
+        self.upgrade(target.parse().map_err(too_long)?).await
     }
 
     async fn upgrade(&self, target: Uri) -> Result<Link, Answer> {
@@ -206,8 +211,13 @@ impl<'t> Prober<'t> {
         request
     }
 
-    fn engine(&self, version: Version, transport: &str, sid: Option<&str>) -> Uri {
-        uri(&self.target.query.target(&self.path, version, transport, sid))
+    fn engine(
+        &self,
+        version: Version,
+        transport: &str,
+        sid: Option<&str>,
+    ) -> Result<Uri, Unanswered> {
+        self.target.query.target(&self.path, version, transport, sid).map_err(Unanswered::Target)
     }
 
     fn keep_cookies(&self, headers: &HeaderMap) {
@@ -221,9 +231,4 @@ impl<'t> Prober<'t> {
             cookies.push((name, value));
         }
     }
-}
-
-/// The paths are those of URIs, and queries are encoded: what is no target after all is the root.
-fn uri(text: &str) -> Uri {
-    text.parse().unwrap_or_default()
 }

@@ -132,6 +132,7 @@ impl<'p> Link<'p> {
         let target = plan.target;
         let version = plan.encoding.version;
         let request = target.query.target(&target.path, version, "websocket", None);
+        let request = request.map_err(|error| Unopened::Unreachable(error.to_string()))?;
         let url = format!("{}{request}", target.origin.replacen("http", "ws", 1));
         let options = Options::default()
             .handshake_timeout(target.timeout)

@@ -17,7 +17,7 @@ use self::{
     kept::{Failure, Kept},
 };
 use super::{
-    Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, TargetTooLong, dial,
+    Address, Causes, Cookies, Deadline, DialError, Plain, Route, Step, UrlError, dial,
     exchange::EXCERPT_BYTES, headers::complete,
 };
 
@@ -197,7 +197,7 @@ impl Answer {
 pub(crate) enum HttpError {
     /// The request can't be made.
     #[error(transparent)]
-    Target(#[from] TargetTooLong),
+    Target(#[from] UrlError),
     /// The server can't be reached, or not in time.
     #[error(transparent)]
     Dial(#[from] DialError),
