@@ -17,6 +17,8 @@ use super::{
 };
 use crate::{failure::Failure, reach::Encoding};
 
+/// Where to look for a server's events if it does not have the namespace that was asked for; the second is our own chat's.
+const USUAL: [&str; 6] = ["/", sockeye_chat::NAMESPACE, "/im", "/ws", "/api", "/socket"];
 /// How long is looked for a heartbeat that is not due; it shows a server that lets us in and cuts at once.
 const LOOK: Duration = Duration::from_millis(400);
 /// The longest heartbeat that is waited for.
@@ -44,24 +46,24 @@ impl<'t> Examination<'t, '_> {
             let check = Check::since(check_name, began, joined.is_in());
             let check = described(check, &name, &joined, session.transport());
             self.report.check(self.marked(check))?;
-            names.extend(self.afterthought(&name, &joined));
+            let is_missing = is_asked && joined.is_unknown();
             if is_asked {
                 self.found.joins.push((name, joined));
             } else {
                 self.found.others.push((name, joined));
+            }
+            if is_missing {
+                let waiting = names.iter().map(|(name, _)| name);
+                let known: Vec<_> =
+                    self.found.tried().map(|(name, _)| name).chain(waiting).cloned().collect();
+                let is_new = |usual: &&str| !known.iter().any(|name| name == usual);
+                names.extend(USUAL.into_iter().filter(is_new).map(|name| (name.to_owned(), false)));
             }
             if is_over {
                 break;
             }
         }
         Ok(())
-    }
-
-    /// Where to look next: our own chat has nothing in `/`, and who asks for no namespace means that.
-    fn afterthought(&self, name: &str, joined: &Joined) -> Option<(String, bool)> {
-        let is_lost = name == "/" && self.target.is_root_by_default() && joined.is_unknown();
-        let is_new = !self.target.others.iter().any(|name| name == sockeye_chat::NAMESPACE);
-        (is_lost && is_new).then(|| (sockeye_chat::NAMESPACE.to_owned(), false))
     }
 
     /// Takes note of what a session tells beside the answers that were waited for.

@@ -22,6 +22,8 @@ pub(crate) struct Session<'t> {
     parser: Encoding,
     /// Whether an event came.
     pub(crate) heard_event: bool,
+    /// Whether the server has let us into `/`, which in version 3 it does once, unasked.
+    is_in_root: bool,
     /// The first packet that can't be read.
     pub(crate) violation: Option<Violation>,
 }
@@ -89,7 +91,7 @@ struct Read {
 
 impl<'t> Session<'t> {
     pub(crate) const fn new(line: Line<'t>, opened: Opened, parser: Encoding) -> Self {
-        Self { line, opened, parser, heard_event: false, violation: None }
+        Self { line, opened, parser, heard_event: false, is_in_root: false, violation: None }
     }
 
     pub(crate) const fn transport(&self) -> &'static str {
@@ -131,7 +133,10 @@ impl<'t> Session<'t> {
             }
         }
         match said.as_ref().and_then(|said| self.read(said)) {
-            Some(Ok(read)) => self.heard_event |= read.kind == Kind::Event,
+            Some(Ok(read)) => {
+                self.heard_event |= read.kind == Kind::Event;
+                self.is_in_root |= read.kind == Kind::Connect && read.namespace == "/";
+            }
             Some(Err(violation)) => _ = self.violation.get_or_insert(violation),
             None => {}
         }
@@ -156,6 +161,9 @@ impl<'t> Session<'t> {
         limit: Duration,
     ) -> Joined {
         let until = Instant::now() + limit;
+        if self.is_in_root && namespace == "/" {
+            return Joined::In;
+        }
         // In version 3 the server lets us into `/` unasked, and a query behind the name is all that goes along.
         if self.opened.version == Version::V4 || namespace != "/" {
             self.ask(namespace, auth).await;

@@ -71,6 +71,22 @@ fn a_packet_that_can_not_be_read() {
     examine(&sandbox, &args).is("ok", 0).warns(&[]);
 }
 
+/// A server of WebSocket alone that has none of the namespaces that anybody asks for.
+fn odd() -> String {
+    let address = stub::listen(|mut stream| {
+        let request: Request = stub::read_request(&mut stream)?;
+        stub::agree(&mut stream, &request)?;
+        stub::say(&mut stream, OPEN)?;
+        while let (1, asked) = stub::hear(&mut stream)? {
+            let asked = String::from_utf8(asked).unwrap();
+            let namespace = asked.strip_prefix("40").unwrap();
+            stub::say(&mut stream, &format!(r#"44{namespace}{{"message":"Invalid namespace"}}"#))?;
+        }
+        Ok(())
+    });
+    format!("http://{address}")
+}
+
 #[test]
 fn what_was_tried_is_not_advised() {
     let sandbox = Sandbox::new("doctor-circles");
@@ -79,12 +95,28 @@ fn what_was_tried_is_not_advised() {
     let examined = examine(&sandbox, &[url]).is("unknown-namespace", 7);
     let command = format!("sockeye listen {url}/chat ");
     examined.says("fix", &["/chat"]).says("command", &[&command]).fix_works(&sandbox);
-    for args in [&["--nsp", "/nowhere", "--try-nsp", "/"][..], &["--nsp", "/"]] {
-        let run = sandbox.run(&[&["doctor", url], args].concat());
+    for args in
+        [&["--nsp", "/nowhere", "--try-nsp", "/"][..], &["--nsp", "/nowhere"], &["--nsp", "/"]]
+    {
+        let examined = examine(&sandbox, &[&[url], args].concat()).is("unknown-namespace", 7);
+        examined.says("fix", &["/chat"]).says("command", &[&command]).fix_works(&sandbox);
+    }
+    // One that has nothing usual.
+    let odd = odd();
+    for args in
+        [&["--nsp", "/nowhere", "--try-nsp", "/"][..], &["--nsp", "/nowhere"], &["--nsp", "/"], &[]]
+    {
+        let run = sandbox.run(&[&["doctor", &odd], args].concat());
         assert_eq!(run.code, Some(7), "{run:?}");
         assert!(!run.stdout.contains("Try "), "{}", run.stdout);
         let fix = run.stdout.split_once("Fix ").unwrap().1;
-        assert!(!fix.contains(url), "{fix}");
+        assert!(!fix.contains(&odd), "{fix}");
+    }
+    // Engine.IO 3 lets into `/` once, unasked.
+    let old = Running::start_old();
+    for args in [&["--nsp", "/nowhere"][..], &["--nsp", "/nowhere", "--try-nsp", "/imchat"]] {
+        let examined = examine(&sandbox, &[&[&*old.url], args].concat()).is("unknown-namespace", 7);
+        examined.fix_works(&sandbox);
     }
 }
 

@@ -44,8 +44,7 @@ pub(super) fn silent(target: &Target, found: &Found) -> Option<Diagnosis> {
          do all they do in another one, and say nothing in this.",
         "没有指定命名空间，所以加入的是 /，而 doctor 监听期间那里什么都没有来：很多服务器只在另一个命名空间里工作，在 / 里什么也不发。"
     );
-    let others = Found { others: found.others.clone(), ..Found::default() };
-    if let Some((fix, command)) = those_that_answer(target, &others) {
+    if let Some((fix, command)) = those_that_answer(target, found.others.iter()) {
         return Some(Diagnosis::new(Verdict::SilentNamespace, cause, fix).try_with(command));
     }
     let url = target.url("/NAME");
@@ -64,28 +63,18 @@ fn unknown(target: &Target, found: &Found, namespace: &str, message: &str) -> Di
         "服务器没有命名空间 {namespace}；它说 {message:?}。"
     );
     let plain = target.command.clone().without("--nsp");
-    if let Some((fix, command)) = those_that_answer(target, found) {
-        return Diagnosis::new(Verdict::UnknownNamespace, cause, fix).try_with(command);
-    }
     let origin = &target.origin;
-    let is_root_refused = found.tried().any(|(name, _)| name == "/");
+    let lets_into_root = found.tried().any(|(name, joined)| name == "/" && joined.is_in());
+    let has_others = found.tried().any(|(name, joined)| name != "/" && joined.is_there());
     // Many put the engine's path into the URL.
     let meant_path = target.names_by_url && namespace.trim_end_matches('/').ends_with("/socket.io");
-    let (fix, command) = if is_root_refused {
-        let fix = text!(
-            "name one that the server has: http://host/NAMESPACE, or --nsp NAMESPACE; --try-nsp NAMESPACE tries one, and \
-             may be repeated (the server's own code has the names, npm: io.of(\"/NAMESPACE\"))",
-            "指定服务器上有的命名空间：http://host/NAMESPACE 或 --nsp NAMESPACE；--try-nsp NAMESPACE 可以试探，能写多次\
-             （名字写在服务器的代码里，npm：io.of(\"/NAMESPACE\")）"
-        );
-        (fix, target.command.doctor())
-    } else if meant_path {
+    let (fix, command) = if lets_into_root && meant_path {
         let fix = text!(
             "leave the path out of the URL, where it is the namespace: {origin}",
             "URL 中的路径就是命名空间，把它去掉：{origin}"
         );
         (fix, plain.to(origin).listen())
-    } else {
+    } else if lets_into_root && !has_others {
         let fix = text!(
             "declare it in the server (npm: io.of({namespace:?}); python-socketio: namespace={namespace:?}; netty: \
              server.addNamespace({namespace:?})), or leave it out: {origin}",
@@ -93,16 +82,28 @@ fn unknown(target: &Target, found: &Found, namespace: &str, message: &str) -> Di
              netty：server.addNamespace({namespace:?})），或者不写它：{origin}"
         );
         (fix, plain.to(origin).listen())
+    } else if let Some(there) = those_that_answer(target, found.tried()) {
+        there
+    } else {
+        let fix = text!(
+            "name one that the server has: http://host/NAMESPACE, or --nsp NAMESPACE; --try-nsp NAMESPACE tries one, and \
+             may be repeated (the server's own code has the names, npm: io.of(\"/NAMESPACE\"))",
+            "指定服务器上有的命名空间：http://host/NAMESPACE 或 --nsp NAMESPACE；--try-nsp NAMESPACE 可以试探，能写多次\
+             （名字写在服务器的代码里，npm：io.of(\"/NAMESPACE\")）"
+        );
+        (fix, target.command.doctor())
     };
     Diagnosis::new(Verdict::UnknownNamespace, cause, fix).try_with(command)
 }
 
 /// The namespaces that do answer, as a fix, and the command that gets into the best of them, or finds out how.
-fn those_that_answer(target: &Target, found: &Found) -> Option<(Text, String)> {
-    let lets_in = found.tried().filter(|(_, joined)| joined.is_in());
-    // It is there, but wants something of us.
-    let guarded = found.tried().filter(|(_, joined)| joined.is_there() && !joined.is_in());
-    let all: Vec<_> = lets_in.chain(guarded).collect();
+fn those_that_answer<'f>(
+    target: &Target,
+    tried: impl Iterator<Item = &'f (String, Joined)>,
+) -> Option<(Text, String)> {
+    let mut all: Vec<_> = tried.filter(|(_, joined)| joined.is_there()).collect();
+    // Nearly every server has `/`, so that any other says more; one that does not let us in wants something of us.
+    all.sort_by_key(|(name, joined)| (name == "/", !joined.is_in()));
     let (name, joined) = all.first()?;
     let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
     let (names, url) = (names.join(", "), target.url(name));
@@ -240,7 +241,7 @@ fn unanswered(target: &Target, found: &Found, namespace: &str, joined: &Joined) 
         "The server opens a session, but when we ask to join {namespace}, {how}{detail}; nor does another parser help.",
         "服务器能打开会话，但申请加入 {namespace} 时，{what}{note}；换一种解析器也没有用。"
     );
-    if let Some((fix, command)) = those_that_answer(target, found) {
+    if let Some((fix, command)) = those_that_answer(target, found.tried()) {
         return Diagnosis::new(Verdict::ConnectNoReply, cause, fix).try_with(command);
     }
     let fix = if namespace == "/" {

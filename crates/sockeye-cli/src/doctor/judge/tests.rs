@@ -319,10 +319,18 @@ fn what_was_refused_is_not_advised() {
     let found = Found { joins: vec![refused("/")], ..sound_up_to(Joined::In) };
     let diagnosis = judge(&target_at("http://h", &[]), &found);
     assert!(!diagnosis.command.unwrap().starts_with("sockeye listen"), "{:?}", diagnosis.fix);
-    // Not tried yet, it may help.
-    let found = Found { joins: vec![refused("/imchat")], ..sound_up_to(Joined::In) };
-    let diagnosis = check(&[], &found, "unknown-namespace", &[]);
-    assert!(diagnosis.command.unwrap().starts_with("sockeye listen http://h "));
+    // Nor is what nobody has tried.
+    let others = |others: Vec<(&str, Joined)>| {
+        let others = others.into_iter().map(|(name, joined)| (name.to_owned(), joined)).collect();
+        let joins = vec![refused("/imchat")];
+        let found = Found { joins, others, ..sound_up_to(Joined::In) };
+        check(&[], &found, "unknown-namespace", &[]).command.unwrap()
+    };
+    assert!(others(vec![]).starts_with("sockeye doctor http://h/imchat "));
+    assert!(others(vec![("/", Joined::In)]).starts_with("sockeye listen http://h "));
+    assert!(others(vec![("/", no("who?"))]).starts_with("sockeye doctor http://h "));
+    let both = vec![("/", Joined::In), ("/a", no("who?")), ("/b", Joined::In)];
+    assert!(others(both).starts_with("sockeye listen http://h/b "));
 }
 
 #[test]
