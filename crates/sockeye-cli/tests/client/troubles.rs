@@ -92,6 +92,19 @@ fn answer_once(body: &'static str) -> String {
     url
 }
 
+/// A server of WebSocket that says this and listens; its URL.
+fn saying(runtime: &Runtime, says: String) -> String {
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = ws::accept(stream).await.unwrap();
+        socket.send(&*says).await.unwrap();
+        while let Ok(Some(_)) = socket.recv().await {}
+    });
+    url
+}
+
 #[test]
 fn nothing_answers_as_engine_io_does() {
     let (running, sandbox) = (Running::start(), Sandbox::new("trouble-handshake"));
@@ -104,6 +117,21 @@ fn nothing_answers_as_engine_io_does() {
     let run = sandbox.run(&["emit", &broken, "a", "--transport", "polling"]);
     check(&run, 5, &["handshake", r#"pingInterval is "soon"; expected milliseconds"#]);
     assert!(!run.stderr.contains("parser"), "{run:?}");
+    // On a WebSocket it is no other fault.
+    let runtime = Runtime::new().unwrap();
+    let long =
+        |length| format!(r#"0{{"sid":"{}","pingInterval":1,"pingTimeout":1}}"#, "x".repeat(length));
+    for (says, text) in [
+        (long(4_097), "sid is"),
+        (long(60_000), "sid is"),
+        (long(200_000), "more than"),
+        (format!("\u{feff}{}", long(1)), "it begins with"),
+        ("hello".to_owned(), r#"it begins with "hello""#),
+    ] {
+        let url = saying(&runtime, says);
+        let run = sandbox.run(&["emit", &url, "a", "--transport", "websocket"]);
+        check(&run, 5, &["handshake", text]);
+    }
     let running = Running::start_with(|server| server.polling(false));
     let run = sandbox.run(&["emit", &running.url, "a", "--transport", "polling"]);
     check(&run, 5, &["--transport websocket"]);

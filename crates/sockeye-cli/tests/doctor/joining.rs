@@ -146,6 +146,9 @@ fn a_handshake_that_can_not_be_used() {
         (r#"0{"sid":"topsecret","pingInterval":1}"#, "pingTimeout is missing"),
         (r#"0{"sid":"topsecret","upgrades":7,"pingInterval":1,"pingTimeout":1}"#, "upgrades is 7"),
         (r#"0{"sid":["x"],"pingInterval":1,"pingTimeout":1}"#, "sid is"),
+        (r#"0{"SID":"topsecret","pingInterval":1,"pingTimeout":1}"#, "sid is missing"),
+        ("\u{feff}0{\"sid\":\"a\",\"pingInterval\":1,\"pingTimeout\":1}", "it begins with"),
+        (" 0{\"sid\":\"a\",\"pingInterval\":1,\"pingTimeout\":1}", "it begins with"),
     ] {
         let url = opening(packet);
         for args in [&["--transport", "auto"][..], &["--transport", "websocket"], &["--eio", "3"]] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use sockeye_proto::wire::{
-    engine::{self, Handshake, Kind, Version},
+    engine::{self, Handshake, Version},
     ws::{Decoder, Input, Limits, Message, Role},
 };
 use tokio::{
@@ -17,8 +17,8 @@ use super::Stream;
 
 /// How long a server of Engine.IO 3 may take to let us into `/` unasked; it does so right behind its handshake.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// Enough for a handshake and what follows it at once.
-const MAX_BYTES: usize = 16 * 1024;
+/// Enough for any handshake that can be used, and what follows it at once.
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Reads until the version is known, and gives it with all that was read: nobody has seen that yet. If it is `known`
 /// before, nothing but the handshake is waited for.
@@ -32,23 +32,27 @@ pub(crate) async fn version_of(
 ) -> io::Result<Result<(Version, Bytes), engine::HandshakeError>> {
     let mut read = BytesMut::from(&*early);
     loop {
-        let found = look(&read);
+        let (found, is_full) = (look(&read), read.len() > MAX_BYTES);
         let more = stream.read_buf(&mut read);
         let more = match (found, known) {
             (Found::Broken(error), _) => return Ok(Err(error)),
+            (Found::Nothing, _) if is_full => {
+                return Ok(Err(engine::HandshakeError::TooLong { max_bytes: MAX_BYTES }));
+            }
             (Found::Nothing, _) => more.await?,
             (Found::Handshake | Found::Version(_), Some(version)) => {
                 return Ok(Ok((version, read.freeze())));
             }
             (Found::Version(version), None) => return Ok(Ok((version, read.freeze()))),
             // An older server of version 4 says nothing until it is asked.
+            (Found::Handshake, None) if is_full => return Ok(Ok((Version::V4, read.freeze()))),
             (Found::Handshake, None) => match time::timeout(PATIENCE, more).await {
                 Ok(more) => more?,
                 Err(_) => return Ok(Ok((Version::V4, read.freeze()))),
             },
         };
         // What is wrong with it, the session will say.
-        if more == 0 || read.len() > MAX_BYTES {
+        if more == 0 {
             return Ok(Ok((known.unwrap_or(Version::V4), read.freeze())));
         }
     }
@@ -103,15 +107,13 @@ fn look(read: &[u8]) -> Found {
             Ok(None) => return found,
             _ => return Found::Version(Version::V4),
         };
-        found = match (found, engine::decode(text)) {
-            (Found::Nothing, Ok((Kind::Open, body))) => match Handshake::decode(body) {
+        found = match found {
+            Found::Nothing => match Handshake::decode_packet(text) {
                 Ok(handshake) if handshake.max_payload_bytes.is_none() => Found::Handshake,
                 Ok(_) => return Found::Version(Version::V4),
                 Err(error) => return Found::Broken(error),
             },
-            (Found::Handshake, Ok((Kind::Message, body))) if body.starts_with('0') => {
-                return Found::Version(Version::V3);
-            }
+            _ if text.starts_with("40") => return Found::Version(Version::V3),
             _ => return Found::Version(Version::V4),
         };
     }
@@ -144,7 +146,6 @@ mod tests {
             (&[OPEN, "40"], Version::V3),
             (&[OPEN], Version::V4),
             (&[OPEN, "2"], Version::V4),
-            (&["hello"], Version::V4),
         ] {
             let bytes = frames(texts);
             // In one piece, byte by byte, and partly before.
@@ -188,6 +189,30 @@ mod tests {
             theirs.write_all(&frames(&[&OPEN.replacen('1', "\"soon\"", 1)])).await.unwrap();
             let broken = version_of(&mut stream, Bytes::new(), known).await.unwrap().unwrap_err();
             assert!(broken.to_string().starts_with("pingInterval is \"soon\""), "{broken}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_handshake_is_told() {
+        let long = OPEN.replacen('a', &"a".repeat(2 * MAX_BYTES), 1);
+        for (text, expect) in [
+            ("hello", "it begins with \"hello\""),
+            ("\u{feff}0{}", "it begins with \"\\u{feff}0{}\""),
+            (" 0{}", "it begins with \" 0{}\""),
+            ("", "it begins with \"\""),
+            (&long, "it has more than 65536 bytes"),
+        ] {
+            let (ours, mut theirs) = duplex(1 << 20);
+            let mut stream = Stream::Other(Box::new(ours));
+            let mut frame = vec![0x81, 127];
+            frame.extend(u64::try_from(text.len()).unwrap().to_be_bytes());
+            frame.extend_from_slice(text.as_bytes());
+            if text.len() < 126 {
+                frame = frames(&[text]);
+            }
+            theirs.write_all(&frame).await.unwrap();
+            let broken = version_of(&mut stream, Bytes::new(), None).await.unwrap().unwrap_err();
+            assert!(broken.to_string().starts_with(expect), "{broken}");
         }
     }
 

@@ -353,7 +353,11 @@ impl Stranger {
 
 /// The handshake that a body begins with, and the packets behind it.
 fn opening(body: &[u8]) -> Option<Result<Opened, Broken>> {
-    let (version, format) = Format::of_opening(body)?;
+    let Some((version, format)) = Format::of_opening(body) else {
+        // One behind a byte order mark, say.
+        let text = std::str::from_utf8(body).ok()?;
+        return handshake(text, Version::V4)?.err().map(Err);
+    };
     let mut packets = Packets::new(format, body);
     let Ok(Some(Item::Text(first))) = packets.next() else { return None };
     let handshake = match handshake(first, version)? {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 
 /// Largest number that every reader of JSON holds exactly (RFC 8259 §6).
@@ -47,6 +47,30 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// Reads the server's first message: a [`Kind::Open`](super::Kind::Open) with its body.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_proto::wire::engine::Handshake;
+    ///
+    /// let error = Handshake::decode_packet("hello").unwrap_err();
+    /// assert!(error.to_string().starts_with("it begins with \"hello\""));
+    /// ```
+    pub fn decode_packet(packet: &str) -> Result<Self, HandshakeError> {
+        match packet.strip_prefix('0') {
+            Some(body) => Self::decode(body),
+            None => {
+                let json = Value::from(packet).to_string();
+                Err(HandshakeError::NotOpen { found: excerpt(&json, MAX_FOUND) })
+            }
+        }
+    }
+
     /// Reads the body of a server's [`Kind::Open`](super::Kind::Open).
     ///
     /// A value is read by its meaning: `25000`, `25000.0`, `2.5e4` and `"25000"` are one, as they are to JavaScript; what is
@@ -90,6 +114,20 @@ impl Handshake {
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum HandshakeError {
+    /// The server's first message is another packet, or none.
+    #[error("it begins with {found}; expected 0 and a JSON object, 0{{\"sid\":…}}")]
+    NotOpen {
+        /// How it begins, as JSON that is cut after 40 characters.
+        found: String,
+    },
+    /// It does not end.
+    #[error(
+        "it has more than {max_bytes} bytes; expected sid, upgrades, pingInterval, pingTimeout, maxPayload"
+    )]
+    TooLong {
+        /// How many were read.
+        max_bytes: usize,
+    },
     /// It is no JSON object.
     #[error(
         "it is no JSON object ({because}); expected sid, upgrades, pingInterval, pingTimeout, maxPayload"
