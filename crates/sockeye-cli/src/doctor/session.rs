@@ -12,7 +12,7 @@ use sockeye_proto::wire::{
 use tokio::time::Instant;
 
 use super::probe::{Answer, End, Flood, Link, Opened, Polls, Said, excerpt};
-use crate::reach::Encoding;
+use crate::reach::{Encoding, names_no_namespace};
 
 /// An open session.
 #[derive(Debug)]
@@ -66,13 +66,7 @@ impl Joined {
 
     /// Whether the server says that there is no such namespace, in the words of each server.
     pub(crate) fn is_unknown(&self) -> bool {
-        let Self::Refused { message, .. } = self else { return false };
-        let message = message.to_ascii_lowercase();
-        // The last is python-socketio's.
-        message.contains("invalid namespace")
-            || message.contains("unknown namespace")
-            || message.contains("namespace not found")
-            || message == "unable to connect"
+        matches!(self, Self::Refused { message, .. } if names_no_namespace(message))
     }
 
     /// Whether there is such a namespace, although it may want something of us.

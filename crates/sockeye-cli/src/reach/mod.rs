@@ -22,6 +22,6 @@ pub(crate) use self::{
     road::{Belief, Header, Road, RoadError},
     session::{Session, spoken_by},
     states::{States, states, states_now},
-    trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, of_dial},
+    trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, names_no_namespace, of_dial},
     under_way::{Departing, Outcome, UnderWay},
 };

@@ -350,11 +350,22 @@ pub(crate) const fn hint_of_dial(error: &DialError) -> &'static str {
     }
 }
 
-const fn hint_of_left(left: &Left) -> &'static str {
+/// Whether a refusal says that there is no such namespace, in the words of each server.
+pub(crate) fn names_no_namespace(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    // The last is python-socketio's.
+    message.contains("invalid namespace")
+        || message.contains("unknown namespace")
+        || message.contains("namespace not found")
+        || message == "unable to connect"
+}
+
+fn hint_of_left(left: &Left) -> &'static str {
     match left {
-        Left::Refused { .. } => {
-            "change the namespace (the URL's path, or --nsp), or what you come with (--auth, --bearer-cmd, -H)"
+        Left::Refused { message, .. } if names_no_namespace(message) => {
+            "change the namespace (the URL's path, or --nsp)"
         }
+        Left::Refused { .. } => "change what you come with (--auth, --bearer-cmd, -H)",
         Left::Unanswered { .. } => {
             "change the namespace (the URL's path, or --nsp), try --parser msgpack, leave out --eio, or wait longer with \
              --timeout"

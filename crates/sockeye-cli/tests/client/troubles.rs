@@ -151,8 +151,11 @@ fn the_namespace_is_refused() {
     let (running, sandbox) = (Running::start(), Sandbox::new("trouble-namespace"));
     let run = sandbox.run(&["emit", &running.at("/nowhere"), "a"]);
     check(&run, 7, &["/nowhere", "Invalid namespace", "--nsp"]);
+    // What is wrong is one of two things, and the server says which.
+    assert!(!run.stderr.contains("--auth"), "{run:?}");
     let run = sandbox.run(&["emit", &running.at("/guarded"), "a", "--auth", r#"{"token":"x"}"#]);
     check(&run, 7, &["unauthorized", r#"{"code":401}"#, "--auth"]);
+    assert!(!run.stderr.contains("--nsp"), "{run:?}");
 }
 
 #[test]

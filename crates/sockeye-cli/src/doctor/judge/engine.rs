@@ -116,11 +116,13 @@ pub(crate) fn clients_of_version_3() -> Text {
     text!(
         "sockeye and Rust: leave out --eio, or --eio 3\n\
          npm: npm install socket.io-client@2\n\
-         Python: pip install \"python-socketio[asyncio_client]<5\" \"python-engineio<4\"\n\
+         Python: pip install \"python-socketio[client]<5\" \"python-engineio<4\"\n\
+         Python, asyncio: pip install \"python-socketio[asyncio_client]<5\" \"python-engineio<4\"\n\
          Java: io.socket:socket.io-client:1.0.2",
         "sockeye 和 Rust：不写 --eio，或用 --eio 3\n\
          npm：npm install socket.io-client@2\n\
-         Python：pip install \"python-socketio[asyncio_client]<5\" \"python-engineio<4\"\n\
+         Python：pip install \"python-socketio[client]<5\" \"python-engineio<4\"\n\
+         Python asyncio：pip install \"python-socketio[asyncio_client]<5\" \"python-engineio<4\"\n\
          Java：io.socket:socket.io-client:1.0.2"
     )
 }
