@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde_json::{Map, Value};
 use sockeye_proto::wire::{
-    engine::Version,
+    engine::{self, Version},
     msgpack,
     packet::{self, Kind, Limits, Packet},
     payload::Payload,
@@ -114,7 +114,9 @@ impl<'t> Session<'t> {
     pub(crate) async fn next(&mut self, limit: Duration) -> Option<Said> {
         let said = match &mut self.line {
             Line::Polling(polls) => polls.next(limit).await,
-            Line::WebSocket(link) => link.next(limit).await,
+            Line::WebSocket(link) => {
+                link.next(limit).await.map(|said| as_polled(said, self.opened.version))
+            }
         };
         if self.opened.version == Version::V4
             && let Some(Said::Text(text)) = &said
@@ -230,10 +232,6 @@ impl<'t> Session<'t> {
                 Some(Ok(Read { kind: packet.kind, namespace: packet.namespace.to_owned(), data }))
             }
             (Said::Binary(bytes), Encoding::MsgPack) => {
-                let bytes = match self.opened.version {
-                    Version::V3 if self.transport() == "websocket" => bytes.strip_prefix(&[4])?,
-                    _ => bytes,
-                };
                 let packet = match msgpack::decode(bytes, &limits) {
                     Ok(packet) => packet,
                     Err(error) => return Some(Err(violation(&error, "bytes"))),
@@ -274,6 +272,22 @@ impl<'t> Session<'t> {
                 None
             }
         }
+    }
+}
+
+/// What a WebSocket brought as polling would have: bytes that were written as text, or with a type before them. What is
+/// neither stays as it is.
+fn as_polled(said: Said, version: Version) -> Said {
+    match said {
+        Said::Text(text) => match engine::decode_base64(version, text.as_bytes()) {
+            Ok(Some(bytes)) => Said::Binary(bytes),
+            _ => Said::Text(text),
+        },
+        Said::Binary(bytes) if version == Version::V3 => match engine::decode_binary(&bytes) {
+            Ok(data) => Said::Binary(data.to_vec()),
+            Err(_) => Said::Binary(bytes),
+        },
+        said => said,
     }
 }
 

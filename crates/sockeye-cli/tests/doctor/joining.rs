@@ -2,9 +2,16 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::json;
 use sockeye::server::{Namespace, Parser};
+use sockeye_proto::wire::{
+    msgpack,
+    packet::{self, Packet},
+};
 
 use crate::{
     examined::examine,
@@ -272,6 +279,28 @@ fn the_parser_is_another() {
     let args = [&*running.url, "--parser", "msgpack", "--timeout", "1s"];
     let examined = examine(&sandbox, &args).is("wrong-parser", 7);
     examined.checks(&[("parser-json", Some(true))]).fix_works(&sandbox);
+}
+
+#[test]
+fn bytes_may_be_written_as_text() {
+    let sandbox = Sandbox::new("doctor-base64");
+    let data = r#"{"sid":"a"}"#;
+    let (kind, namespace) = (packet::Kind::Connect, "/");
+    let joined = Packet { kind, attachments: 0, namespace, id: None, data: Some(data) };
+    let joined = format!("b{}", BASE64_STANDARD.encode(msgpack::encode(&joined, &[])));
+    let address = stub::listen(move |mut stream| {
+        let request: Request = stub::read_request(&mut stream)?;
+        stub::agree(&mut stream, &request)?;
+        stub::say(&mut stream, OPEN)?;
+        stub::hear(&mut stream)?;
+        stub::say(&mut stream, &joined)?;
+        while stub::hear(&mut stream)?.0 != 8 {}
+        Ok(())
+    });
+    let url = format!("http://{address}");
+    let args = [&*url, "--parser", "msgpack", "--transport", "websocket", "--nsp", "/"];
+    examine(&sandbox, &args).is("ok", 0).checks(&[("connect", Some(true))]);
+    examine(&sandbox, &[&args[..], &["--watch", "1s"]].concat()).is("ok", 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a link goes over: a WebSocket of the library's, or polling, one GET after the other.
 
-use std::{collections::VecDeque, rc::Rc, sync::Arc};
+use std::{collections::VecDeque, fmt, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
@@ -49,10 +49,18 @@ impl Wire<'_> {
         match self {
             Self::Polling(polling) => polling.recv().await,
             Self::WebSocket(socket) => match socket.recv().await {
-                Ok(Some(Message::Text(text))) => Ok(Incoming::Text(text)),
+                // Who can't write bytes writes them as text.
+                Ok(Some(Message::Text(text))) => {
+                    match engine::decode_base64(version, text.as_bytes()).map_err(unreadable)? {
+                        Some(bytes) => Ok(Incoming::Binary(bytes.into())),
+                        None => Ok(Incoming::Text(text)),
+                    }
+                }
                 Ok(Some(Message::Binary(bytes))) => Ok(Incoming::Binary(match version {
                     Version::V4 => bytes,
-                    Version::V3 => bytes.get(1..).map(Bytes::copy_from_slice).unwrap_or_default(),
+                    Version::V3 => {
+                        bytes.slice_ref(engine::decode_binary(&bytes).map_err(unreadable)?)
+                    }
                 })),
                 Ok(Some(Message::Pong(payload))) => Ok(Incoming::Pong(payload)),
                 Ok(Some(Message::Ping(_))) => Ok(Incoming::Ping),
@@ -162,7 +170,7 @@ impl<'p> Polling<'p> {
                 Ok(Some(Item::Text(text))) => Ok(Incoming::Text(text.to_owned())),
                 Ok(Some(Item::Binary(bytes))) => Ok(Incoming::Binary(bytes.into_owned().into())),
                 Ok(None) => return,
-                Err(error) => Err(End::Lost { code: None, word: printable(&error.to_string()) }),
+                Err(error) => Err(unreadable(error)),
             };
             let is_over = heard.is_err();
             self.heard.push_back(heard);
@@ -206,6 +214,11 @@ fn closed(close: Option<Close>) -> End {
             End::Closed { code: Some(close.code.as_u16()), reason }
         }
     }
+}
+
+/// What a client ends the session for.
+fn unreadable(error: impl fmt::Display) -> End {
+    End::Lost { code: None, word: printable(&error.to_string()) }
 }
 
 fn lost(error: &Error) -> End {
