@@ -27,6 +27,8 @@ const COMMON: [&str; 8] = [
     "/socket/",
     "/ws/",
 ];
+/// Where raw WebSockets are, beside the path of the URL.
+const RAW: [&str; 5] = ["/", "/ws", "/ws/", "/websocket", "/socket"];
 /// How long each may take; they are asked at once.
 const LIMIT: Duration = Duration::from_secs(3);
 const FIRST_WORD: Duration = Duration::from_millis(500);
@@ -68,22 +70,26 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
-    /// A WebSocket that is not Engine.IO's: at the path of Engine.IO itself, or at that of the URL.
+    /// A WebSocket that is not Engine.IO's: at the path of Engine.IO itself, at that of the URL, or at a usual one.
     async fn raw(&self, limit: Duration) -> Option<(String, super::probe::Raw)> {
         for answer in self.found.websocket.answers() {
             if let Answer::Raw(_, raw) = answer {
                 return Some((self.target.path.clone(), raw.clone()));
             }
         }
-        let path = if self.target.url_path.is_empty() { "/" } else { &self.target.url_path };
-        let mut link =
-            Prober::at(self.target, self.secrets, limit, path).raw_websocket(path).await.ok()?;
-        let answer = link.open(Version::V4, FIRST_WORD).await;
-        link.close().await;
-        match answer {
-            Answer::Raw(_, raw) => Some((path.to_owned(), raw)),
-            _ => None,
-        }
+        let own = if self.target.url_path.is_empty() { "/" } else { &self.target.url_path };
+        let others = RAW.into_iter().filter(|path| *path != own);
+        let links = std::iter::once(own).chain(others).map(async |path| {
+            let prober = Prober::at(self.target, self.secrets, limit, path);
+            let mut link = prober.raw_websocket(path).await.ok()?;
+            let answer = link.open(Version::V4, FIRST_WORD).await;
+            link.close().await;
+            match answer {
+                Answer::Raw(_, raw) => Some((path.to_owned(), raw)),
+                _ => None,
+            }
+        });
+        join_all(links).await.into_iter().flatten().next()
     }
 }
 

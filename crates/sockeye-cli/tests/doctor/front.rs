@@ -1,6 +1,6 @@
 //! What answers before Engine.IO does, or instead of it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use sockeye::event::Refusal;
 
@@ -182,4 +182,47 @@ fn a_raw_websocket() {
     let url = format!("{}/live", raw(" /live", None, true));
     let examined = examine(&sandbox, &[&url]).is("not-socketio", 5);
     examined.says("command", &[&url.replace("http://", "ws://")]);
+    // At one that is usual; all other requests stay without an answer, as at Node's bare servers.
+    let url = bare(" /ws ");
+    let examined = examine(&sandbox, &[&url, "--timeout", "500ms"]).is("not-socketio", 5);
+    let command = format!("{}/ws", url.replace("http://", "sockeye ws ws://"));
+    examined.says("command", &[&command]);
+}
+
+/// A server that closes WebSockets anywhere but there, and says nothing to other requests.
+fn bare(only: &'static str) -> String {
+    let address = stub::listen(move |mut stream| {
+        let request: Request = stub::read_request(&mut stream)?;
+        if request.wants_websocket() && !request.has(only) {
+            return Ok(());
+        }
+        if request.wants_websocket() {
+            stub::agree(&mut stream, &request)?;
+        }
+        stream.read_to_end(&mut Vec::new()).map(|_| ())
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn nothing_answers() {
+    let sandbox = Sandbox::new("doctor-no-answer");
+    let silent = || {
+        format!(
+            "http://{}",
+            stub::listen(|mut stream| stub::read_request(&mut stream)
+                .and_then(|_| stream.read_to_end(&mut Vec::new()))
+                .map(|_| ()))
+        )
+    };
+    let closing = format!("http://{}", stub::listen(|_| Ok(())));
+    for (url, text) in [
+        (bare(" nowhere"), "some it closes, on others it says nothing; "),
+        (silent(), "then says nothing; "),
+        (closing, "closes it without an answer; "),
+    ] {
+        let examined = examine(&sandbox, &[&url, "--timeout", "500ms"]).is("no-answer", 5);
+        let examined = examined.says("cause", &[text, "other paths have no Engine.IO either."]);
+        examined.says("fix", &["--path"]).checks(&[("paths", Some(false))]);
+    }
 }

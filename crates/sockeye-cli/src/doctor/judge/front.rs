@@ -315,14 +315,6 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
             "" => Text::default(),
             body => text!(", saying {body:?}", "，内容是 {body:?}"),
         };
-        let tried = match &found.paths {
-            None => text!(".", "。"),
-            Some(paths) => text!(
-                "; {count} other paths have no Engine.IO either.",
-                "；另外 {count} 个路径上也没有 Engine.IO。",
-                count = paths.tried.len()
-            ),
-        };
         let path = &target.path;
         let cause = text!("A web server", "Web 服务器")
             .then(&server)
@@ -332,7 +324,7 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
             ))
             .then(&says)
             .then(&text!(", and no Engine.IO", "，不是 Engine.IO"))
-            .then(&tried);
+            .then(&elsewhere(found));
         let fix = text!(
             "correct host and port of the URL; if the server has its engine elsewhere, name it: --path /where/it/is/",
             "改正 URL 中的主机和端口；如果服务器的 Engine.IO 在别的路径，就指定它：--path /where/it/is/"
@@ -354,28 +346,48 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
     let is = |kind: &Stranger| {
         answers.iter().any(|answer| matches!(answer, Answer::Stranger(found) if found == kind))
     };
+    let is_silent = answers.iter().any(|answer| matches!(answer, Answer::Silent));
     let cause = if is(&Stranger::Interim) {
         text!(
-            "The server answers with interim responses (1xx) without end, and with none that is final.",
-            "服务器不停地发临时响应（1xx），始终没有最终的应答。"
+            "The server answers with interim responses (1xx) without end, and with none that is final",
+            "服务器不停地发临时响应（1xx），始终没有最终的应答"
+        )
+    } else if is(&Stranger::Cut) && is_silent {
+        text!(
+            "The server takes each connection and gives no answer: some it closes, on others it says nothing",
+            "服务器接受了连接，却没有任何应答：有的被它关闭，有的一直没有回音"
         )
     } else if is(&Stranger::Cut) {
         text!(
-            "The server takes the connection and closes it without an answer.",
-            "服务器接受了连接，却没有应答就关闭了。"
+            "The server takes the connection and closes it without an answer",
+            "服务器接受了连接，却没有应答就关闭了"
         )
     } else {
         text!(
-            "The server takes the connection and then says nothing.",
-            "服务器接受了连接，却没有任何应答。"
+            "The server takes the connection and then says nothing",
+            "服务器接受了连接，却没有任何应答"
         )
     };
     let fix = text!(
-        "look whether the server's process hangs or another program has its port (ss -ltnp); if it is only slow, \
-         --timeout 60s",
-        "看看服务器进程是否卡死，或端口被别的程序占用（ss -ltnp）；如果只是慢，用 --timeout 60s"
+        "look whether the server's process hangs or another program has its port (ss -ltnp); if it has its engine at \
+         another path, name that (--path /where/it/is/), since Node's bare servers say nothing anywhere else; if it is only \
+         slow, --timeout 60s",
+        "看看服务器进程是否卡死，或端口被别的程序占用（ss -ltnp）；如果它的 Engine.IO 在别的路径，就指定它（--path /where/it/is/），\
+         因为 Node 的裸服务器在其他路径上不作任何应答；如果只是慢，用 --timeout 60s"
     );
-    Diagnosis::new(Verdict::NoAnswer, cause, fix).try_with(doctor)
+    Diagnosis::new(Verdict::NoAnswer, cause.then(&elsewhere(found)), fix).try_with(doctor)
+}
+
+/// The end of a sentence on what answers: where else was looked.
+fn elsewhere(found: &Found) -> Text {
+    match &found.paths {
+        None => text!(".", "。"),
+        Some(paths) => text!(
+            "; {count} other paths have no Engine.IO either.",
+            "；另外 {count} 个路径上也没有 Engine.IO。",
+            count = paths.tried.len()
+        ),
+    }
 }
 
 fn raw_websocket(target: &Target, path: &str, raw: &Raw) -> Diagnosis {
