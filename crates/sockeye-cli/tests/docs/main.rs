@@ -45,7 +45,7 @@ fn every_console_block_is_what_running_it_prints() {
 fn pages() -> Vec<PathBuf> {
     let root = root();
     let mut pages = vec![root.join("README.md"), root.join("README.zh-CN.md")];
-    for folder in ["docs", "docs/guide", "docs/doctor"] {
+    for folder in ["docs", "docs/guide", "crates/sockeye-cli/docs/doctor"] {
         let files = fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path());
         pages.extend(
             files.filter(|path| path.extension().is_some_and(|it| it == "md" || it == "txt")),

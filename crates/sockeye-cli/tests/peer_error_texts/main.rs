@@ -97,7 +97,7 @@ fn check(client: Option<Command>, faults: &[Fault], is_for_it: impl Fn(&Fault) -
 
 /// Whether the page of a verdict has something between backticks that is said here.
 fn quotes(verdict: &str, said: &str) -> bool {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/doctor");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctor");
     let page = fs::read_to_string(format!("{folder}/{verdict}.md")).unwrap();
     page.split('`').skip(1).step_by(2).any(|quoted| said.contains(quoted))
 }
