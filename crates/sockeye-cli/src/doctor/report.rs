@@ -1,6 +1,8 @@
 //! Prints what was found: lines of JSON, or one screen for people.
 
 use serde::Serialize;
+use unicode_linebreak::linebreaks;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{
     check::Check,
@@ -145,12 +147,12 @@ impl Report<'_> {
 
 /// A line in pieces that fit a terminal, broken at blanks and between Chinese characters; one that fits is left as it is.
 fn broken(line: &str) -> Vec<String> {
-    if width(line) <= COLUMNS {
+    if line.width() <= COLUMNS {
         return vec![line.to_owned()];
     }
     let (mut lines, mut columns) = (vec![String::new()], 0);
     for piece in pieces(line) {
-        let fits = columns + width(piece.trim_end()) <= COLUMNS;
+        let fits = columns + piece.trim_end().width() <= COLUMNS;
         match lines.last_mut() {
             Some(last) if fits || columns == 0 => last.push_str(piece),
             _ => {
@@ -158,44 +160,27 @@ fn broken(line: &str) -> Vec<String> {
                 columns = 0;
             }
         }
-        columns += width(piece);
+        columns += piece.width();
     }
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// What must stay together: a word with the blank behind it, or a wide character with the punctuation behind it.
+/// What must stay together: a word with the blank behind it, or a wide character with the punctuation around it. Unicode
+/// would break words at more places, such as the slashes of a URL, which is to be pasted.
 fn pieces(line: &str) -> impl Iterator<Item = &str> {
-    let mut rest = line;
-    std::iter::from_fn(move || {
-        let mut characters = rest.char_indices().peekable();
-        let end = loop {
-            let (_, this) = characters.next()?;
-            match characters.peek() {
-                None => break rest.len(),
-                Some((_, next)) if is_closing(*next) || *next == ' ' => {}
-                Some((end, next)) if this == ' ' || is_wide(this) || is_wide(*next) => break *end,
-                Some(_) => {}
-            }
-        };
-        let piece;
-        (piece, rest) = rest.split_at(end);
-        Some(piece)
+    let is_wide = |c: Option<char>| c.and_then(UnicodeWidthChar::width) == Some(2);
+    let may_end = move |end: &usize| {
+        let (before, behind) = line.split_at(*end);
+        let last = before.chars().next_back();
+        let is_loose = last == Some(' ') || is_wide(last) || is_wide(behind.chars().next());
+        is_loose && !behind.is_empty()
+    };
+    let mut begin = 0;
+    linebreaks(line).map(|(end, _)| end).filter(may_end).chain([line.len()]).map(move |end| {
+        let piece = &line[begin..end];
+        begin = end;
+        piece
     })
-}
-
-/// How many columns of a terminal it takes.
-fn width(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
-}
-
-/// Chinese characters and their punctuation.
-const fn is_wide(c: char) -> bool {
-    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff01}'..='\u{ff60}')
-}
-
-/// What no line begins with.
-fn is_closing(c: char) -> bool {
-    "，。；：、）》”？！".contains(c)
 }
 
 const BOLD: &str = "\x1b[1m";
@@ -214,6 +199,8 @@ mod tests {
     fn what_fits_is_left_as_it_is() {
         assert_eq!(broken("    proxy_http_version 1.1;"), ["    proxy_http_version 1.1;"]);
         assert_eq!(broken(&"x".repeat(200)), ["x".repeat(200)]);
+        let url = format!("http://h/{}", "a/b-c?d=".repeat(20));
+        assert_eq!(broken(&format!("see {url} there")), ["see", &url, "there"]);
     }
 
     proptest! {
@@ -226,11 +213,12 @@ mod tests {
         }
 
         #[test]
-        fn chinese_is_broken_between_its_characters(words in prop::collection::vec("[一-龥]{1,9}[，。]|[一-龥][a-z]{1,9}[，。]", 30..60)) {
+        fn chinese_is_broken_between_its_characters(words in prop::collection::vec("[一-龥]{1,9}[，。]|[一-龥][a-z]{1,9}[，。]|（[一-龥]{2,9}）", 30..60)) {
             let line = words.concat();
             let lines = broken(&line);
-            prop_assert!(lines.iter().all(|line| width(line) <= COLUMNS + 2), "{lines:?}");
-            prop_assert!(!lines.iter().any(|line| line.starts_with(is_closing)), "{lines:?}");
+            prop_assert!(lines.iter().all(|line| line.width() <= COLUMNS), "{lines:?}");
+            let torn = |line: &String| line.starts_with(['，', '。', '）']) || line.ends_with('（');
+            prop_assert!(!lines.iter().any(torn), "{lines:?}");
             prop_assert_eq!(lines.concat(), line);
         }
     }
