@@ -4,7 +4,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt, io};
 
 use rustls::{AlertDescription, CertificateError, Error, pki_types::ServerName};
 
-use super::{given::is_an_authoritys, verifier::WrongKey};
+use super::{given::is_an_authoritys, pin::WrongKey};
 
 /// Says what to do about an error of a handshake. What rustls said becomes the source of what is returned.
 pub(super) fn advise(error: io::Error) -> io::Error {

@@ -17,8 +17,8 @@ use thiserror::Error;
 use super::{
     Tls,
     given::Given,
-    pin::Pin,
-    verifier::{Believed, Verifier},
+    pin::{Pin, has_key_of},
+    verifier::{Decide, Verifier},
 };
 
 /// How a [`Tls`] comes about.
@@ -150,7 +150,9 @@ impl TlsBuilder {
         wrap: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier>,
     ) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let verifier = wrap(self.verifier(&provider)?);
+        let algorithms = provider.signature_verification_algorithms;
+        let decide = self.decide(&provider)?;
+        let verifier = wrap(Arc::new(Verifier { decide, algorithms }));
         let builder = unverified(provider).dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
@@ -162,10 +164,7 @@ impl TlsBuilder {
         Ok(config)
     }
 
-    fn verifier(
-        &self,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    fn decide(&self, provider: &Arc<CryptoProvider>) -> Result<Decide, TlsError> {
         let ways = [
             (!self.authorities.is_empty(), "an authority's certificate"),
             (!self.pins.is_empty(), "a pin"),
@@ -176,13 +175,13 @@ impl TlsBuilder {
             return Err(TlsError::Conflict { one, other });
         }
 
-        let algorithms = provider.signature_verification_algorithms;
         if self.anyone {
-            return Ok(Arc::new(Verifier::new(Believed::Anyone, algorithms)));
+            return Ok(Box::new(|_| Ok(())));
         }
         if !self.pins.is_empty() {
-            let pins = self.pins.iter().map(|pin| Pin::parse(pin)).collect::<Result<_, _>>()?;
-            return Ok(Arc::new(Verifier::new(Believed::Keys(pins), algorithms)));
+            let pins: Vec<_> =
+                self.pins.iter().map(|pin| Pin::parse(pin)).collect::<Result<_, _>>()?;
+            return Ok(Box::new(move |shown| has_key_of(&pins, shown.certificate)));
         }
         let mut roots = RootCertStore::empty();
         let mut authorities = Vec::new();
@@ -193,6 +192,7 @@ impl TlsBuilder {
             }
         }
         let certificates = authorities.clone();
+        let algorithms = provider.signature_verification_algorithms;
         let provider = Arc::clone(provider);
         let others: Arc<dyn ServerCertVerifier> = if self.platform {
             let verifier = PlatformVerifier::new_with_extra_roots(authorities, provider)
@@ -204,7 +204,8 @@ impl TlsBuilder {
                 .build()
                 .map_err(|_| TlsError::Nobody)?
         };
-        Ok(Arc::new(Given { certificates, algorithms, others }))
+        let given = Given { certificates, algorithms, others };
+        Ok(Box::new(move |shown| given.decide(shown)))
     }
 }
 

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
-    SignatureScheme,
+    CertificateError, Error, RootCertStore,
     client::{
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        verify_server_cert_signed_by_trust_anchor, verify_server_name,
+        danger::ServerCertVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name,
     },
     crypto::WebPkiSupportedAlgorithms,
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
+
+use super::verifier::Shown;
 
 /// Asks another first. What that refuses is believed all the same if it is, byte for byte, a certificate that was given,
 /// within its dates and for its names: whose it is, no authority could say better.
@@ -26,12 +26,23 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// Whether a server is believed.
+    pub(super) fn decide(&self, shown: Shown<'_>) -> Result<(), Error> {
+        let Shown { certificate, intermediates, name, ocsp_response, now } = shown;
+        match self.others.verify_server_cert(certificate, intermediates, name, ocsp_response, now) {
+            Err(_) if self.certificates.contains(certificate) => {
+                self.itself(certificate, name, now)
+            }
+            verified => verified.map(|_| ()),
+        }
+    }
+
     fn itself(
         &self,
         certificate: &CertificateDer<'_>,
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         let mut itself = RootCertStore::empty();
         itself.add(certificate.clone().into_owned())?;
         let certificate = ParsedCertificate::try_from(certificate)?;
@@ -48,8 +59,7 @@ impl Given {
             Err(error) if is_an_authoritys(&error) => {}
             verified => verified?,
         }
-        verify_server_name(&certificate, name)?;
-        Ok(ServerCertVerified::assertion())
+        verify_server_name(&certificate, name)
     }
 }
 
@@ -60,52 +70,5 @@ pub(super) fn is_an_authoritys(error: &Error) -> bool {
             other.0.to_string().contains("CaUsedAsEndEntity")
         }
         _ => false,
-    }
-}
-
-impl ServerCertVerifier for Given {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        self.others
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .or_else(|refused| {
-                if self.certificates.contains(end_entity) {
-                    self.itself(end_entity, server_name, now)
-                } else {
-                    Err(refused)
-                }
-            })
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.others.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.others.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.others.supported_verify_schemes()
-    }
-
-    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
-        self.others.root_hint_subjects()
     }
 }

@@ -1,10 +1,14 @@
 //! A pin: the hash by which a server's key is known (RFC 7469 §2.4).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use ::base64::{Engine as _, prelude::BASE64_STANDARD};
+use rustls::{
+    CertificateError, Error, OtherError, pki_types::CertificateDer, server::ParsedCertificate,
+};
 use sha2::{Digest as _, Sha256};
 use sockeye_proto::wire::base64;
+use thiserror::Error;
 
 use super::TlsError;
 
@@ -28,6 +32,26 @@ impl Pin {
         hash.map(Self).ok_or_else(|| TlsError::Pin { found: text.to_owned() })
     }
 }
+
+/// Believes a server by its key alone.
+pub(super) fn has_key_of(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    let certificate = ParsedCertificate::try_from(certificate)?;
+    let found = Pin::of(&certificate.subject_public_key_info());
+    if pins.contains(&found) {
+        return Ok(());
+    }
+    let other = OtherError(Arc::new(WrongKey { found: found.to_string() }));
+    Err(CertificateError::Other(other).into())
+}
+
+/// The server's key has none of the hashes.
+#[derive(Error)]
+#[error("the server's key is {found}, and no pin is")]
+pub(super) struct WrongKey {
+    pub(super) found: String,
+}
+
+reads_as_text!(WrongKey);
 
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

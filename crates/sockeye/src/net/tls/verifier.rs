@@ -1,57 +1,44 @@
-//! Believes a server without any authority: by its key, or blindly.
+//! Verifies a server as somebody decides, and always that it holds its certificate's key.
 
-use std::sync::Arc;
+use std::fmt;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
+    DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
-    server::ParsedCertificate,
 };
-use thiserror::Error;
 
-use super::pin::Pin;
+/// What a server shows, and who it should be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown<'h> {
+    pub(super) certificate: &'h CertificateDer<'h>,
+    pub(super) intermediates: &'h [CertificateDer<'h>],
+    pub(super) name: &'h ServerName<'h>,
+    pub(super) ocsp_response: &'h [u8],
+    pub(super) now: UnixTime,
+}
 
-/// Looks at no authority, name or date; but the server must always prove that it holds its certificate's key.
-#[derive(Debug)]
+/// Says whether a server is believed.
+pub(super) type Decide = Box<dyn Fn(Shown<'_>) -> Result<(), Error> + Send + Sync>;
+
+/// Asks one who decides; the rest is the same for all.
 pub(super) struct Verifier {
-    believed: Believed,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-/// Which keys a server may have.
-#[derive(Debug)]
-pub(super) enum Believed {
-    Anyone,
-    /// Those with one of these hashes.
-    Keys(Vec<Pin>),
-}
-
-impl Verifier {
-    pub(super) fn new(believed: Believed, algorithms: WebPkiSupportedAlgorithms) -> Self {
-        Self { believed, algorithms }
-    }
+    pub(super) decide: Decide,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if let Believed::Keys(pins) = &self.believed {
-            let certificate = ParsedCertificate::try_from(end_entity)?;
-            let found = Pin::of(&certificate.subject_public_key_info());
-            if !pins.contains(&found) {
-                let other = OtherError(Arc::new(WrongKey { found: found.to_string() }));
-                return Err(CertificateError::Other(other).into());
-            }
-        }
-        Ok(ServerCertVerified::assertion())
+        let shown = Shown { certificate, intermediates, name, ocsp_response, now };
+        (self.decide)(shown).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -77,11 +64,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The server's key has none of the hashes.
-#[derive(Error)]
-#[error("the server's key is {found}, and no pin is")]
-pub(super) struct WrongKey {
-    pub(super) found: String,
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").finish_non_exhaustive()
+    }
 }
-
-reads_as_text!(WrongKey);
