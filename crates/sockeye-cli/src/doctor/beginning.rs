@@ -39,11 +39,6 @@ impl Beginning {
         on_informational(request, move |_| counted.read().interim += 1);
     }
 
-    /// Whether interim responses came without end. The stream has failed then.
-    pub(super) fn is_endless(&self) -> bool {
-        self.read().interim > MAX_INTERIM
-    }
-
     fn add(&self, bytes: &[u8]) {
         let first = &mut self.read().first;
         let free = KEPT_BYTES.saturating_sub(first.len()).min(bytes.len());
@@ -75,8 +70,10 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.beginning.is_endless() {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        if self.beginning.read().interim > MAX_INTERIM {
+            return Poll::Ready(Err(io::Error::other(format!(
+                "more than {MAX_INTERIM} interim responses (1xx) and none that is final"
+            ))));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);

@@ -110,26 +110,30 @@ fn pings_by_polling() {
 }
 
 #[test]
-fn interim_responses_without_a_final_one() {
-    let sandbox = Sandbox::new("doctor-flood-interim");
-    let address = stub::listen(|mut stream| {
-        stub::read_request(&mut stream)?;
-        flood(&mut stream, b"HTTP/1.1 103 Early Hints\r\n\r\n")
-    });
-    let url = format!("http://{address}");
-    let began = Instant::now();
-    let examined = examine(&sandbox, &[&url, "--timeout", "2s"]).is("no-answer", 5);
-    examined.says("cause", &["interim responses (1xx) without end"]);
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
-    for transport in ["polling", "websocket"] {
-        let args = ["emit", &url, "hi", "--transport", transport];
-        let run = sandbox.run(&args);
-        assert_eq!(run.code, Some(5), "{run:?}");
-        assert!(run.stderr.contains("more than 32 interim responses"), "{run:?}");
-        assert!(
-            !run.stderr.contains("try --transport polling") || transport == "websocket",
-            "{run:?}"
-        );
+fn a_response_that_does_not_end() {
+    let sandbox = Sandbox::new("doctor-flood-response");
+    for (head, more, text) in [
+        ("", "HTTP/1.1 103 Early Hints\r\n\r\n", "more than 32 interim responses"),
+        ("HTTP/1.1 200 OK\r\na: ", "b\r\na: ", "message head is too large"),
+        ("HTTP/1.1 200 OK\r\na: ", "b", "message head is too large"),
+    ] {
+        let address = stub::listen(move |mut stream| {
+            stub::read_request(&mut stream)?;
+            stream.write_all(head.as_bytes())?;
+            flood(&mut stream, more.as_bytes())
+        });
+        let url = format!("http://{address}");
+        let began = Instant::now();
+        let examined = examine(&sandbox, &[&url, "--timeout", "2s"]).is("not-socketio", 5);
+        examined.says("cause", &["can't be read", text]);
+        assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+        for transport in ["polling", "websocket"] {
+            let run = sandbox.run(&["emit", &url, "hi", "--transport", transport]);
+            assert_eq!(run.code, Some(5), "{run:?}");
+            assert!(run.stderr.contains(text), "{run:?}");
+            let advises = run.stderr.contains("try --transport polling");
+            assert_eq!(advises, transport == "websocket", "{run:?}");
+        }
     }
 }
 

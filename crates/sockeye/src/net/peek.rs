@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use sockeye_proto::wire::{
-    engine::{self, Handshake, Version},
-    ws::{Decoder, Input, Limits, Message, Role},
+    engine::{Handshake, HandshakeError, Version},
+    ws::{DecodeError, Decoder, Input, Limits, Message, Role},
 };
 use tokio::{
     io::{self, AsyncReadExt as _},
@@ -19,6 +19,7 @@ use super::Stream;
 const PATIENCE: Duration = Duration::from_millis(300);
 /// Enough for any handshake that can be used, and what follows it at once.
 const MAX_BYTES: usize = 64 * 1024;
+const TOO_LONG: HandshakeError = HandshakeError::TooLong { max_bytes: MAX_BYTES };
 
 /// Reads until the version is known, and gives it with all that was read: nobody has seen that yet. If it is `known`
 /// before, nothing but the handshake is waited for.
@@ -29,16 +30,14 @@ pub(crate) async fn version_of(
     stream: &mut Stream,
     early: Bytes,
     known: Option<Version>,
-) -> io::Result<Result<(Version, Bytes), engine::HandshakeError>> {
+) -> io::Result<Result<(Version, Bytes), HandshakeError>> {
     let mut read = BytesMut::from(&*early);
     loop {
         let (found, is_full) = (look(&read), read.len() > MAX_BYTES);
         let more = stream.read_buf(&mut read);
         let more = match (found, known) {
             (Found::Broken(error), _) => return Ok(Err(error)),
-            (Found::Nothing, _) if is_full => {
-                return Ok(Err(engine::HandshakeError::TooLong { max_bytes: MAX_BYTES }));
-            }
+            (Found::Nothing, _) if is_full => return Ok(Err(TOO_LONG)),
             (Found::Nothing, _) => more.await?,
             (Found::Handshake | Found::Version(_), Some(version)) => {
                 return Ok(Ok((version, read.freeze())));
@@ -91,20 +90,24 @@ enum Found {
     /// A handshake that leaves it open.
     Handshake,
     /// A handshake that can't be read.
-    Broken(engine::HandshakeError),
+    Broken(HandshakeError),
     Version(Version),
 }
 
 fn look(read: &[u8]) -> Found {
     let mut copy = read.to_vec();
     let mut input = Input::new(&mut copy);
-    let mut decoder = Decoder::new(Role::Client, Limits::default());
+    let limits = Limits { max_message_bytes: MAX_BYTES, ..Limits::default() };
+    let mut decoder = Decoder::new(Role::Client, limits);
     let mut found = Found::Nothing;
     loop {
         let text = match decoder.decode(&mut input) {
             Ok(Some(Message::Text(text))) => text,
             Ok(Some(Message::Ping(_) | Message::Pong(_))) => continue,
             Ok(None) => return found,
+            Err(DecodeError::MessageTooBig { .. }) if matches!(found, Found::Nothing) => {
+                return Found::Broken(TOO_LONG);
+            }
             _ => return Found::Version(Version::V4),
         };
         found = match found {
@@ -210,6 +213,8 @@ mod tests {
             if text.len() < 126 {
                 frame = frames(&[text]);
             }
+            // What is announced is enough.
+            frame.truncate(1 << 10);
             theirs.write_all(&frame).await.unwrap();
             let broken = version_of(&mut stream, Bytes::new(), None).await.unwrap().unwrap_err();
             assert!(broken.to_string().starts_with(expect), "{broken}");

@@ -343,16 +343,26 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
         let fix = text!("correct the port in the URL", "改正 URL 中的端口");
         return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
     }
+    if let Some(why) = answers.iter().find_map(|answer| match answer {
+        Answer::Stranger(Stranger::Unreadable(why)) => Some(why),
+        _ => None,
+    }) {
+        let cause = text!(
+            "What answers at port {port} speaks HTTP, but its response can't be read: {why}.",
+            "端口 {port} 上是 HTTP，但它的应答无法解析：{why}。",
+            port = target.port
+        );
+        let fix = text!(
+            "look at what answers there (curl -v), and correct it, or host and port of the URL",
+            "用 curl -v 看看那里是什么在应答，改正它，或改正 URL 中的主机和端口"
+        );
+        return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
+    }
     let is = |kind: &Stranger| {
         answers.iter().any(|answer| matches!(answer, Answer::Stranger(found) if found == kind))
     };
     let is_silent = answers.iter().any(|answer| matches!(answer, Answer::Silent));
-    let cause = if is(&Stranger::Interim) {
-        text!(
-            "The server answers with interim responses (1xx) without end, and with none that is final",
-            "服务器不停地发临时响应（1xx），始终没有最终的应答"
-        )
-    } else if is(&Stranger::Cut) && is_silent {
+    let cause = if is(&Stranger::Cut) && is_silent {
         text!(
             "The server takes each connection and gives no answer: some it closes, on others it says nothing",
             "服务器接受了连接，却没有任何应答：有的被它关闭，有的一直没有回音"

@@ -1,6 +1,6 @@
 //! What an answer is: a handshake of Engine.IO, a refusal of Engine.IO, a page, another protocol, nothing.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -15,7 +15,6 @@ use super::{
     handshake::{Broken, handshake},
     http::{Reply, Unanswered},
 };
-use crate::doctor::beginning::Beginning;
 
 /// Most characters of a body that are shown.
 const EXCERPT_CHARS: usize = 120;
@@ -92,8 +91,8 @@ pub(crate) enum Stranger {
     Http2,
     /// The end of the stream.
     Cut,
-    /// Interim responses of HTTP without end.
-    Interim,
+    /// A response of HTTP/1 that can't be read, and why.
+    Unreadable(String),
     /// Something else, which begins so.
     Other(String),
 }
@@ -323,8 +322,12 @@ impl Raw {
 
 impl Stranger {
     /// What begins so, and is no response.
-    pub(super) fn of(beginning: &Beginning) -> Self {
-        if beginning.is_endless() { Self::Interim } else { Self::of_bytes(&beginning.bytes()) }
+    pub(super) fn of(bytes: &[u8], error: &hyper::Error) -> Self {
+        if bytes.starts_with(b"HTTP/1.") {
+            let source = error.source().map(|source| format!(": {source}"));
+            return Self::Unreadable(format!("{error}{}", source.unwrap_or_default()));
+        }
+        Self::of_bytes(bytes)
     }
 
     fn of_bytes(bytes: &[u8]) -> Self {
@@ -343,9 +346,7 @@ impl Stranger {
             Self::Tls => "an alert of TLS: the port does not speak plain HTTP".to_owned(),
             Self::Http2 => "HTTP/2 alone".to_owned(),
             Self::Cut => "the connection was closed without an answer".to_owned(),
-            Self::Interim => {
-                "interim responses (1xx) without end, and none that is final".to_owned()
-            }
+            Self::Unreadable(why) => format!("a response of HTTP that can't be read: {why}"),
             Self::Other(text) => format!("no HTTP but {text:?}"),
         }
     }

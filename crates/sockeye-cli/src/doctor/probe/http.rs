@@ -131,9 +131,10 @@ impl<'t> Prober<'t> {
         offer.write_headers(request.headers_mut());
         let (mut tasks, mut sender, beginning) = self.open().await.map_err(Answer::from)?;
         beginning.count_interim(&mut request);
-        let Ok(mut response) = sender.send_request(request).await else {
-            return Err(Unanswered::NoHttp(Stranger::of(&beginning)).into());
-        };
+        let mut response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| Unanswered::NoHttp(Stranger::of(&beginning.bytes(), &error)))?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(Answer::of_websocket(self.reply(response).await));
         }
@@ -156,7 +157,7 @@ impl<'t> Prober<'t> {
         beginning.count_interim(&mut request);
         match sender.send_request(request).await {
             Ok(response) => Ok(self.reply(response).await),
-            Err(_) => Err(Unanswered::NoHttp(Stranger::of(&beginning))),
+            Err(error) => Err(Unanswered::NoHttp(Stranger::of(&beginning.bytes(), &error))),
         }
     }
 
