@@ -14,7 +14,7 @@ use crate::{
     config::words,
     exit::Exit,
     failure::Failure,
-    secrets::{REDACTED, Secrets, is_secret_argument},
+    secrets::{Secrets, mistaken},
     values::printable,
 };
 
@@ -148,8 +148,8 @@ impl Output {
             _ => None,
         };
         match (given(ContextKind::InvalidArg), given(ContextKind::InvalidValue)) {
-            (Some(arg), Some(value)) if is_secret_argument(arg) => {
-                let (found, hidden) = (format!("'{value}'"), format!("'{REDACTED}'"));
+            (Some(arg), Some(value)) if mistaken(arg, value) != value => {
+                let (found, hidden) = (format!("'{value}'"), format!("'{}'", mistaken(arg, value)));
                 self.talk(answer.render().to_string().replace(&found, &hidden).trim_end());
                 Exit::Usage
             }

@@ -6,7 +6,7 @@ use sockeye::client::Query;
 
 use crate::{
     reach::{Connection, Eio, Encoding, Header, Transports},
-    secrets::{is_open_header, is_secret_field},
+    secrets::{BETWEEN_FIELDS, REDACTED, Secrets, is_open, is_open_field, is_open_header},
     values::quoted,
 };
 
@@ -48,10 +48,11 @@ impl CommandLine {
             line.flags.push(("-H", Some(value)));
         }
         for field in connection.query.iter().filter(|field| !is_own(&field.name)) {
-            let value = if is_secret_field(&field.name) {
-                format!("\"{}=${}\"", escaped(&field.name), variable(&field.name))
+            let written = format!("{}={}", field.name, field.value);
+            let value = if is_open_field(&written) {
+                quoted(&written)
             } else {
-                quoted(&format!("{}={}", field.name, field.value))
+                format!("\"{}=${}\"", escaped(&field.name), variable(&field.name))
             };
             line.flags.push(("--query", Some(value)));
         }
@@ -63,7 +64,7 @@ impl CommandLine {
             None => {}
         }
         if let Some(command) = &connection.bearer_cmd {
-            let holds = token.is_some_and(|token| command.contains(token));
+            let holds = token.is_some_and(|token| command.contains(token)) || !is_open(command);
             let value = if holds { "\"$BEARER_CMD\"".to_owned() } else { quoted(command) };
             line.flags.push(("--bearer-cmd", Some(value)));
         }
@@ -190,32 +191,32 @@ fn is_own(name: &str) -> bool {
 fn url(given: &str) -> String {
     let (rest, fragment) = given.split_once('#').map_or((given, None), |(url, f)| (url, Some(f)));
     let (base, query) = rest.split_once('?').map_or((rest, None), |(url, q)| (url, Some(q)));
-    let user = user(base);
-    let has_secret = |field: &str| is_secret_field(field.split('=').next().unwrap_or(field));
-    let fields = || [query, fragment].into_iter().flatten().flat_map(|fields| fields.split('&'));
-    if user.is_none() && !fields().any(has_secret) {
-        return quoted(given);
-    }
-    let field = |field: &str| {
-        let name = field.split('=').next().unwrap_or(field);
-        match has_secret(field) {
-            true => format!("{}=${{{}}}", escaped(name), variable(name)),
-            false => escaped(field),
-        }
-    };
-    let mut text = match user {
+    let mut has_secret = !is_open(base);
+    let without =
+        |part: &str| escaped(&Secrets::default().redact(part)).replace(REDACTED, "${SECRET}");
+    let mut text = match user(base) {
         Some((scheme, host)) => {
-            format!("{}${{USER_AND_PASSWORD}}@{}", escaped(scheme), escaped(host))
+            format!("{}${{USER_AND_PASSWORD}}@{}", escaped(scheme), without(host))
         }
-        None => escaped(base),
+        None => without(base),
     };
     for (mark, fields) in [('?', query), ('#', fragment)] {
-        if let Some(fields) = fields {
-            text.push(mark);
-            text += &fields.split('&').map(field).collect::<Vec<_>>().join("&");
+        text.extend(fields.map(|_| mark));
+        for field in fields.unwrap_or_default().split_inclusive(BETWEEN_FIELDS) {
+            let bare = field.trim_end_matches(BETWEEN_FIELDS);
+            if is_open_field(bare) {
+                text += &escaped(field);
+                continue;
+            }
+            has_secret = true;
+            text += &match bare.split_once('=') {
+                Some((name, _)) => format!("{}=${{{}}}", escaped(name), variable(name)),
+                None => "${SECRET}".to_owned(),
+            };
+            text += &field[bare.len()..];
         }
     }
-    format!("\"{text}\"")
+    if has_secret { format!("\"{text}\"") } else { quoted(given) }
 }
 
 /// What stands around the user of a URL, if there is one.
@@ -292,6 +293,19 @@ mod tests {
             r#""http://h?room=1&token=${TOKEN}#x" --query t=1"#,
         );
         check(&["http://h?t=1&room=2"], "'http://h?t=1&room=2'");
+        check(
+            &[
+                "http://h?x=1;token=hush&next=http%3A%2F%2Fa%2F%3Fpw%3Dhush&j=eyJh.eyJhush.c#eyJh.eyJhush.c",
+            ],
+            r#""http://h?x=1;token=${TOKEN}&next=${NEXT}&j=${J}#${SECRET}""#,
+        );
+        check(&["http://h/eyJh.eyJhush.c"], r#""http://h/${SECRET}""#);
+        check(&["http://h", "--query", "j=eyJh.eyJhush.c"], r#"http://h --query "j=$J""#);
+        check(
+            &["http://h", "--bearer-cmd", "mint --key=hush"],
+            r#"http://h --bearer-cmd "$BEARER_CMD""#,
+        );
+        check(&["http://h?max_tokens=5;sort_key=name"], "'http://h?max_tokens=5;sort_key=name'");
         check(&["http://h", "--eio", "4", "--path", "/x/"], "http://h --path /x/ --eio 4");
         check(
             &["http://h", "-H", "origin: https://a", "-H", "X-Api: hush"],

@@ -1,6 +1,8 @@
 //! Members of objects in a text that may be JSON, wherever they stand: what servers send need not be well formed, may
 //! be cut, and may hold other JSON as a text, with a backslash before each quote.
 
+use std::ops::Range;
+
 /// A name, and where its value stands in the text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Member<'t> {
@@ -27,7 +29,7 @@ pub(super) fn next(text: &str, from: usize) -> Option<Member<'_>> {
 fn at_colon(text: &str, from: usize, colon: usize) -> Option<Member<'_>> {
     let before = text[from..colon].trim_end();
     let (before, quote) = quoted_end(before)?;
-    let name = &before[before.rfind(['"', '\'', '\\']).map_or(0, |opening| opening + 1)..];
+    let name = &before[name_begin(before, quote)..];
     let rest = text[colon + 1..].trim_start();
     let begin = text.len() - rest.len();
     let end = begin + value_end(rest, quote)?;
@@ -38,6 +40,42 @@ fn at_colon(text: &str, from: usize, colon: usize) -> Option<Member<'_>> {
 fn quoted_end(text: &str) -> Option<(&str, &str)> {
     let bare = text.strip_suffix(['"', '\''])?.trim_end_matches('\\');
     Some(text.split_at(bare.len()))
+}
+
+/// Where the name begins that the text ends with.
+fn name_begin(text: &str, quote: &str) -> usize {
+    let Some(mark) = quote.chars().next_back() else { return 0 };
+    let is_opening = |at: &usize| {
+        let backslashes = text[..*at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+        !matches!(ends(backslashes, quote.len() - 1), End::Inside)
+    };
+    text.rmatch_indices(mark).map(|(at, _)| at).find(is_opening).map_or(0, |at| at + 1)
+}
+
+/// A name without escapes, however often it was escaped: `\u0074oken`.
+pub(super) fn unescaped(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        plain += before;
+        let escape = escape.trim_start_matches('\\');
+        let hex = |digits: Range<usize>| {
+            let code = u32::from_str_radix(escape.get(digits.clone())?, 16).ok()?;
+            Some((char::from_u32(code)?, &escape[digits.end..]))
+        };
+        let (c, behind) = match escape.as_bytes().first() {
+            Some(b'u') => hex(1..5).unwrap_or(('u', &escape[1..])),
+            Some(b'x') => hex(1..3).unwrap_or(('x', &escape[1..])),
+            Some(b'b' | b'f' | b'n' | b'r' | b't') => (' ', &escape[1..]),
+            _ => {
+                rest = escape;
+                continue;
+            }
+        };
+        plain.push(c);
+        rest = behind;
+    }
+    plain + rest
 }
 
 /// Where the value ends that the text begins with; at its own end if it never does. None if no value stands there.
@@ -53,7 +91,8 @@ fn value_end(text: &str, quote: &str) -> Option<usize> {
     }
 }
 
-fn string_end(text: &str, quote: &str) -> usize {
+/// Where the text in quotes ends that this one begins with.
+pub(super) fn string_end(text: &str, quote: &str) -> usize {
     let Some(mark) = quote.chars().next_back() else { return text.len() };
     let level = quote.len() - 1;
     let mut at = quote.len();
@@ -141,11 +180,35 @@ mod tests {
         check(r#""auth": no ack in time"#, None);
         check(r#"{"a":"#, None);
         check(r#""a""#, None);
+        check(r#"{"\u0061":"b"}"#, Some((r"\u0061", r#""b""#)));
+        check(r#"["{\"\\u0061\":\"b\"}"]"#, Some((r"\\u0061", r#"\"b\""#)));
+        check(r#"{"a\"b":1}"#, Some((r#"a\"b"#, "1")));
         check("12:30", None);
         check("", None);
     }
 
+    #[test]
+    fn names_are_read_through_their_escapes() {
+        #[track_caller]
+        fn check(name: &str, expect: &str) {
+            assert_eq!(unescaped(name), expect, "{name:?}");
+        }
+        check("token", "token");
+        check(r"\u0074oke\u006e", "token");
+        check(r"\\\u0074oken", "token");
+        check(r"\x74oken", "token");
+        check(r"a\nsig", "a sig");
+        check(r"\uD83Dtoken\", "uD83Dtoken");
+        check(r"\u00", "u00");
+        check(r"\xé", "xé");
+    }
+
     proptest! {
+        #[test]
+        fn no_name_panics(name in "[\\\\ux0-9é]{0,20}") {
+            unescaped(&name);
+        }
+
         #[test]
         fn what_is_found_stands_in_the_text(text in "[\"'{}:,\\\\é a1\\[\\]]{0,40}") {
             let mut at = 0;

@@ -3,12 +3,16 @@
 //! Every way out of this program goes through here: what is said on standard error, traces and recordings, the doctor's
 //! report and the commands that it advises, printed programs, and the history of the prompt.
 
+mod bare;
 mod members;
 mod names;
 
-use std::sync::{
-    Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::{HeaderName, HeaderValue};
@@ -26,8 +30,12 @@ const SHORTEST: usize = 4;
 const SHORTEST_PART: usize = 8;
 /// As [`SHORTEST`], of digits: years and ports are shorter.
 const SHORTEST_NUMBER: usize = 6;
+/// What stands between two fields of a query.
+pub(crate) const BETWEEN_FIELDS: [char; 2] = ['&', ';'];
 /// So many are remembered; a server can't make it more.
 const MOST: usize = 4_096;
+/// How many texts may stand within each other, each encoded once more, until we look no deeper.
+const DEEPEST: usize = 4;
 
 /// The secrets that are known by now. Servers repeat tokens in their errors, and so would we.
 #[derive(Debug, Default)]
@@ -48,10 +56,16 @@ impl Secrets {
         self.are_shown.store(true, Ordering::Relaxed);
     }
 
-    /// Any text without the secrets in it: those that are known, users in URLs, and values of names that are secret, be
-    /// it in JSON or as `token=…`.
+    /// Any text without the secrets in it: those that are known, users in URLs, values of names that are secret, be it in
+    /// JSON or as `token=…`, and what is one by its looks. All of them in texts that are encoded in it, too.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let text = self.members(&self.users(text), false);
+        self.redact_within(text, DEEPEST)
+    }
+
+    fn redact_within(&self, text: &str, depth: usize) -> String {
+        let text = self.strings(text, depth);
+        let text = self.bare(&self.bare(&text, bare::jwt), bare::credentials);
+        let text = self.encoded(&self.members(&self.users(&text), false), depth);
         self.known_in(&self.fields(&text))
     }
 
@@ -62,13 +76,20 @@ impl Secrets {
             Value::Array(list) => list.iter_mut().for_each(|value| self.redact_value(value)),
             Value::Object(map) => {
                 for (name, value) in map {
-                    self.redact_value(value);
-                    if let Value::String(text) = value
-                        && names::of_member(name) > Secrecy::Open
-                        && !is_no_secret(text)
-                    {
-                        self.learn(text, shortest(names::of_member(name)));
-                        *text = self.instead_of(text);
+                    let secrecy = names::of_member(name);
+                    let is_secret = secrecy > Secrecy::Open
+                        && match value {
+                            Value::Null | Value::Bool(_) => false,
+                            Value::String(text) => !is_no_secret(text),
+                            Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+                        };
+                    if is_secret {
+                        self.learn_value(&value.to_string(), "\"", shortest(secrecy));
+                    }
+                    if is_secret && !self.are_shown() {
+                        *value = Value::from(REDACTED);
+                    } else {
+                        self.redact_value(value);
                     }
                 }
             }
@@ -108,12 +129,15 @@ impl Secrets {
         let mut shown = self.user(rest);
         for (mark, fields) in [('?', query), ('#', fragment)] {
             if let Some(fields) = fields.filter(|fields| !fields.is_empty()) {
-                let fields: Vec<_> = fields.split('&').map(|field| self.field(field)).collect();
                 shown.push(mark);
-                shown += &fields.join("&");
+                for field in fields.split_inclusive(BETWEEN_FIELDS) {
+                    let end = field.strip_suffix(BETWEEN_FIELDS).unwrap_or(field);
+                    shown += &self.field(end);
+                    shown += &field[end.len()..];
+                }
             }
         }
-        self.known_in(&shown)
+        self.redact(&shown)
     }
 
     /// A field of a query as it was given, before anything encodes it.
@@ -122,10 +146,12 @@ impl Secrets {
         if secrecy > Secrecy::Open {
             self.learn(value, shortest(secrecy));
         }
+        self.redact(value);
     }
 
     /// An auth payload, which is secret as a whole.
     pub(crate) fn auth(&self, text: &str) -> String {
+        self.redact(text);
         self.members(text, true);
         self.instead_of(text)
     }
@@ -161,6 +187,67 @@ impl Secrets {
         self.learn(part, SHORTEST_PART);
     }
 
+    /// What texts in quotes hold that have escapes in them: written anew only if that is secret.
+    fn strings(&self, text: &str, depth: usize) -> String {
+        let mut shown = String::new();
+        let mut rest = text;
+        // Where one ends another one may begin: quotes need not be in pairs.
+        while let Some(begin) = rest.find('"').filter(|_| depth > 0) {
+            let end = begin + members::string_end(&rest[begin..], "\"");
+            let written = &rest[begin..end];
+            let inner = written.contains('\\').then(|| serde_json::from_str::<String>(written));
+            let hidden = inner.and_then(Result::ok).and_then(|inner| {
+                let hidden = self.redact_within(&inner, depth - 1);
+                (hidden != inner).then_some(hidden)
+            });
+            let behind = match hidden {
+                Some(hidden) => {
+                    shown += &rest[..begin];
+                    shown += &Value::from(hidden).to_string();
+                    end
+                }
+                None => {
+                    let is_closed = end > begin + 1 && written.ends_with('"');
+                    let behind = if is_closed { end - 1 } else { end };
+                    shown += &rest[..behind];
+                    behind
+                }
+            };
+            rest = &rest[behind..];
+        }
+        shown + rest
+    }
+
+    /// What is a secret by its looks, if this finds the first one.
+    fn bare(&self, text: &str, first: fn(&str) -> Option<Range<usize>>) -> String {
+        let mut shown = String::new();
+        let mut rest = text;
+        while let Some(found) = first(rest) {
+            self.learn(&rest[found.clone()], SHORTEST);
+            shown += &rest[..found.start];
+            shown += &self.instead_of(&rest[found.clone()]);
+            rest = &rest[found.end..];
+        }
+        shown + rest
+    }
+
+    /// What is encoded as in a query, as `https%3A%2F%2Fh%2F%3Ftoken%3D…`: hidden as a whole.
+    fn encoded(&self, text: &str, depth: usize) -> String {
+        let ends = |c: char| c.is_whitespace() || "&;=?#,\"'`<>(){}[]\\".contains(c);
+        let mut shown = String::new();
+        for piece in text.split_inclusive(ends) {
+            let written = piece.trim_end_matches(ends);
+            let plain = if written.contains('%') { decoded(written) } else { String::new() };
+            if depth > 0 && plain != written && self.redact_within(&plain, depth - 1) != plain {
+                shown += &self.instead_of(written);
+                shown += &piece[written.len()..];
+            } else {
+                shown += piece;
+            }
+        }
+        shown
+    }
+
     /// Users in front of hosts, wherever there are URLs in a text.
     fn users(&self, text: &str) -> String {
         let is_end = |c: char| c.is_whitespace() || "\"'`<>()[]{},\\".contains(c);
@@ -180,7 +267,8 @@ impl Secrets {
         let mut shown = String::with_capacity(text.len());
         let (mut from, mut done) = (0, 0);
         while let Some(member) = members::next(text, from) {
-            let (value, secrecy) = (&text[member.begin..member.end], names::of_member(member.name));
+            let value = &text[member.begin..member.end];
+            let secrecy = names::of_member(&members::unescaped(member.name));
             from = member.begin;
             let is_hidden = secrecy > Secrecy::Open && !is_no_secret(unquoted(value, member.quote));
             if is_hidden || all {
@@ -200,7 +288,7 @@ impl Secrets {
 
     /// A text in which there may be fields such as `token=…`.
     fn fields(&self, text: &str) -> String {
-        let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        let is_of_name = |c: char| c.is_alphanumeric() || "_-.%\\[]".contains(c);
         let is_of_value = |c: char| !(c.is_whitespace() || "&;,\"'`<>()[]{}\\".contains(c));
         let mut shown = String::with_capacity(text.len());
         let mut rest = text;
@@ -208,7 +296,7 @@ impl Secrets {
             let name = before.rsplit(|c| !is_of_name(c)).next().unwrap_or_default();
             shown = shown + before + "=";
             rest = after;
-            let secrecy = names::of_field(name);
+            let secrecy = names::of_field(&members::unescaped(&decoded(name)));
             if secrecy == Secrecy::Open {
                 continue;
             }
@@ -354,23 +442,46 @@ pub(crate) fn is_open_header(name: &HeaderName, value: &HeaderValue) -> bool {
     Secrets::default().header(name, value).as_bytes() == value.as_bytes()
 }
 
-/// Whether a field of a query holds a secret, by its name as it stands there.
-pub(crate) fn is_secret_field(name: &str) -> bool {
-    names::of_field(&decoded(name)) > Secrecy::Open
+/// Whether a text may stand in what is kept or passed on.
+pub(crate) fn is_open(text: &str) -> bool {
+    Secrets::default().redact(text) == text
 }
 
-/// Whether what an argument of the command line is given is secret, by how that is called: `--auth <JSON>`.
-pub(crate) fn is_secret_argument(argument: &str) -> bool {
-    const SOMETIMES: [&str; 4] = ["--header", "--proxy", "--query", "<URL>"];
+/// Whether a field of a query may, as it stands there: by its name and by its value.
+pub(crate) fn is_open_field(field: &str) -> bool {
+    Secrets::default().field(field) == field && is_open(field)
+}
+
+/// What an argument of the command line was given, `--auth <JSON>`, where that is a mistake.
+pub(crate) fn mistaken(argument: &str, given: &str) -> String {
     let name = argument.split([' ', '=']).next().unwrap_or(argument);
-    SOMETIMES.contains(&name) || names::of_member(name) > Secrecy::Open
+    // Without a name, this may be anything.
+    let hidden = |name: &str, mark: &str| format!("{name}{mark}{REDACTED}");
+    match name {
+        "--query" => match given.strip_prefix('=') {
+            Some(_) => hidden("", "="),
+            None => Secrets::of_process().field(given),
+        },
+        "--header" => match given.split_once([':', ' ', '=']) {
+            Some((name, value)) if is_open_pair(name, value) => given.to_owned(),
+            Some((name, _)) => hidden(name, &given[name.len()..=name.len()]),
+            None if given.chars().all(|c| c.is_ascii_alphabetic() || c == '-') => given.to_owned(),
+            None => REDACTED.to_owned(),
+        },
+        "--proxy" | "<URL>" => Secrets::of_process().target(given),
+        _ if names::of_member(name) > Secrecy::Open => REDACTED.to_owned(),
+        _ => given.to_owned(),
+    }
+}
+
+fn is_open_pair(name: &str, value: &str) -> bool {
+    let (name, value) = (HeaderName::try_from(name.trim()), HeaderValue::try_from(value.trim()));
+    name.is_ok_and(|name| value.is_ok_and(|value| is_open_header(&name, &value)))
 }
 
 /// Whether a text that a person typed is better forgotten.
 pub(crate) fn is_better_forgotten(line: &str) -> bool {
-    names::in_line(line)
-        || Secrets::default().redact(line) != line
-        || Secrets::of_process().holds(line)
+    names::in_line(line) || !is_open(line) || Secrets::of_process().holds(line)
 }
 
 const fn shortest(secrecy: Secrecy) -> usize {

@@ -142,6 +142,29 @@ fn other_peoples_spelling_hides_nothing() {
     check(r#"["?csrf=","x"]"#, r#"["?csrf=","x"]"#);
     check("see http://me:pw@h:1/a, or h", "see http://‹redacted›@h:1/a, or h");
     check(r#"\"token=\\\"abc\\\"\""#, r#"\"token=\\\"‹redacted›\\\"\""#);
+    // However a name or what is around it is written.
+    check(r#"{"\u0074oken":"a b"}"#, r#"{"\u0074oken":"‹redacted›"}"#);
+    check(r#"["{\"\\u0074oken\":\"a b\"}"]"#, r#"["{\"\\u0074oken\":\"‹redacted›\"}"]"#);
+    check(
+        r#"{"p":"{\"token\":\"abc\",\"n\":1}"}"#,
+        r#"{"p":"{\"token\":\"‹redacted›\",\"n\":1}"}"#,
+    );
+    check(r#"{"next":"https://h/?token=abc"}"#, r#"{"next":"https://h/?token=‹redacted›"}"#);
+    check(r#"{"next":"https:\/\/me:pw@h"}"#, r#"{"next":"https://‹redacted›@h"}"#);
+    check(r#"["?a\u003d1\u0026token\u003dabc"]"#, r#"["?a=1&token=‹redacted›"]"#);
+    check(r#"["a\nsig=abc","é\n"]"#, r#"["a\nsig=‹redacted›","é\n"]"#);
+    check(
+        "%74oken=abc user[pw]=abc user%5Bpw%5D=a",
+        "%74oken=‹redacted› user[pw]=‹redacted› user%5Bpw%5D=‹redacted›",
+    );
+    check("?x=1;token=abc;n=1", "?x=1;token=‹redacted›;n=1");
+    check("?q=%7B%22pw%22%3A%22abc%22%7D&n=a%20b", "?q=‹redacted›&n=a%20b");
+    check("next=https%253A%252F%252Fh%252F%253Ftoken%253Dabc", "next=‹redacted›");
+    // By how it looks.
+    check(r#"["note","Bearer abc"]"#, r#"["note","Bearer ‹redacted›"]"#);
+    check(r#"{"note":"Basic YTpi"}"#, r#"{"note":"Basic ‹redacted›"}"#);
+    check(r#"["\u0042earer abc"]"#, r#"["Bearer ‹redacted›"]"#);
+    check("no eyJh.eyJi.c, eyJh.eyJi.c", "no ‹redacted›, ‹redacted›");
     // Words about secrets are none.
     check(r#""auth": no ack within 10s"#, r#""auth": no ack within 10s"#);
     check(r#"expected {"token":"…"}"#, r#"expected {"token":"…"}"#);
@@ -151,6 +174,9 @@ fn other_peoples_spelling_hides_nothing() {
     assert_eq!(target("/?%70ass=a,b&x=1"), "/?%70ass=‹redacted›&x=1");
     assert_eq!(target("/a#access_token=abc&a=1"), "/a#access_token=‹redacted›&a=1");
     assert_eq!(target("/?user[password]=x"), "/?user[password]=‹redacted›");
+    assert_eq!(target("/?x=1;token=a,b;n=1"), "/?x=1;token=‹redacted›;n=1");
+    assert_eq!(target("/?u=http%3A%2F%2Fh%2F%3Fpw%3Dx&n=1"), "/?u=‹redacted›&n=1");
+    assert_eq!(target("/eyJh.eyJi.c?a=eyJh.eyJi.d"), "/‹redacted›?a=‹redacted›");
 }
 
 #[test]
@@ -177,12 +203,42 @@ fn values_are_redacted_by_text_and_by_name() {
     secrets.add_payload(&serde_json::from_str(r#"{"more":["deep-one",{"n":1}]}"#).unwrap());
     let mut value = serde_json::json!({
         "a": "deep-one no", "b": [{ "csrf": "x" }], "pin": "sha256/AAAA", "note": "?sig=y",
+        "otp": 7, "jwt": ["z"], "is": { "secret": true }, "max_tokens": 7,
     });
     secrets.redact_value(&mut value);
     let expect = serde_json::json!({
         "a": "‹redacted› no", "b": [{ "csrf": "‹redacted›" }], "pin": "sha256/AAAA", "note": "?sig=‹redacted›",
+        "otp": "‹redacted›", "jwt": "‹redacted›", "is": { "secret": true }, "max_tokens": 7,
     });
     assert_eq!(value, expect);
+}
+
+#[test]
+fn mistakes_show_what_is_no_secret() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(argument: &str, given: &str, expect: &str) {
+        assert_eq!(mistaken(argument, given), expect, "{argument} {given}");
+    }
+    check("--query <NAME=VALUE>", "a", "a");
+    check("--query <NAME=VALUE>", "=abcd", "=‹redacted›");
+    check("--query <NAME=VALUE>", "token=abcd", "token=‹redacted›");
+    check("--header <HEADER>", "X-A", "X-A");
+    check("--header <HEADER>", "accept text/html", "accept text/html");
+    check("--header <HEADER>", "Authorization Bearer abcd", "Authorization ‹redacted›");
+    check("--header <HEADER>", "s3cret", "‹redacted›");
+    check("--proxy <URL>", "ftp://me:abcd@h", "ftp://‹redacted›@h");
+    check("<URL>", "h?pw=abcd", "h?pw=‹redacted›");
+    check("--auth <JSON>", "abcd", "‹redacted›");
+    check("--timeout <TIME>", "soon", "soon");
+}
+
+#[test]
+fn a_text_that_is_made_to_keep_us_busy_does_not() {
+    let text = format!("{}token%3Dabc \"{}\"", "%25".repeat(10_000), "\\u005c".repeat(10_000));
+    Secrets::default().redact(&text);
+    for part in ["\":\\\"", "token_", "eyJ", "bearer \u{3000}", "%25", "[", "\\\"a\":"] {
+        Secrets::default().redact(&format!("{}=", part.repeat(20_000)));
+    }
 }
 
 #[test]

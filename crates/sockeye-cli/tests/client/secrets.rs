@@ -7,7 +7,7 @@ use crate::{
     server::Running,
 };
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 21] = [
     "jwt",
     "passphrase",
     "sig",
@@ -22,7 +22,33 @@ const NAMES: [&str; 14] = [
     "pin",
     "secret",
     "auth",
+    "tok",
+    "priv",
+    "recovery",
+    "unlock",
+    "security_answer",
+    "license_key",
+    "mfa",
 ];
+
+/// Names that only sound so: whatever they stand for is shown.
+const HARMLESS: [&str; 12] = [
+    "tokens_used",
+    "max_tokens",
+    "session_count",
+    "hash_tag",
+    "sort_key",
+    "primaryKey",
+    "foreign_key",
+    "key_code",
+    "secretary",
+    "token_type",
+    "passenger",
+    "author",
+];
+/// The same of headers.
+const HARMLESS_HEADERS: [&str; 5] =
+    ["x-request-id", "x-forwarded-for", "if-none-match", "traceparent", "dnt"];
 
 /// Options, each with a secret in it, and two arguments; and all the secrets.
 fn given() -> (Vec<String>, Vec<String>) {
@@ -44,9 +70,18 @@ fn given() -> (Vec<String>, Vec<String>) {
     given.extend(["--bearer-cmd".to_owned(), format!("echo {}", secret("token", "command"))]);
     given.extend(["--auth".to_owned(), serde_json::to_string(&auth).unwrap()]);
     let text = serde_json::to_string(&members).unwrap();
-    // As JSON, and as a text that is JSON.
+    // As JSON, and as a text that is JSON; with what is no name, or none that is written as usual.
     given.push(serde_json::to_string(&text).unwrap());
     given.push(text);
+    let (bearer, escaped) = (secret("scheme", "bearer1"), secret("escape", "token"));
+    let (query, nested) = (secret("query", "token"), secret("nested", "token"));
+    given.push(serde_json::json!(["note", format!("Bearer {bearer}")]).to_string());
+    given.push(format!(r#"{{"\u0074oken":"{escaped}"}}"#));
+    given.push(format!(
+        r#"{{"callback":"https://h/?x=1;token={query}","n":"eyJh.eyJi.jwt-of-none"}}"#
+    ));
+    given.push(format!(r#"{{"payload":"{{\"token\":\"{nested}\"}}"}}"#));
+    secrets.push("jwt-of-none".to_owned());
     (given, secrets)
 }
 
@@ -55,7 +90,24 @@ fn fields(secrets: &mut Vec<String>) -> String {
         secrets.push(format!("field-of-{name}"));
         format!("{name}=field-of-{name}")
     };
-    NAMES.iter().map(field).collect::<Vec<_>>().join("&")
+    NAMES.iter().map(field).collect::<Vec<_>>().join(";")
+}
+
+/// What may be seen, in every place: options, an argument, a query; and the values.
+fn shown() -> (Vec<String>, String, Vec<String>) {
+    let (mut given, mut members, mut fields) = (Vec::new(), serde_json::Map::new(), Vec::new());
+    let mut values = Vec::new();
+    for name in HARMLESS_HEADERS {
+        given.extend(["-H".to_owned(), format!("{name}: header-of-{name}")]);
+        values.push(format!("header-of-{name}"));
+    }
+    for name in HARMLESS {
+        members.insert(name.to_owned(), format!("member-of-{name}").into());
+        fields.push(format!("{name}=field-of-{name}"));
+        values.extend([format!("member-of-{name}"), format!("field-of-{name}")]);
+    }
+    given.push(serde_json::to_string(&members).unwrap());
+    (given, fields.join("&"), values)
 }
 
 #[track_caller]
@@ -80,6 +132,15 @@ fn traces_show_none() {
             hides(&run.stderr, &secrets);
             assert!(run.stdout.contains(r#""dir":"out""#), "{run:?}");
         }
+    }
+    let (given, fields, values) = shown();
+    let url = format!("{}?{fields}", running.url);
+    let given: Vec<_> = given.iter().map(String::as_str).collect();
+    let how = ["emit", &url, "ignore", "--trace", "shown.jsonl"];
+    assert_eq!(sandbox.run(&[&how, &given[..]].concat()).code, Some(0));
+    let trace = fs::read_to_string(sandbox.path("shown.jsonl")).unwrap();
+    for value in values {
+        assert!(trace.contains(&value), "{value}: {trace}");
     }
     let trace = fs::read_to_string(sandbox.path("out.jsonl")).unwrap();
     hides(&trace, &secrets);
@@ -107,6 +168,10 @@ fn programs_have_none_and_say_where_they_take_them_from() {
             "SOCKEYE_AUTH",
             "ARG_1",
             "ARG_2",
+            "ARG_3",
+            "ARG_4",
+            "ARG_5",
+            "ARG_6",
         ] {
             let note = format!("Set {variable} in the environment: ");
             assert!(found.stdout.contains(&note), "{variable}: {}", found.stdout);
@@ -115,6 +180,14 @@ fn programs_have_none_and_say_where_they_take_them_from() {
         let found = run(&harmless);
         assert!(found.stdout.contains("http://here"), "{found:?}");
         assert!(!found.stdout.contains("environment"), "{found:?}");
+        let (given, fields, values) = shown();
+        let given: Vec<_> = given.iter().map(String::as_str).collect();
+        let url = format!("http://h?{fields}");
+        let found = sandbox.run(&[&["emit", &url, "a", "--as", language][..], &given].concat());
+        assert!(!found.stdout.contains("environment"), "{found:?}");
+        for value in values {
+            assert!(found.stdout.contains(&value), "{value}: {found:?}");
+        }
     }
     for name in NAMES {
         let field = format!("{name}=x");
@@ -151,6 +224,12 @@ fn mistakes_repeat_none() {
         check(&sandbox, &[&emit[..], more].concat());
     }
     check(&sandbox, &["listen", "http://h", "{\"jwt\":\"hush\"}"]);
+    // What is no secret helps to find the mistake.
+    for more in [["--query", "room"], ["-H", "x-request-id"], ["--timeout", "soon"]] {
+        let run = sandbox.run(&[&emit[..], &more].concat());
+        assert!(run.code == Some(2) && run.stderr.contains(more[1]), "{run:?}");
+        assert!(!run.stderr.contains("redacted"), "{run:?}");
+    }
     // It says where it begins, or its report goes to standard output.
     for args in [
         &["emit", "http://h", "a", "-x", "ftp://me:hush@h"][..],
