@@ -43,7 +43,8 @@ pub(crate) struct Options {
     /// Ask for an ack, and wait for it
     #[arg(long)]
     ack: bool,
-    /// Take an ack for one even if it is an error of ours, [{"error":{"code":…}}], which is exit code 10 otherwise
+    /// Take an ack for one even if it is an error of ours, [{"error":{"code":…}}], which is exit code 10 otherwise; asks for
+    /// one as --ack does
     #[arg(long)]
     any_ack: bool,
     /// Wait for an event of this name
@@ -59,6 +60,12 @@ pub(crate) struct Options {
     program: Option<program::Language>,
     #[command(flatten)]
     talk: Talk,
+}
+
+impl Options {
+    const fn wants_ack(&self) -> bool {
+        self.ack || self.any_ack || self.expect.is_some() && self.wait_event.is_none()
+    }
 }
 
 /// Who sends, and how it shows what comes.
@@ -102,14 +109,13 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         }
         return Ok(exit);
     }
-    let Options { connection, event, args, ack, any_ack, wait_event, expect, program: _, talk } =
-        options;
+    let wants_ack = options.wants_ack();
+    let Options { connection, event, args, any_ack, wait_event, expect, talk, .. } = options;
     let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?;
     let args = Arg::raw_args(&event_args(&args)?)
         .map_err(|reason| Unreadable::Argument { text: event.clone(), reason })?;
     let plan = connection.plan()?.traced(tracer);
-    let wants_ack = ack || expect.is_some() && wait_event.is_none();
     task::run(async {
         let heard = Arc::new(AtomicBool::new(false));
         let session = Session::join(plan, |builder| {

@@ -48,7 +48,9 @@ pub(crate) async fn ask(
 fn refusal(error: &RemoteError) -> Result<RawArgs, EmitError> {
     let mut inner = Map::new();
     inner.insert("code".to_owned(), error.code.clone().into());
-    inner.insert("message".to_owned(), error.message.clone().into());
+    if !error.message.is_empty() {
+        inner.insert("message".to_owned(), error.message.clone().into());
+    }
     if let Some(data) = &error.data {
         inner.insert("data".to_owned(), serde_json::to_value(data).unwrap_or(Value::Null));
     }

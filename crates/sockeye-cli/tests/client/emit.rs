@@ -88,6 +88,11 @@ fn an_ack_that_says_no_is_a_failure_unless_any_will_do() {
     let refused = "error: \"refuse\" was refused: not today (busy); --any-ack takes every ack\n";
     check(&["refuse", "--ack"], 10, refused);
     check(&["refuse", "--ack", "--any-ack"], 0, "");
+    // To take any is to want one.
+    check(&["refuse", "--any-ack"], 0, "");
+    check(&["echo", "1", "--any-ack"], 0, "");
+    let bare = "error: \"echo\" was refused: x; --any-ack takes every ack\n";
+    check(&["echo", "--ack", r#"{"error":{"code":"x"}}"#], 10, bare);
     check(&["refuse", "--expect", r#"{"error":{"code":"busy"}}"#], 0, "");
     // Others have errors of their own.
     check(&["echo", "--ack", r#"{"error":"no"}"#], 0, "");

@@ -205,6 +205,17 @@ fn programs_have_none_and_say_where_they_take_them_from() {
 }
 
 #[test]
+fn a_header_that_is_given_twice_is_in_programs_with_both_values() {
+    let sandbox = Sandbox::new("headers-as");
+    for language in ["python", "js", "rust"] {
+        let twice = ["-H", "accept: a", "-H", "Accept: b", "-H", "x-a: 1", "-H", "x-a: 2"];
+        let run = sandbox.run(&[&["emit", "http://h", "a", "--as", language][..], &twice].concat());
+        assert!(run.code == Some(0) && run.stdout.contains("\"a, b\""), "{run:?}");
+        assert_eq!(run.stdout.matches("Set X_A in").count(), 1, "{run:?}");
+    }
+}
+
+#[test]
 fn mistakes_repeat_none() {
     let sandbox = Sandbox::new("secrets-mistakes");
     #[track_caller]

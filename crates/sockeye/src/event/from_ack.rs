@@ -5,13 +5,14 @@ use thiserror::Error;
 
 use super::{Args, ArgsError, RawArgs, Value};
 
-/// An error that the peer answered: `{"error":{"code","message","data"?}}`.
+/// An error that the peer answered: `{"error":{"code","message"?,"data"?}}`.
 #[derive(Clone, Deserialize, Error)]
-#[error("{message} ({code})")]
+#[error("{}", in_words(.code, .message))]
 pub struct RemoteError {
     /// A word for programs.
     pub code: String,
-    /// A text for people.
+    /// A text for people; empty if there is none.
+    #[serde(default)]
     pub message: String,
     /// Anything else.
     #[serde(default)]
@@ -19,6 +20,10 @@ pub struct RemoteError {
 }
 
 reads_as_text!(RemoteError);
+
+fn in_words(code: &str, message: &str) -> String {
+    if message.is_empty() { code.to_owned() } else { format!("{message} ({code})") }
+}
 
 impl RemoteError {
     pub(crate) fn read(answer: &RawArgs) -> Option<Self> {
@@ -85,6 +90,8 @@ mod tests {
     #[test]
     fn an_error_ack_is_told_from_data() {
         check(r#"[{"error":{"code":"full","message":"no seat"}}]"#, Some("no seat (full)"));
+        check(r#"[{"error":{"code":"full"}}]"#, Some("full"));
+        check(r#"[{"error":{"message":"no seat"}}]"#, None);
         check(r#"[{"error":"text"}]"#, None);
         check(r#"[{"error":{"code":"a","message":"b"},"more":1}]"#, None);
         check("[]", None);

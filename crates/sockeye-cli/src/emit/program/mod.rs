@@ -9,13 +9,14 @@ mod rust;
 
 use std::time::Duration;
 
+use http::{HeaderValue, header};
 use sockeye::{client::Query, event::Value};
 
 use super::Options;
 use crate::{
     config::words,
     failure::Failure,
-    reach::{Connection, Eio, Encoding, Road, Transports, Trouble},
+    reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble},
     secrets::Secrets,
     values::{Arg, Unreadable, event_arg, json_of, printable},
 };
@@ -94,7 +95,7 @@ pub(super) fn write(language: Language, options: &Options) -> Result<String, Fai
 
 impl<'p> Program<'p> {
     fn new(language: Language, options: &'p Options) -> Result<Self, Failure> {
-        let Options { connection, event, args, ack, wait_event, expect, .. } = options;
+        let Options { connection, event, args, wait_event, expect, .. } = options;
         let Connection { path, no_trailing_slash, road, .. } = connection;
         let (url, namespaces) = connection.place();
         let fields = connection.fields().map_err(|error| Trouble::Build(error.into()))?;
@@ -105,8 +106,10 @@ impl<'p> Program<'p> {
             ));
         }
         let mut notes = Vec::new();
-        let headers: Vec<_> =
-            connection.headers.iter().map(|header| header_source(header, &mut notes)).collect();
+        let headers: Vec<_> = once(&connection.headers)
+            .iter()
+            .map(|header| header_source(header, &mut notes))
+            .collect();
         let auth = match connection.auth.as_deref() {
             Some(_) if connection.eio == Eio::V3 => {
                 notes.push(
@@ -157,7 +160,7 @@ impl<'p> Program<'p> {
             proxy,
             event,
             args,
-            wants_ack: *ack || expect.is_some() && wait_event.is_none(),
+            wants_ack: options.wants_ack(),
             awaited: wait_event.as_deref(),
             notes,
         })
@@ -206,8 +209,30 @@ impl Argument {
     }
 }
 
+/// Each name once, as objects have it: with all its values, as HTTP reads them in one line (RFC 9110 §5.3).
+fn once(headers: &[Header]) -> Vec<Header> {
+    let mut all: Vec<Header> = Vec::new();
+    for header in headers {
+        let Some(known) = all.iter_mut().find(|known| known.name == header.name) else {
+            all.push(header.clone());
+            continue;
+        };
+        let values = [known.value.as_bytes(), header.value.as_bytes()];
+        let together = match header.name {
+            header::HOST | header::USER_AGENT => values[1].to_vec(),
+            header::COOKIE => values.join(&b"; "[..]),
+            _ => values.join(&b", "[..]),
+        };
+        // Each was a value, so together they are one.
+        if let Ok(value) = HeaderValue::from_bytes(&together) {
+            known.value = value;
+        }
+    }
+    all
+}
+
 /// Headers that may hold secrets are left to the environment.
-fn header_source(header: &crate::reach::Header, notes: &mut Vec<String>) -> (String, Source) {
+fn header_source(header: &Header, notes: &mut Vec<String>) -> (String, Source) {
     let name = header.name.as_str();
     if Secrets::of_process().header(&header.name, &header.value).as_bytes()
         != header.value.as_bytes()
