@@ -117,7 +117,7 @@ impl Frames {
         let message = decoder.decode(&mut input);
         show.line(place, &shown(direction, frame, message.as_ref().ok().copied().flatten()))?;
         let told = match message {
-            Ok(Some(Message::Text(text))) => packets.text(Some(direction), text),
+            Ok(Some(Message::Text(text))) => packets.text(*version, Some(direction), text),
             Ok(Some(Message::Binary(data))) => {
                 let data = match version {
                     Some(Version::V3) => engine::decode_binary(data),
@@ -188,8 +188,9 @@ fn shown(direction: Direction, frame: &FrameHeader, message: Option<Message<'_>>
     }
     let mut close = None;
     if let Some(Message::Close(Some(frame))) = message {
-        text += &format!(": {} {}", frame.code.as_u16(), frame.reason);
-        close = Some((frame.code.as_u16(), frame.reason.to_owned()));
+        let reason = Secrets::of_process().redact(frame.reason);
+        text += &format!(": {} {reason}", frame.code.as_u16());
+        close = Some((frame.code.as_u16(), reason));
     }
     let line = Line::new(Layer::WebSocket, Some(direction), text.trim_end().to_owned());
     let line = line.with("kind", kind).with("bytes", frame.payload_bytes);
@@ -243,7 +244,7 @@ fn head(bytes: &[u8]) -> Option<(Line, usize)> {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
     let first = match direction {
-        Direction::In => first.to_owned(),
+        Direction::In => secrets.redact(first),
         // The target stands between two spaces.
         Direction::Out => {
             first.split(' ').map(|word| secrets.target(word)).collect::<Vec<_>>().join(" ")

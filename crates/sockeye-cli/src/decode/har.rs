@@ -7,7 +7,7 @@ use std::{
 
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
-use serde_json::Map;
+use serde_json::{Map, Value, value::RawValue};
 use sockeye::client::{Direction, Version};
 use sockeye_proto::wire::{base64, engine};
 
@@ -30,7 +30,7 @@ struct Har {
 
 #[derive(Deserialize)]
 struct Log {
-    entries: Vec<Entry>,
+    entries: Vec<Box<RawValue>>,
 }
 
 /// One request; a WebSocket is one, too.
@@ -41,7 +41,7 @@ struct Entry {
     request: Request,
     response: Response,
     #[serde(default, rename = "_webSocketMessages")]
-    messages: Option<Vec<Message>>,
+    messages: Option<Vec<Box<RawValue>>>,
 }
 
 #[derive(Deserialize)]
@@ -49,8 +49,7 @@ struct Entry {
 struct Request {
     method: String,
     url: String,
-    #[serde(default)]
-    headers: Vec<Header>,
+    headers: Option<Vec<Header>>,
     post_data: Option<Content>,
 }
 
@@ -59,10 +58,8 @@ struct Request {
 struct Response {
     /// Below 100 where the request failed.
     status: i64,
-    #[serde(default)]
-    status_text: String,
-    #[serde(default)]
-    headers: Vec<Header>,
+    status_text: Option<String>,
+    headers: Option<Vec<Header>>,
     content: Option<Content>,
 }
 
@@ -88,14 +85,31 @@ impl Content {
     }
 }
 
-/// A message, as Chrome writes it: binary ones in base64, the time in seconds since 1970.
+/// A message, as Chrome writes it: binary ones in base64, the time in seconds since 1970. Others write it as a text.
 #[derive(Deserialize)]
 struct Message {
     #[serde(rename = "type")]
     kind: String,
-    time: Option<f64>,
+    #[serde(default)]
+    time: Value,
     opcode: Option<i64>,
     data: String,
+}
+
+impl Message {
+    fn seconds(&self) -> Option<f64> {
+        let time = match &self.time {
+            Value::String(text) => text.parse().ok().or_else(|| seconds(text)),
+            time => time.as_f64(),
+        };
+        time.filter(|time| time.is_finite())
+    }
+}
+
+/// What is wrong with a part of the file; where it stands in that part helps nobody.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
 }
 
 /// Shows what of it is Engine.IO, or a WebSocket.
@@ -105,9 +119,20 @@ pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<()
             format!("{error}; expected a HAR file, as a browser's network panel exports it");
         found(format!("line {}", error.line()), reason)
     })?;
+    // Whatever can't be read is passed over, with a word.
+    let mut entries = Vec::new();
+    for (entry, number) in har.log.entries.iter().zip(1..) {
+        match serde_json::from_str::<Entry>(entry.get()) {
+            Ok(entry) => entries.push((number, entry)),
+            Err(error) => {
+                let reason = format!("it is passed over: {}", without_place(&error));
+                show.trouble(&Place::Entry { number, time: None }, reason);
+            }
+        }
+    }
     let mut parts = Vec::new();
-    for (index, entry) in har.log.entries.iter().enumerate() {
-        parts.extend(entry.parts(index));
+    for (number, entry) in &entries {
+        parts.extend(entry.parts(*number));
     }
     if parts.is_empty() {
         let reason =
@@ -145,26 +170,28 @@ struct Part<'h> {
     time: Option<f64>,
     number: usize,
     entry: &'h Entry,
-    what: What<'h>,
+    what: What,
 }
 
-enum What<'h> {
+enum What {
     Exchange,
-    Message(&'h Message),
+    Message(serde_json::Result<Message>),
 }
 
 impl Entry {
-    fn parts(&self, index: usize) -> Vec<Part<'_>> {
+    fn parts(&self, number: usize) -> Vec<Part<'_>> {
         let url = &self.request.url;
         let is_ours = url.contains("EIO=") && url.contains("transport=");
         if !(is_ours || self.is_websocket()) {
             return Vec::new();
         }
-        let part = |time, what| Part { time, number: index + 1, entry: self, what };
+        let part = |time, what| Part { time, number, entry: self, what };
         let began = self.started_date_time.as_deref().and_then(seconds);
         let mut parts = vec![part(began, What::Exchange)];
         for message in self.messages.iter().flatten() {
-            parts.push(part(message.time.filter(|time| time.is_finite()), What::Message(message)));
+            let message = serde_json::from_str::<Message>(message.get());
+            let time = message.as_ref().ok().and_then(Message::seconds);
+            parts.push(part(time, What::Message(message)));
         }
         parts
     }
@@ -205,9 +232,14 @@ impl<'h> Part<'h> {
             UNIX_EPOCH.checked_add(since).map(rfc_3339)
         });
         let place = Place::Entry { number: self.number, time };
-        match self.what {
+        match &self.what {
             What::Exchange => self.exchange(packets, &place, show),
-            What::Message(message) => self.message(message, known, packets, &place, show),
+            What::Message(Ok(message)) => self.message(message, known, packets, &place, show),
+            What::Message(Err(error)) => {
+                let reason = without_place(error);
+                show.trouble(&place, format!("a message is passed over: {reason}"));
+                Ok(())
+            }
         }
     }
 
@@ -222,7 +254,7 @@ impl<'h> Part<'h> {
         let target = Secrets::of_process().target(&request.url);
         let line = Line::new(Layer::Http, out, format!("{} {target}", request.method));
         let line = line.with("method", request.method.as_str()).with("target", target);
-        show.line(place, &with_headers(line, &request.headers))?;
+        show.line(place, &with_headers(line, request.headers.as_deref()))?;
         let body = request.post_data.as_ref().and_then(Content::bytes);
         if let Some(body) = body.filter(|body| !body.is_empty()) {
             read_body(packets, out, &body, place, show)?;
@@ -231,9 +263,11 @@ impl<'h> Part<'h> {
             show.line(place, &Line::new(Layer::Http, into, "no answer").with("status", 0))?;
             return Ok(());
         }
-        let text = format!("{} {}", response.status, response.status_text);
+        let status_text = response.status_text.as_deref().unwrap_or_default();
+        let text = format!("{} {status_text}", response.status);
         let line = Line::new(Layer::Http, into, text.trim_end());
-        let line = with_headers(line.with("status", response.status), &response.headers);
+        let line = line.with("status", response.status);
+        let line = with_headers(line, response.headers.as_deref());
         let body = response.content.as_ref().and_then(Content::bytes).unwrap_or_default();
         let brings_packets = request.method == "GET" && response.status == 200;
         if body.is_empty() || response.status == 101 {
@@ -273,7 +307,8 @@ impl<'h> Part<'h> {
         };
         if message.opcode != Some(2) {
             show.line(place, &line("text", message.data.len()))?;
-            return show.told(place, packets.text(Some(direction), &message.data));
+            let version = self.entry.version(known);
+            return show.told(place, packets.text(version, Some(direction), &message.data));
         }
         let Ok(bytes) = base64::decode(&message.data) else {
             show.trouble(place, "a binary message that is no base64");
@@ -294,10 +329,10 @@ impl<'h> Part<'h> {
     }
 }
 
-fn with_headers(mut line: Line, headers: &[Header]) -> Line {
+fn with_headers(mut line: Line, headers: Option<&[Header]>) -> Line {
     let secrets = Secrets::of_process();
     let mut all = Map::new();
-    for Header { name, value } in headers {
+    for Header { name, value } in headers.unwrap_or_default() {
         // Chrome writes those of HTTP/2 with a colon before them, which says nothing here.
         let Ok(known) = name.parse::<HeaderName>() else { continue };
         let shown = match HeaderValue::from_str(value) {

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read as _};
 
 use sockeye::client::Direction;
 use sockeye_proto::wire::{
-    base64,
+    engine::{self, Version},
     polling::{Format, Item, Packets as Body},
 };
 
@@ -12,7 +12,12 @@ use super::{
     Known, MAX_LINE_BYTES, found,
     show::{Place, Show},
 };
-use crate::{failure::Failure, secrets::Secrets, trace::Packets};
+use crate::{
+    failure::Failure,
+    secrets::Secrets,
+    trace::{Packets, version_of_base64},
+    values::without_mark,
+};
 
 /// Reads texts whose direction nobody knows.
 #[derive(Debug)]
@@ -47,7 +52,7 @@ impl Texts {
                 Ok(Next::End) => return Ok(()),
                 Err(source) => return Err(found(format!("line {number}"), source.to_string())),
             }
-            let text = line.trim_ascii();
+            let text = without_mark(&line).trim_ascii();
             if !text.is_empty() {
                 read_body(&mut self.packets, None, text, &place, show)?;
             }
@@ -88,7 +93,9 @@ pub(super) fn read_body(
     place: &Place,
     show: &mut Show<'_>,
 ) -> Result<(), Failure> {
-    if let Some(data) = single_binary_v3(body) {
+    if version_of_base64(body) == Version::V3
+        && let Ok(Some(data)) = engine::decode_base64(Version::V3, body)
+    {
         return show.told(place, Ok(packets.binary(direction, &data)));
     }
     // How it begins tells the format, as no packet of version 4 begins with a length.
@@ -96,7 +103,7 @@ pub(super) fn read_body(
     let mut body = Body::new(format, body);
     loop {
         match body.next() {
-            Ok(Some(Item::Text(text))) => show.told(place, packets.text(direction, text))?,
+            Ok(Some(Item::Text(text))) => show.told(place, packets.text(None, direction, text))?,
             Ok(Some(Item::Binary(data))) => {
                 show.told(place, Ok(packets.binary(direction, &data)))?;
             }
@@ -107,11 +114,4 @@ pub(super) fn read_body(
             }
         }
     }
-}
-
-/// The data of a binary message of version 3 in base64. One of version 4 has its base64 right behind the `b`; only one
-/// of both readings has a length that base64 has.
-fn single_binary_v3(body: &[u8]) -> Option<Vec<u8>> {
-    let text = body.strip_prefix(b"b4")?;
-    (text.len() % 4 == 0).then(|| base64::decode(text).ok()).flatten()
 }

@@ -24,7 +24,7 @@ use sockeye::{
 
 pub(crate) use self::{
     line::{Layer, Line},
-    packets::{Packets, Told},
+    packets::{Packets, Told, version_of_base64},
     telling::{Depth, Teller},
 };
 use crate::{failure::Failure, lines::rfc_3339, output::Output, secrets::Secrets};

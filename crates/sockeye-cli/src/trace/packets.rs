@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sockeye::client::{Direction, Parser};
 use sockeye_proto::wire::{
-    engine::{self, Kind},
+    engine::{self, Kind, Version},
     msgpack::{self, Data},
     packet::{self, Limits, Packet},
     payload::Payload,
@@ -47,25 +47,42 @@ const LIMITS: Limits = Limits {
     max_depth: 127,
 };
 
+/// Which version bytes in base64 are of. One of version 4 has its base64 right behind the `b`; only one of both readings
+/// has a length that base64 has.
+pub(crate) fn version_of_base64(text: &[u8]) -> Version {
+    match text.strip_prefix(b"b4") {
+        Some(data) if data.len().is_multiple_of(4) => Version::V3,
+        _ => Version::V4,
+    }
+}
+
 impl Packets {
     pub(crate) fn new(parser: Parser, secrets: &'static Secrets) -> Self {
         let none = Attachments::default();
         Self { parser, secrets, incoming: none, outgoing: none, unknown: none }
     }
 
-    /// A packet in text, with its digit.
+    /// A packet in text, with its digit, or in base64. Which version it is of is found out, if nobody knows.
     ///
     /// # Errors
     ///
     /// It is none of Engine.IO; the line says so.
-    pub(crate) fn text(&mut self, direction: Option<Direction>, text: &str) -> Result<Told, Line> {
-        match engine::decode(text) {
-            Ok((kind, body)) => Ok(self.packet(direction, kind, body)),
-            Err(error) => {
-                let line = Line::trouble(Layer::EngineIo, direction, &error.to_string());
-                Err(line.carrying("found", self.secrets.redact(text)))
-            }
-        }
+    pub(crate) fn text(
+        &mut self,
+        version: Option<Version>,
+        direction: Option<Direction>,
+        text: &str,
+    ) -> Result<Told, Line> {
+        let version = version.unwrap_or_else(|| version_of_base64(text.as_bytes()));
+        let told = match engine::decode_base64(version, text.as_bytes()) {
+            Ok(Some(data)) => Ok(self.binary(direction, &data)),
+            Ok(None) => engine::decode(text).map(|(kind, body)| self.packet(direction, kind, body)),
+            Err(error) => Err(error),
+        };
+        told.map_err(|error| {
+            let line = Line::trouble(Layer::EngineIo, direction, &error.to_string());
+            line.carrying("found", self.secrets.redact(text))
+        })
     }
 
     /// A packet in text.
@@ -253,7 +270,7 @@ mod tests {
     fn packets_in_text() {
         #[track_caller] // a failure points at the row, not at this function
         fn check(direction: Option<Direction>, text: &str, expect: &[&str]) {
-            assert_eq!(told(packets(Parser::Json).text(direction, text)), expect, "{text:?}");
+            assert_eq!(told(packets(Parser::Json).text(None, direction, text)), expect, "{text:?}");
         }
         let (into, out) = (Some(Direction::In), Some(Direction::Out));
         check(
@@ -323,7 +340,7 @@ mod tests {
         let mut packets = packets(Parser::Json);
         let (into, out) = (Some(Direction::In), Some(Direction::Out));
         let text = r#"451-["a",{"_placeholder":true,"num":0}]"#;
-        told(packets.text(into, text));
+        told(packets.text(None, into, text));
         let stray = told(Ok(packets.binary(out, b"x")));
         assert!(stray[1].starts_with("SIO  → ✘ an attachment that no packet"), "{stray:?}");
         let first = told(Ok(packets.binary(into, b"x")));
@@ -345,7 +362,7 @@ mod tests {
     #[test]
     fn programs_get_the_parts() {
         let mut packets = packets(Parser::Json);
-        let told = packets.text(Some(Direction::Out), "42/a,7[\"b\",\n1.50]").unwrap();
+        let told = packets.text(None, Some(Direction::Out), "42/a,7[\"b\",\n1.50]").unwrap();
         assert_eq!(
             told.socket.unwrap().for_programs(Some(("t", "T".into()))),
             r#"{"t":"T","layer":"sio","dir":"out","kind":"EVENT","nsp":"/a","id":7,"data":["b", 1.50]}"#
@@ -362,7 +379,7 @@ mod tests {
             for parser in [Parser::Json, Parser::MsgPack] {
                 let mut packets = packets(parser);
                 for text in &texts {
-                    told(packets.text(None, text));
+                    told(packets.text(None, None, text));
                     told(Ok(packets.binary(None, &data)));
                 }
             }

@@ -159,6 +159,14 @@ fn frames_of_a_websocket() {
     assert_eq!(heads[0]["headers"]["cookie"], "‹redacted›");
     assert_eq!(heads[1]["headers"]["upgrade"], "websocket");
 
+    // Attachments may come as texts, of either version.
+    let event = br#"451-["a",{"_placeholder":true,"num":0}]"#;
+    for (head, text) in [("", "bAQID"), ("", "b4AQID"), (head, "b4AQID")] {
+        let frames = [unmasked(0x81, event), unmasked(0x81, text.as_bytes())].concat();
+        let run = decode(&sandbox, &[], [head.as_bytes(), &frames].concat());
+        assert_eq!((run.code, &of(&run, "sio")[1]["bytes"]), (Some(0), &json!(3)), "{run:?}");
+    }
+
     // In version 3 there is a byte before the data; the head says that it is one.
     let event = br#"451-["a",{"_placeholder":true,"num":0}]"#;
     let three = [unmasked(0x81, event), unmasked(0x82, b"\x04\xff")].concat();
@@ -275,6 +283,32 @@ fn sockets_of_a_har_file_do_not_get_in_each_others_way() {
         ],
         &[(1, "EVENT"), (2, "EVENT"), (3, "ATTACHMENT"), (4, "EVENT")],
     );
+}
+
+#[test]
+fn what_is_odd_in_a_har_file_is_passed_over() {
+    let sandbox = Sandbox::new("decode-har-odd");
+    let decode = |entries: Value| {
+        decode(&sandbox, &[], json!({ "log": { "entries": entries } }).to_string())
+    };
+    let mut entry = socket("", &[("receive", 1.0, 1, "42[1]"), ("receive", 3.0, 1, "42[3]")]);
+    let messages = entry["_webSocketMessages"].as_array_mut().unwrap();
+    messages[0]["data"] = json!("42[\"a\"]");
+    messages[1]["data"] = json!("42[\"b\"]");
+    // Times as texts are times.
+    messages[0]["time"] = json!("1795975204.0");
+    messages[1]["time"] = json!("2026-11-29T18:00:03Z");
+    let run = decode(json!([entry]));
+    assert_eq!((run.code, data(&run)), (Some(0), vec![json!(["b"]), json!(["a"])]), "{run:?}");
+    let messages = entry["_webSocketMessages"].as_array_mut().unwrap();
+    messages[0]["time"] = json!({});
+    messages.insert(0, json!({ "type": "receive", "opcode": 1, "data": null }));
+    entry["request"]["headers"] = Value::Null;
+    let run = decode(json!([{ "request": null }, entry, 7]));
+    assert_eq!((run.code, data(&run)), (Some(2), vec![json!(["a"]), json!(["b"])]), "{run:?}");
+    for text in ["entry 1: it is passed over", "entry 2: a message is passed over: ", "entry 3: "] {
+        assert!(run.stderr.contains(text), "{run:?}");
+    }
 }
 
 #[test]

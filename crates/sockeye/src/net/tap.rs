@@ -87,13 +87,20 @@ impl Tap {
         self.see(&Seen::Response { method: &Method::GET, status, headers, body });
     }
 
-    /// What a text message of Engine.IO says.
+    /// What a text message of Engine.IO says; bytes may be one, in base64.
     pub(super) fn text(&self, direction: Direction, text: &str) {
-        match engine::decode(text) {
-            Ok((kind, body)) => self.see(&Seen::Packet { direction, kind, body }),
-            Err(error) => {
-                self.see(&Seen::Unreadable { direction, bytes: text.as_bytes(), error: &error });
+        let is_v3 = self.0.is_v3.load(Ordering::Relaxed);
+        let version = if is_v3 { Version::V3 } else { Version::V4 };
+        let packet = engine::decode_base64(version, text.as_bytes()).and_then(|data| match data {
+            Some(data) => {
+                self.see(&Seen::Binary { direction, data: &data });
+                Ok(())
             }
+            None => engine::decode(text)
+                .map(|(kind, body)| self.see(&Seen::Packet { direction, kind, body })),
+        });
+        if let Err(error) = packet {
+            self.see(&Seen::Unreadable { direction, bytes: text.as_bytes(), error: &error });
         }
     }
 

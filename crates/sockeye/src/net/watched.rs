@@ -144,7 +144,10 @@ mod tests {
     use super::*;
 
     /// A watched stream that takes few bytes at a time, its other end, and what was told.
-    fn watched(early: &[u8]) -> (Stream, impl AsyncRead + AsyncWrite, Arc<Mutex<Vec<String>>>) {
+    fn watched(
+        early: &[u8],
+        carries: Carries,
+    ) -> (Stream, impl AsyncRead + AsyncWrite, Arc<Mutex<Vec<String>>>) {
         let told = Arc::<Mutex<Vec<String>>>::default();
         let tap = Tap::new({
             let told = Arc::clone(&told);
@@ -159,7 +162,7 @@ mod tests {
         });
         let (ours, theirs) = duplex(3);
         let stream = Stream::Other(Box::new(ours));
-        (tap.watch(stream, early, None, Carries::Anything), theirs, told)
+        (tap.watch(stream, early, None, carries), theirs, told)
     }
 
     fn frame(message: Message<'_>, mask: Option<[u8; 4]>) -> Vec<u8> {
@@ -169,9 +172,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn bytes_in_base64_are_told_as_bytes() {
+        let said =
+            [frame(Message::Text("bAQID"), None), frame(Message::Text("b4AQ"), None)].concat();
+        let (_ours, _theirs, told) = watched(&said, Carries::Packets);
+        let told = told.lock().unwrap();
+        assert_eq!(told[1], "Binary { direction: In, data: [1, 2, 3] }");
+        assert_eq!(told[3], "In unreadable");
+    }
+
+    #[tokio::test]
     async fn messages_are_told_once_however_they_are_cut() {
         let hello = frame(Message::Text("hello"), None);
-        let (mut ours, mut theirs, told) = watched(&hello[..4]);
+        let (mut ours, mut theirs, told) = watched(&hello[..4], Carries::Anything);
         let out = [
             frame(Message::Binary(b"\0\xff"), Some([1, 2, 3, 4])),
             frame(Message::Ping(b"?"), Some([5, 6, 7, 8])),
@@ -200,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_frame_is_told_once_and_passed_on() {
-        let (mut ours, mut theirs, told) = watched(&[]);
+        let (mut ours, mut theirs, told) = watched(&[], Carries::Anything);
         let (mut heard, refusal) = (Vec::new(), b"HTTP/1.1 400 Bad Request\r\n\r\n");
         let talk = async {
             theirs.write_all(refusal).await.unwrap();
