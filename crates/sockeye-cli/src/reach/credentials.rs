@@ -17,7 +17,7 @@ use tokio::{process::Command, time};
 use crate::{
     secrets::Secrets,
     units::Time,
-    values::{Unreadable, json_of},
+    values::{Unreadable, json_of, unmarked},
 };
 
 /// Reads an auth payload: JSON, or the file after an `@`. Errors do not show it: it is a secret.
@@ -26,6 +26,7 @@ use crate::{
 ///
 /// [`Unreadable`]: there is no such file, or no JSON object.
 pub(super) fn auth_payload(given: &str) -> Result<Map<String, Value>, Unreadable> {
+    let given = unmarked(given);
     let text = match given.strip_prefix('@') {
         Some(name) => json_of(name)?,
         None => given.to_owned(),
@@ -113,7 +114,7 @@ impl Bearer {
             return Err(BearerError::Failed { status: output.status.to_string() });
         }
         let token = String::from_utf8_lossy(&output.stdout);
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", unmarked(&token).trim()))
             .map_err(|_| BearerError::NotAToken)?;
         value.set_sensitive(true);
         Secrets::of_process().header(&header::AUTHORIZATION, &value);

@@ -9,6 +9,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use sockeye::event::{RawArgs, Value};
 use sockeye_proto::wire::base64;
 
+use super::unmarked;
+
 /// One argument. What holds no attachment is its own text: order of keys and all digits of numbers stay as they are.
 #[derive(Clone, Debug)]
 pub(crate) enum Arg {
@@ -43,7 +45,8 @@ impl Arg {
     ///
     /// It is no JSON, or what stands for an attachment is no base64.
     pub(crate) fn from_json(text: &str) -> Result<Self, String> {
-        let raw: Box<RawValue> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let raw: Box<RawValue> =
+            serde_json::from_str(unmarked(text)).map_err(|error| error.to_string())?;
         Self::from_raw(raw)
     }
 

@@ -4,7 +4,7 @@ use std::{fs, io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{Arg, without_mark};
+use super::{Arg, unmarked, without_mark};
 
 /// Reads the arguments of an event.
 ///
@@ -32,7 +32,7 @@ pub(crate) fn event_arg(text: &str) -> Result<Arg, Unreadable> {
     match Arg::from_json(text) {
         Ok(arg) => Ok(arg),
         // It is JSON, but its base64 is wrong: a text would hide that.
-        Err(reason) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => {
+        Err(reason) if serde_json::from_str::<serde::de::IgnoredAny>(unmarked(text)).is_ok() => {
             Err(Unreadable::Argument { text: text.to_owned(), reason })
         }
         Err(_) => Ok(Arg::string(text)),

@@ -12,6 +12,11 @@ pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
+/// The same of a text.
+pub(crate) fn unmarked(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// The lines of standard input, counted.
 #[derive(Debug)]
 pub(crate) struct StdinLines {
@@ -24,7 +29,7 @@ impl StdinLines {
         Self { lines: BufReader::new(stdin()).lines(), number: 0 }
     }
 
-    /// The next line; `None` at the end.
+    /// The next line; `None` at the end. Each may begin with a mark: files are put one behind the other.
     ///
     /// # Errors
     ///
@@ -37,10 +42,7 @@ impl StdinLines {
         let line = self.lines.next_line().await;
         self.number += 1;
         let line = line.map_err(|error| self.wrong(error.to_string()))?;
-        Ok(line.map(|line| match line.strip_prefix('\u{feff}') {
-            Some(rest) if self.number == 1 => rest.to_owned(),
-            _ => line,
-        }))
+        Ok(line.map(|line| unmarked(&line).to_owned()))
     }
 
     /// That of the line that was read last, from 1.

@@ -10,7 +10,7 @@ mod shown;
 pub(crate) use self::{
     arg::Arg,
     given::{Unreadable, event_arg, event_args, json_of},
-    input::{StdinLines, without_mark},
+    input::{StdinLines, unmarked, without_mark},
     pattern::Pattern,
     quoted::quoted,
     shown::{Binary, Unsaved, printable},

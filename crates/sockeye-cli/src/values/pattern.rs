@@ -4,6 +4,8 @@ use std::{convert::Infallible, str::FromStr};
 
 use serde_json::Value;
 
+use super::unmarked;
+
 /// JSON, else text.
 #[derive(Clone, Debug)]
 pub(crate) enum Pattern {
@@ -15,7 +17,7 @@ impl FromStr for Pattern {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let json = serde_json::from_str(text);
+        let json = serde_json::from_str(unmarked(text));
         Ok(json.map_or_else(|_| Self::Text(text.to_owned()), Self::Json))
     }
 }

@@ -47,9 +47,22 @@ fn standard_input_may_begin_with_a_mark_of_windows() {
     sandbox.write("arg.json", "\u{feff}{\"a\":1}");
     let url = running.at("/guarded");
     let mut peer = pipe(&sandbox, &[&url, "--auth", "@auth.json"]);
-    peer.say("\u{feff}{\"event\":\"say\",\"args\":[1]}").unwrap();
-    assert!(next(&mut peer).contains(r#""args":[1]"#));
+    // So may each line, where files were put one behind the other.
+    for n in [1, 2] {
+        peer.say(&format!("\u{feff}{{\"event\":\"say\",\"args\":[{n}]}}")).unwrap();
+        assert!(next(&mut peer).contains(&format!(r#""args":[{n}]"#)));
+    }
     assert_eq!(peer.finish().unwrap().code(), Some(0));
+    let given = "\u{feff}{\"token\":\"secret\"}";
+    let emit = ["emit", &url, "echo", "\u{feff}[1]", "--expect", "\u{feff}[1]"];
+    let run = sandbox.run(&[&emit[..], &["--auth", given]].concat());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = sandbox.command(&emit).env("SOCKEYE_AUTH", given).output().unwrap();
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
+    let token = ["--bearer-cmd", r"printf '\357\273\277abc\n'"];
+    let emit = ["emit", &*running.url, "headers", "authorization", "--ack"];
+    let run = sandbox.run(&[&emit[..], &token].concat());
+    assert!(run.code == Some(0) && run.stdout.contains("Bearer abc"), "{run:?}");
     let mut peer = Peer::launch(sandbox.command(&["repl", &running.url]), "{").unwrap();
     peer.say("\u{feff}say @arg.json").unwrap();
     assert!(next(&mut peer).contains(r#""args":[{"a":1}]"#));
