@@ -4,7 +4,7 @@ use std::{fs, io, path::PathBuf, str::FromStr};
 
 use clap::Args;
 use http::{HeaderName, HeaderValue};
-use sockeye::client::{Proxy, ProxyError, Tls, TlsBuilder, TlsError};
+use sockeye::client::{OwnHeader, Proxy, ProxyError, Tls, TlsBuilder, TlsError};
 use thiserror::Error;
 
 use crate::{config::Expected, exit::Exit, secrets::Secrets};
@@ -143,15 +143,27 @@ pub(crate) struct Header {
 }
 
 impl FromStr for Header {
-    type Err = Expected;
+    type Err = NoHeader;
 
-    fn from_str(text: &str) -> Result<Self, Expected> {
-        const EXPECTED: Expected =
-            Expected(r#"a name and a value, such as "origin: https://a.example""#);
+    fn from_str(text: &str) -> Result<Self, NoHeader> {
+        const EXPECTED: NoHeader = NoHeader::Expected(Expected(
+            r#"a name and a value, such as "origin: https://a.example""#,
+        ));
         let (name, value) = text.split_once(':').ok_or(EXPECTED)?;
-        Ok(Self {
+        let header = Self {
             name: name.trim().parse().map_err(|_| EXPECTED)?,
             value: value.trim().parse().map_err(|_| EXPECTED)?,
-        })
+        };
+        OwnHeader::check(&header.name)?;
+        Ok(header)
     }
+}
+
+/// Why a header can't be sent along.
+#[derive(Debug, Error)]
+pub(crate) enum NoHeader {
+    #[error(transparent)]
+    Expected(Expected),
+    #[error(transparent)]
+    Own(#[from] OwnHeader),
 }

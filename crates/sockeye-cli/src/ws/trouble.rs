@@ -25,9 +25,10 @@ impl Trouble {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Connect(error) => match error {
-                ConnectError::Url(_) | ConnectError::Protocol(_) | ConnectError::Proxy(_) => {
-                    Exit::Usage
-                }
+                ConnectError::Url(_)
+                | ConnectError::Header(_)
+                | ConnectError::Protocol(_)
+                | ConnectError::Proxy(_) => Exit::Usage,
                 ConnectError::Certificates(_) => Exit::Tls,
                 ConnectError::Randomness(_) => Exit::Fault,
                 ConnectError::Dial(error) => of_dial(error),

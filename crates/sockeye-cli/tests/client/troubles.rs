@@ -39,6 +39,19 @@ fn mistakes_of_usage() {
     check(&emit(&[url, "a", "--pin", "x"]), 2, &["--pin", "sha256/"]);
     check(&emit(&[url, "a", "-x", "ftp://h"]), 2, &["-x"]);
     check(&emit(&[url, "a", "--bearer-cmd", "exit 3"]), 2, &["--bearer-cmd", "3"]);
+    // Nobody but the client knows these.
+    for header in
+        ["Content-Length: 5", "transfer-encoding: chunked", "Connection: close", "Upgrade: x"]
+    {
+        for run in [emit(&[url, "a", "-H", header]), sandbox.run(&["ws", url, "-H", header])] {
+            let name = header.split(':').next().unwrap().to_lowercase();
+            assert_eq!(run.code, Some(2), "{run:?}");
+            assert!(
+                run.stderr.contains(&format!("the header {name} is the client's own")),
+                "{run:?}"
+            );
+        }
+    }
     // The secret is not shown.
     let run = emit(&[url, "a", "--auth", r#"{"token":"hush}"#]);
     check(&run, 2, &["--auth"]);

@@ -24,8 +24,8 @@ use crate::{
     dispatch::Backlog,
     event::{OnEvent, States},
     net::{
-        Address, Bounds, Cookies, Id, KeepAlive, LONGEST, Proxy, Query, RequestLimits, Route,
-        RouteError, Seen, Tap, Tls, add_header, check_times, path_of,
+        Address, Bounds, Cookies, Id, KeepAlive, LONGEST, OwnHeader, Proxy, Query, RequestLimits,
+        Route, RouteError, Seen, Tap, Tls, add_header, check_times, path_of,
     },
 };
 
@@ -236,7 +236,7 @@ impl Builder {
     }
 
     /// Adds a header to all requests; of `Host` and `User-Agent` ([`USER_AGENT`](super::USER_AGENT) by default) the last
-    /// counts. Those of WebSocket's handshake can't be changed.
+    /// counts. Of those that are the client's own to send, `build` says so: [`OwnHeader`].
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         add_header(&mut self.way.headers, name, value);
         self
@@ -506,6 +506,7 @@ impl Builder {
         if way.transports.is_empty() {
             return Err(BuildError::NoTransport);
         }
+        OwnHeader::check_all(&way.headers)?;
         way.path = engine_path(&self.path, self.has_slash)?;
         let mut query = Query::of(&address);
         query.extend(&way.query);

@@ -11,8 +11,8 @@ use super::{CloseReason, Transport};
 use crate::{
     event::{ArgsError, EncodeError, EventError, RemoteError},
     net::{
-        Answer, DialError, HandshakeError, HttpError, Plain, ProxyError, TimeError, TlsError,
-        UrlError, WebSocketError,
+        Answer, DialError, HandshakeError, HttpError, OwnHeader, Plain, ProxyError, TimeError,
+        TlsError, UrlError, WebSocketError,
     },
 };
 
@@ -79,6 +79,9 @@ pub enum BuildError {
     /// A time that nothing can be timed by.
     #[error(transparent)]
     Time(#[from] TimeError),
+    /// A header that the client has to decide.
+    #[error(transparent)]
+    Header(#[from] OwnHeader),
 }
 
 /// Why a client did not connect.

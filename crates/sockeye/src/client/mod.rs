@@ -52,8 +52,8 @@ pub use crate::{
     dispatch::{Call, Calling, SendState},
     event::{Concurrent, EventError, FromAck, OnEvent, RemoteError, concurrent},
     net::{
-        DialError, Direction, Proxy, ProxyError, Query, Seen, Step, TimeError, Tls, TlsBuilder,
-        TlsError, USER_AGENT, UrlError,
+        DialError, Direction, OwnHeader, Proxy, ProxyError, Query, Seen, Step, TimeError, Tls,
+        TlsBuilder, TlsError, USER_AGENT, UrlError,
     },
 };
 pub use sockeye_proto::{

@@ -19,8 +19,8 @@ use crate::{
     dispatch::guard,
     event::Running,
     net::{
-        Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, Proxy, Query,
-        Remote, RequestLimits, Requesting, Route, Start, Tap, Tls, refusal, version_of,
+        Address, Bounds, Conn, Cookies, Deadline, Id, KeepAlive, Keys, Offered, OwnHeader, Proxy,
+        Query, Remote, RequestLimits, Requesting, Route, Start, Tap, Tls, refusal, version_of,
     },
 };
 
@@ -282,6 +282,7 @@ impl Opener {
             let prepared = guard::run(|| prepare(attempt)).await;
             attempt = prepared.map_err(|panicked| panicked.text().to_owned())??;
         }
+        OwnHeader::check_all(&attempt.headers)?;
         let address = Address::parse(&attempt.url)?;
         if attempt.url != *url {
             // That of the client's own URL is in the query already.

@@ -1,11 +1,66 @@
 //! The headers of a client's requests: how those of the application are added, and what goes along without them.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use thiserror::Error;
 
 use super::Address;
 
 /// What clients call themselves in each request, unless they are told another `User-Agent`.
 pub const USER_AGENT: &str = concat!("sockeye/", env!("CARGO_PKG_VERSION"));
+
+/// A header that nobody can give, as the client has to decide it: how long a request is, and what becomes of its
+/// connection. The caller's to leave out.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("the header {name} is the client's own to send; leave it out{}", instead(.name))]
+pub struct OwnHeader {
+    /// Its name.
+    pub name: HeaderName,
+}
+
+impl OwnHeader {
+    /// Whether an application may give a header of this name.
+    ///
+    /// # Errors
+    ///
+    /// It may not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::header;
+    /// use sockeye::ws::OwnHeader;
+    ///
+    /// assert!(OwnHeader::check(&header::AUTHORIZATION).is_ok());
+    /// assert!(OwnHeader::check(&header::CONTENT_LENGTH).is_err());
+    /// ```
+    pub fn check(name: &HeaderName) -> Result<(), Self> {
+        const OWN: [HeaderName; 7] = [
+            header::CONNECTION,
+            header::CONTENT_LENGTH,
+            header::EXPECT,
+            header::TE,
+            header::TRAILER,
+            header::TRANSFER_ENCODING,
+            header::UPGRADE,
+        ];
+        match OWN.contains(name) || name.as_str().starts_with("sec-websocket-") {
+            true => Err(Self { name: name.clone() }),
+            false => Ok(()),
+        }
+    }
+
+    /// The same of many.
+    pub(crate) fn check_all(headers: &HeaderMap) -> Result<(), Self> {
+        headers.keys().try_for_each(Self::check)
+    }
+}
+
+fn instead(name: &HeaderName) -> &'static str {
+    match *name == header::SEC_WEBSOCKET_PROTOCOL {
+        true => "; a raw WebSocket is given its subprotocols by name",
+        false => "",
+    }
+}
 
 /// Adds a header beside others of its name. Of those that may come but once the last given counts.
 pub(crate) fn add_header(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
@@ -42,6 +97,19 @@ fn one_cookie_line(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_client_decides_nobody_can_give() {
+        for name in
+            ["content-length", "transfer-encoding", "connection", "upgrade", "sec-websocket-key"]
+        {
+            let name: HeaderName = name.parse().unwrap();
+            assert_eq!(OwnHeader::check(&name), Err(OwnHeader { name: name.clone() }));
+        }
+        for name in ["host", "user-agent", "origin", "cookie", "x-connection", "content-type"] {
+            assert_eq!(OwnHeader::check(&name.parse().unwrap()), Ok(()), "{name}");
+        }
+    }
 
     #[test]
     fn what_is_given_counts_and_what_is_missing_is_filled_in() {

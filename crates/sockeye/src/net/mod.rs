@@ -72,9 +72,9 @@ pub(crate) use guarded::{Answered, Guarded};
 #[cfg(feature = "client")]
 pub(crate) use handshake::{HandshakeError, upgrade};
 #[cfg(feature = "client")]
-pub use headers::USER_AGENT;
-#[cfg(feature = "client")]
 pub(crate) use headers::add_header;
+#[cfg(feature = "client")]
+pub use headers::{OwnHeader, USER_AGENT};
 #[cfg(feature = "client")]
 pub(crate) use http::{Answer, Http, HttpError, KeepAlive};
 pub(crate) use id::Id;

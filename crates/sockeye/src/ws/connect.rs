@@ -11,8 +11,9 @@ use thiserror::Error;
 
 use super::{Options, WebSocket, socket::Agreed};
 use crate::net::{
-    Address, Carries, Causes, Deadline, DialError, HandshakeError, Keys, Plain, Proxy, ProxyError,
-    Route, RouteError, Seen, Step, Tap, Tls, TlsError, UrlError, add_header, dial, upgrade,
+    Address, Carries, Causes, Deadline, DialError, HandshakeError, Keys, OwnHeader, Plain, Proxy,
+    ProxyError, Route, RouteError, Seen, Step, Tap, Tls, TlsError, UrlError, add_header, dial,
+    upgrade,
 };
 
 /// Opens a WebSocket at a `ws://` or `wss://` URL, with the defaults of [`Connect`].
@@ -76,7 +77,8 @@ impl Connect {
         Self { url: url.into(), headers, tls: None, proxy: Proxy::default(), options, tap: None }
     }
 
-    /// Adds a header to the request; of `Host` and `User-Agent` the last counts. The handshake's own can't be changed.
+    /// Adds a header to the request; of `Host` and `User-Agent` the last counts. Of those that are the
+    /// client's own to send, [`connect`](Self::connect) says so: [`OwnHeader`].
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         add_header(&mut self.headers, name, value);
         self
@@ -154,6 +156,7 @@ impl Connect {
     ///
     /// Cancelling leaves nothing behind.
     pub async fn connect(self) -> Result<WebSocket, ConnectError> {
+        OwnHeader::check_all(&self.headers)?;
         let address = Address::parse(&self.url)?;
         let deadline = Deadline::new(self.options.handshake_timeout);
         let mut keys = Keys::new().map_err(ConnectError::Randomness)?;
@@ -187,6 +190,9 @@ pub enum ConnectError {
     /// The URL is wrong.
     #[error(transparent)]
     Url(#[from] UrlError),
+    /// A header that the client has to decide.
+    #[error(transparent)]
+    Header(#[from] OwnHeader),
     /// A subprotocol can't be offered.
     #[error(transparent)]
     Protocol(#[from] InvalidProtocol),

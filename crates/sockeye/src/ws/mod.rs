@@ -31,8 +31,8 @@ pub use upgrade::{Upgrade, UpgradeError, upgrade};
 
 #[cfg(feature = "client")]
 pub use crate::net::{
-    DialError, Direction, Proxy, ProxyError, ProxyFailure, Seen, Step, Tls, TlsBuilder, TlsError,
-    UrlError,
+    DialError, Direction, OwnHeader, Proxy, ProxyError, ProxyFailure, Seen, Step, Tls, TlsBuilder,
+    TlsError, UrlError,
 };
 pub use sockeye_proto::{
     session::websocket::Close,

@@ -105,6 +105,9 @@ async fn what_is_built_wrong_is_told_at_once() {
     check(Client::builder("http://h").path("no"), "not a path");
     check(Client::builder("http://h").transports([]), "no transport");
     check(Client::builder("http://h").auth("token"), "a text; expected a JSON object");
+    let length = http::HeaderValue::from_static("5");
+    let builder = Client::builder("http://h").header(http::header::CONTENT_LENGTH, length);
+    check(builder, "the header content-length is the client's own to send");
     let own = sockeye::client::Namespace::new;
     check(Client::builder("http://h/a").namespace("/a", own()), "given twice");
     check(Client::builder("http://h/a").namespace("b", own()), "not the name");

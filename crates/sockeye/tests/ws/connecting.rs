@@ -295,6 +295,9 @@ async fn what_is_the_callers_fault_is_said_without_a_network() {
     assert!(matches!(refused, Err(ConnectError::Url(_))));
     let refused = Connect::new("ws://localhost/").protocol("no token").connect().await;
     assert!(matches!(refused, Err(ConnectError::Protocol(_))));
+    let length = HeaderValue::from_static("5");
+    let refused = Connect::new("ws://localhost/").header(header::CONTENT_LENGTH, length);
+    assert!(matches!(refused.connect().await, Err(ConnectError::Header(_))));
 }
 
 #[tokio::test]
