@@ -29,8 +29,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let ten = Duration::from_secs(10);
-        Self { limits: Limits::default(), close_timeout: ten, linger: ten, pace: Pace::default() }
+        Self {
+            limits: Limits::default(),
+            close_timeout: Duration::from_secs(10),
+            linger: Duration::from_secs(1),
+            pace: Pace::default(),
+        }
     }
 }
 
@@ -47,11 +51,9 @@ impl Config {
         self
     }
 
-    /// How long the peer may take to answer a close frame, and a server to end the stream after it.
-    /// Default: 10 seconds.
+    /// How long the peer may take to answer a close frame. Default: 10 seconds.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
-        self.linger = timeout;
         self
     }
 
@@ -62,7 +64,8 @@ impl Config {
     }
 
     /// How long a client waits for the server to end the stream when both have sent their close frames. Nothing more can
-    /// come then, and some servers never do it. Default: the [`close_timeout`](Self::close_timeout), set before.
+    /// come then, and some servers never do it (RFC 6455 §7.1.1). Default: 1 second; never longer than
+    /// [`close_timeout`](Self::close_timeout).
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self
@@ -144,7 +147,7 @@ impl WebSocket {
                 role,
                 state: State::Open,
                 close_ms: whole_ms(config.close_timeout),
-                linger_ms: whole_ms(config.linger),
+                linger_ms: whole_ms(config.linger.min(config.close_timeout)),
                 pace: config.pace,
                 pong: None,
                 close: None,

@@ -78,7 +78,8 @@ impl Options {
         self
     }
 
-    /// How long the peer may take to answer a close frame, and a server to end the stream after it. Default: 10 s.
+    /// How long the peer may take to answer a close frame. Default: 10 s. For a server that then leaves the stream open a client
+    /// waits 1 s more, at most.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.websocket = self.websocket.close_timeout(timeout);
         self

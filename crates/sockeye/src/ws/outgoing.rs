@@ -43,6 +43,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether a client sends these.
+    pub(super) const fn is_masked(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// Appends a message. A caller that respects the bound asks [`Self::is_full`] before.
     pub(super) fn push(&mut self, message: Message<'_>) {
         if self.is_closed {

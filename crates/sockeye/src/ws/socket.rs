@@ -371,7 +371,10 @@ impl WebSocket {
         if self.failure.is_none() && !self.machine.is_clean() {
             self.finish(Some(Error::CloseTimeout)); // who does not answer will not listen either
         } else if self.phase == Phase::Running {
-            self.phase = Phase::Ending { until: now + LINGER, shut: false, ended: false };
+            // The machine of a client has waited for the server's end by now, unless we cut the server off.
+            let has_waited = self.outgoing.is_masked() && self.failure.is_none();
+            let until = if has_waited { now } else { now + LINGER };
+            self.phase = Phase::Ending { until, shut: false, ended: false };
         }
     }
 

@@ -150,13 +150,13 @@ async fn a_peer_that_reads_nothing_cannot_hold_up_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_long_for_a_peer_that_keeps_the_stream_open() {
-    for (role, seconds) in [(Role::Server, 1), (Role::Client, 11)] {
+    for role in ROLES {
         let (mut ours, mut raw) = pair(role, &Options::default(), 1 << 16);
         raw.close(1000, "").await;
         let start = Instant::now();
         assert!(ours.recv().await.unwrap().is_some());
         assert_eq!(ours.recv().await.unwrap(), None);
-        assert_eq!(start.elapsed().as_secs(), seconds, "{role:?}");
+        assert_eq!(start.elapsed().as_secs(), 1, "{role:?}");
     }
 }
 
