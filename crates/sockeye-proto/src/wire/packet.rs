@@ -219,14 +219,16 @@ pub enum DecodeError {
     #[error("illegal attachments; expected a number of at least 1 and a dash, as in 51-[\"name\"]")]
     IllegalAttachments,
     /// More attachments than allowed.
-    #[error("more than {limit} attachments; raise max_attachments if the application needs them")]
+    #[error(
+        "more than {limit} attachments in one packet; send them in several, or allow more where they are received"
+    )]
     TooManyAttachments {
         /// The bound that was passed.
         limit: u32,
     },
     /// Attachments that are too large together.
     #[error(
-        "the attachments of one packet hold more than {limit} bytes; raise max_attachments_bytes if the application needs them"
+        "the attachments of one packet hold more than {limit} bytes; send them in several, or allow more where they are received"
     )]
     AttachmentsTooLarge {
         /// The bound that was passed, in bytes.
@@ -266,7 +268,9 @@ pub enum DecodeError {
         limit: u32,
     },
     /// More arguments than allowed.
-    #[error("more than {limit} arguments; raise max_args if the application needs them")]
+    #[error(
+        "more than {limit} arguments; send them as a list, or allow more where they are received"
+    )]
     TooManyArgs {
         /// The bound that was passed.
         limit: usize,

@@ -21,7 +21,7 @@ pub enum DecodeError {
     InvalidDeflate,
     /// The message is longer than the limit, after decompression.
     #[error(
-        "message is longer than {max_message_bytes} bytes; raise the limit if that is legitimate"
+        "message is longer than {max_message_bytes} bytes; send less at a time, or allow more where it is received"
     )]
     MessageTooBig {
         /// The limit that was in force.
