@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, time::Instant};
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Config, Received, Role, Violation, acks::Acks, deadline::after};
 use crate::wire::{
@@ -452,6 +453,19 @@ fn auth_payload(data: Option<&str>, config: &Config) -> Result<Payload<'static>,
     Ok(payload.into_owned())
 }
 
+/// What stands as it is, as in JavaScript's `encodeURIComponent`, by which npm's client writes this query. Not every server
+/// reads `+` as a space.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
 /// The name of a namespace as a client of version 3 sends it: the fields of the auth payload are a query behind it.
 pub(super) fn with_query(namespace: &str, auth: &str) -> String {
     let fields: BTreeMap<String, serde_json::Value> =
@@ -459,15 +473,13 @@ pub(super) fn with_query(namespace: &str, auth: &str) -> String {
     if fields.is_empty() {
         return namespace.to_owned();
     }
-    let name = format!("{namespace}?");
-    let begin = name.len();
-    let mut query = form_urlencoded::Serializer::for_suffix(name, begin);
-    for (name, value) in &fields {
+    let encoded = |text: &str| utf8_percent_encode(text, COMPONENT).to_string();
+    let fields = fields.iter().map(|(name, value)| {
         // Texts as they are, what else there is as JSON.
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        query.append_pair(name, &text);
-    }
-    query.finish()
+        format!("{}={}", encoded(name), encoded(&text))
+    });
+    format!("{namespace}?{}", fields.collect::<Vec<_>>().join("&"))
 }
 
 /// In version 3 a query behind the namespace takes the place of the auth payload: its fields as a JSON object of texts;
