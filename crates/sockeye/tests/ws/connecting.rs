@@ -122,7 +122,6 @@ async fn a_server_that_refuses_is_quoted() {
     let response = "HTTP/1.1 403 Forbidden\r\ncontent-length: 3\r\n\r\nno!";
     let connect = Connect::new(format!("ws://{address}/a?b=c"))
         .header(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"))
-        .header(header::UPGRADE, HeaderValue::from_static("h2c"))
         .connect();
     let (refused, request) = tokio::join!(connect, answer(&listener, response));
     assert!(request.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{request}");
