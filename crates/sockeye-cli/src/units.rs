@@ -25,6 +25,12 @@ impl Time {
     }
 }
 
+impl From<Duration> for Time {
+    fn from(time: Duration) -> Self {
+        Self(time)
+    }
+}
+
 impl FromStr for Time {
     type Err = Expected;
 
@@ -75,6 +81,11 @@ const SIZES: [(&str, usize); 7] = [
 ];
 
 impl Bytes {
+    /// So many, but at least one.
+    pub(crate) fn of(count: usize) -> Self {
+        Self(NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN))
+    }
+
     pub(crate) const fn new(count: NonZeroUsize) -> Self {
         Self(count)
     }
@@ -126,8 +137,9 @@ impl Setting for Bytes {
 pub(crate) struct Count(NonZeroUsize);
 
 impl Count {
-    pub(crate) const fn new(count: NonZeroUsize) -> Self {
-        Self(count)
+    /// So many, but at least one.
+    pub(crate) fn of(count: usize) -> Self {
+        Self(NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN))
     }
 
     pub(crate) const fn get(self) -> usize {

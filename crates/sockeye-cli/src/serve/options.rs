@@ -1,7 +1,5 @@
 //! The options of `serve`, and the configuration they become together with environment and file.
 
-use std::num::NonZeroUsize;
-
 use clap::Args;
 use sockeye::server::{Builder, Server, serve::Limits};
 
@@ -174,6 +172,7 @@ impl Config {
     pub(super) fn new(options: Options) -> Result<(Self, Effective), ConfigError> {
         let Options { config, listening, sessions, talk, .. } = options;
         let mut from = Layers::open(config)?;
+        let defaults = Server::builder().settings();
         let listen = from.pick("listen", listening.listen, Listen::default())?;
         let cert = from.pick_optional("tls-cert", listening.tls_cert)?;
         let key = from.pick_optional("tls-key", listening.tls_key)?;
@@ -188,9 +187,9 @@ impl Config {
             write_timeout: from.pick(
                 "write-timeout",
                 listening.write_timeout,
-                Time::seconds(30),
+                defaults.write_timeout.into(),
             )?,
-            progress: from.pick("progress", listening.progress, PROGRESS)?,
+            progress: from.pick("progress", listening.progress, defaults.progress.into())?,
             max_connections: from.pick_optional("max-connections", listening.max_connections)?,
             max_connections_per_address: from.pick_optional(
                 "max-connections-per-address",
@@ -202,30 +201,54 @@ impl Config {
                 Proxies::default(),
             )?,
             drain: from.pick("drain", listening.drain, Time::seconds(10))?,
-            max_sessions: from.pick("max-sessions", sessions.max_sessions, MAX_SESSIONS)?,
+            max_sessions: from.pick(
+                "max-sessions",
+                sessions.max_sessions,
+                Count::of(defaults.max_sessions),
+            )?,
             max_sessions_per_address: from.pick(
                 "max-sessions-per-address",
                 sessions.max_sessions_per_address,
-                MAX_SESSIONS_PER_ADDRESS,
+                Count::of(defaults.max_sessions_per_address),
             )?,
             pages: from.pick("origins", sessions.origins, Pages::Same)?,
-            ping_interval: from.pick("ping-interval", sessions.ping_interval, Time::seconds(25))?,
-            ping_timeout: from.pick("ping-timeout", sessions.ping_timeout, Time::seconds(20))?,
+            ping_interval: from.pick(
+                "ping-interval",
+                sessions.ping_interval,
+                defaults.ping_interval.into(),
+            )?,
+            ping_timeout: from.pick(
+                "ping-timeout",
+                sessions.ping_timeout,
+                defaults.ping_timeout.into(),
+            )?,
             connect_timeout: from.pick(
                 "connect-timeout",
                 sessions.connect_timeout,
-                Time::seconds(45),
+                defaults.connect_timeout.into(),
             )?,
-            max_payload: from.pick("max-payload", sessions.max_payload, MAX_PAYLOAD)?,
-            max_namespaces: from.pick("max-namespaces", sessions.max_namespaces, MAX_NAMESPACES)?,
+            max_payload: from.pick(
+                "max-payload",
+                sessions.max_payload,
+                Bytes::of(defaults.max_payload_bytes),
+            )?,
+            max_namespaces: from.pick(
+                "max-namespaces",
+                sessions.max_namespaces,
+                Count::of(defaults.max_namespaces),
+            )?,
             outbox: (
-                from.pick("outbox-packets", sessions.outbox_packets, OUTBOX_PACKETS)?,
-                from.pick("outbox-bytes", sessions.outbox_bytes, OUTBOX_BYTES)?,
+                from.pick("outbox-packets", sessions.outbox_packets, Count::of(defaults.outbox.0))?,
+                from.pick("outbox-bytes", sessions.outbox_bytes, Bytes::of(defaults.outbox.1))?,
             ),
             backlog: (
-                from.pick("backlog-events", sessions.backlog_events, BACKLOG_EVENTS)?,
-                from.pick("backlog-bytes", sessions.backlog_bytes, BACKLOG_BYTES)?,
-                from.pick("backlog-pause", sessions.backlog_pause, Time::seconds(60))?,
+                from.pick(
+                    "backlog-events",
+                    sessions.backlog_events,
+                    Count::of(defaults.backlog.0),
+                )?,
+                from.pick("backlog-bytes", sessions.backlog_bytes, Bytes::of(defaults.backlog.1))?,
+                from.pick("backlog-pause", sessions.backlog_pause, defaults.backlog.2.into())?,
             ),
             log: from.pick("log", talk.log, Filter::info())?,
             log_format: from.pick("log-format", talk.log_format, Format::Text)?,
@@ -267,15 +290,3 @@ impl Config {
             .backlog(events.get(), event_bytes.get(), pause.get())
     }
 }
-
-// The defaults are those of `sockeye::server::Builder`.
-const PROGRESS: Progress =
-    Progress::new(Bytes::new(NonZeroUsize::new(16 << 10).unwrap()), Time::seconds(30));
-const MAX_SESSIONS: Count = Count::new(NonZeroUsize::new(100_000).unwrap());
-const MAX_SESSIONS_PER_ADDRESS: Count = Count::new(NonZeroUsize::new(10_000).unwrap());
-const MAX_PAYLOAD: Bytes = Bytes::new(NonZeroUsize::new(1_000_000).unwrap());
-const MAX_NAMESPACES: Count = Count::new(NonZeroUsize::new(100).unwrap());
-const OUTBOX_PACKETS: Count = Count::new(NonZeroUsize::new(65_536).unwrap());
-const OUTBOX_BYTES: Bytes = Bytes::new(NonZeroUsize::new(16 << 20).unwrap());
-const BACKLOG_EVENTS: Count = Count::new(NonZeroUsize::new(256).unwrap());
-const BACKLOG_BYTES: Bytes = Bytes::new(NonZeroUsize::new(1 << 20).unwrap());

@@ -15,12 +15,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) const fn new(bytes: Bytes, within: Time) -> Self {
-        Self { bytes, within }
-    }
-
     pub(super) const fn get(self) -> (usize, Duration) {
         (self.bytes.get(), self.within.get())
+    }
+}
+
+impl From<(usize, Duration)> for Progress {
+    fn from((bytes, within): (usize, Duration)) -> Self {
+        Self { bytes: Bytes::of(bytes), within: within.into() }
     }
 }
 

@@ -30,11 +30,11 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 #[must_use = "nothing is served until it is built"]
 #[derive(Debug)]
 pub struct Builder {
-    config: Config,
-    outbox: Bounds,
-    write_timeout: Duration,
-    progress: (usize, Duration),
-    backlog: Backlog,
+    pub(super) config: Config,
+    pub(super) outbox: Bounds,
+    pub(super) write_timeout: Duration,
+    pub(super) progress: (usize, Duration),
+    pub(super) backlog: Backlog,
     call_timeout: Option<Duration>,
     keep_handshake: bool,
     transports: Transports,
@@ -45,8 +45,8 @@ pub struct Builder {
     cookie: Option<Cookie>,
     admission: Option<Admission>,
     http_compression: bool,
-    max_sessions: usize,
-    max_sessions_per_address: usize,
+    pub(super) max_sessions: usize,
+    pub(super) max_sessions_per_address: usize,
     trusted_proxies: Vec<String>,
     states: States,
     namespaces: Vec<(String, Namespace)>,
