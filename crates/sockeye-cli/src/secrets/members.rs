@@ -64,8 +64,8 @@ pub(super) fn unescaped(name: &str) -> String {
             Some((char::from_u32(code)?, &escape[digits.end..]))
         };
         let (c, behind) = match escape.as_bytes().first() {
-            Some(b'u') => hex(1..5).unwrap_or(('u', &escape[1..])),
-            Some(b'x') => hex(1..3).unwrap_or(('x', &escape[1..])),
+            Some(b'u') => hex(1..5).unwrap_or_else(|| ('u', &escape[1..])),
+            Some(b'x') => hex(1..3).unwrap_or_else(|| ('x', &escape[1..])),
             Some(b'b' | b'f' | b'n' | b'r' | b't') => (' ', &escape[1..]),
             _ => {
                 rest = escape;

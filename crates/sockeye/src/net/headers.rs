@@ -10,12 +10,14 @@ pub const USER_AGENT: &str = concat!("sockeye/", env!("CARGO_PKG_VERSION"));
 
 /// A header that nobody can give, as the client has to decide it: how long a request is, and what becomes of its
 /// connection. The caller's to leave out.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Eq, Error, PartialEq)]
 #[error("the header {name} is the client's own to send; leave it out{}", instead(.name))]
 pub struct OwnHeader {
     /// Its name.
     pub name: HeaderName,
 }
+
+reads_as_text!(OwnHeader);
 
 impl OwnHeader {
     /// Whether an application may give a header of this name.
