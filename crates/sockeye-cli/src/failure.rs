@@ -77,6 +77,7 @@ impl Failure {
             | Self::Bearer(_)
             | Self::Trace { .. }
             | Self::Decode { .. }
+            | Self::Unsaved(Unsaved { is_folder: true, .. })
             | Self::Typed(_)
             | Self::Usage(_) => Exit::Usage,
             Self::NobodyReads => Exit::Done,

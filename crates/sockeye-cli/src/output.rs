@@ -121,7 +121,9 @@ impl Output {
             return;
         }
         let (bold_red, plain) = if self.colored() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        self.talk(&format!("{bold_red}error:{plain} {failure}"));
+        let failure = Secrets::of_process().redact(&failure.to_string());
+        let lines: Vec<_> = failure.split('\n').map(readable).collect();
+        self.talk(&format!("{bold_red}error:{plain} {}", lines.join("\n")));
     }
 
     /// From now on somebody types: everything is shown above the prompt.
@@ -148,8 +150,8 @@ impl Output {
             _ => None,
         };
         match (given(ContextKind::InvalidArg), given(ContextKind::InvalidValue)) {
-            (Some(arg), Some(value)) if mistaken(arg, value) != value => {
-                let (found, hidden) = (format!("'{value}'"), format!("'{}'", mistaken(arg, value)));
+            (Some(arg), Some(value)) if shown(arg, value) != value => {
+                let (found, hidden) = (format!("'{value}'"), format!("'{}'", shown(arg, value)));
                 self.talk(answer.render().to_string().replace(&found, &hidden).trim_end());
                 Exit::Usage
             }
@@ -166,4 +168,23 @@ impl Output {
             },
         }
     }
+}
+
+/// What is shown of a mistaken value.
+fn shown(argument: &str, value: &str) -> String {
+    readable(&Secrets::of_process().redact(&mistaken(argument, value)))
+}
+
+/// A line of what was given or found, which has no secret any more: without what rewrites a terminal, and without its
+/// middle if it is longer than anybody reads.
+fn readable(line: &str) -> String {
+    const LONGEST: usize = 4_096;
+    const END: usize = 512;
+
+    if line.len() <= LONGEST {
+        return printable(line);
+    }
+    let begin = line.floor_char_boundary(LONGEST - END);
+    let end = line.ceil_char_boundary(line.len() - END);
+    format!("{} … {}", printable(&line[..begin]), printable(&line[end..]))
 }

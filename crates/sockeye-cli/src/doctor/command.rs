@@ -278,7 +278,7 @@ mod tests {
             &["http://h?%70ass=hush#ticket=hush"],
             r#""http://h?%70ass=${_70ASS}#ticket=${TICKET}""#,
         );
-        check(&["http://h", "--nsp", "/a?jwt=hush"], r#"http://h --nsp "/a?jwt=${JWT}""#);
+        check(&["http://h", "--nsp", "/eyJh.eyJhush.c"], r#"http://h --nsp "/${SECRET}""#);
         check(
             &["http://h", "-H", "referer: http://a/?otp=hush", "-H", "csrf: hush", "-H", "X: hush"],
             r#"http://h -H "referer: $REFERER" -H "csrf: $CSRF" -H "x: $X""#,

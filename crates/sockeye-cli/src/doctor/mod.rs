@@ -38,8 +38,14 @@ use self::{
     verdict::Verdict,
 };
 use crate::{
-    exit::Exit, failure::Failure, lines::Reader, output::Output, reach::Connection,
-    secrets::Secrets, task, units::Time,
+    exit::Exit,
+    failure::Failure,
+    lines::Reader,
+    output::Output,
+    reach::{Connection, namespace},
+    secrets::Secrets,
+    task,
+    units::Time,
 };
 
 /// Find out why a connection does not work, and what to do about it
@@ -51,7 +57,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     server: Server,
     /// Namespace to try as well, to find the one that the server has; may be repeated
-    #[arg(long = "try-nsp", value_name = "NAMESPACE", value_delimiter = ',')]
+    #[arg(long = "try-nsp", value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     others: Vec<String>,
     /// Watch for so long how long connections last: one that is silent and one that talks, both made again when they are
     /// lost

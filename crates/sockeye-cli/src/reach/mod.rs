@@ -17,7 +17,7 @@ pub(crate) use self::{
     credentials::{Auth, BearerError},
     departures::Departures,
     keep::Keep,
-    options::{Connection, Eio, Encoding, STDIN, Talk, Transports},
+    options::{Connection, Eio, Encoding, STDIN, Talk, Transports, namespace},
     questions::Questions,
     road::{Belief, Header, Road, RoadError},
     session::{Session, spoken_by},

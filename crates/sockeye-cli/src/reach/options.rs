@@ -82,6 +82,7 @@ pub(crate) struct Connection {
         long = "nsp",
         value_name = "NAMESPACE",
         value_delimiter = ',',
+        value_parser = namespace,
         help_heading = "Connection"
     )]
     pub(crate) namespaces: Vec<String>,
@@ -325,6 +326,14 @@ impl Connection {
 
 /// How standard input is named where a file can be.
 pub(crate) const STDIN: &str = "@-";
+
+/// A namespace as it is named: it may become the path of a URL, which has to read the same.
+pub(crate) fn namespace(name: &str) -> Result<String, Expected> {
+    match name.contains(|c: char| c.is_control() || c == '?' || c == '#') {
+        true => Err(Expected(r#"a name such as "/chat"; the fields of a query go with --query"#)),
+        false => Ok(name.to_owned()),
+    }
+}
 
 /// The URL with the first namespace as its path, and the names of all.
 fn place(url: &str, mut namespaces: Vec<String>) -> (String, Vec<String>) {

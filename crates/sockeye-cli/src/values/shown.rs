@@ -28,6 +28,8 @@ pub(crate) enum Binary {
 pub(crate) struct Unsaved {
     path: PathBuf,
     source: io::Error,
+    /// Whether it is the folder itself that can't be used: whoever named it can name another.
+    pub(crate) is_folder: bool,
 }
 
 impl Binary {
@@ -40,7 +42,7 @@ impl Binary {
         let Some(folder) = folder else { return Ok(Self::Base64) };
         match fs::create_dir_all(&folder) {
             Ok(()) => Ok(Self::Files(folder)),
-            Err(source) => Err(Unsaved { path: folder, source }),
+            Err(source) => Err(Unsaved { path: folder, source, is_folder: true }),
         }
     }
 
@@ -100,7 +102,7 @@ impl Binary {
 fn save(folder: &Path, bytes: &[u8]) -> Result<String, Unsaved> {
     let hash = hex(&Sha256::digest(bytes));
     let mut random = [0; 16];
-    let unsaved = |path: &Path, source| Unsaved { path: path.to_owned(), source };
+    let unsaved = |path: &Path, source| Unsaved { path: path.to_owned(), source, is_folder: false };
     getrandom::fill(&mut random).map_err(|error| unsaved(folder, error.into()))?;
     let path = folder.join(format!("{}.bin", hex(&random)));
     let mut options = fs::OpenOptions::new();

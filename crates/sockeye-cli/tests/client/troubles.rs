@@ -39,6 +39,20 @@ fn mistakes_of_usage() {
     check(&emit(&[url, "a", "--pin", "x"]), 2, &["--pin", "sha256/"]);
     check(&emit(&[url, "a", "-x", "ftp://h"]), 2, &["-x"]);
     check(&emit(&[url, "a", "--bearer-cmd", "exit 3"]), 2, &["--bearer-cmd", "3"]);
+    // A name that a URL would read otherwise.
+    for name in ["/a?b=c", "/a#b", "/a\nb", "/a\tb"] {
+        let run = emit(&[url, "a", "--nsp", name]);
+        assert!(run.code == Some(2) && run.stderr.contains("--query"), "{run:?}");
+    }
+    sandbox.write("file", "");
+    check(&emit(&[url, "a", "--save-bin", "file"]), 2, &["--save-bin DIR"]);
+    // However long or odd it is, it is told so that it can be read.
+    check(&emit(&[url, "a", "--cacert", "\u{1b}[31m\u{202e}"]), 2, &["\\u001b[31m\\u202e"]);
+    let huge = "x".repeat(50_000);
+    for option in ["-H", "--timeout", "--cacert", "--pin", "--path"] {
+        let run = emit(&[url, "a", option, &huge]);
+        assert!(run.code == Some(2) && run.stderr.len() < 5_000, "{option}: {run:?}");
+    }
     // Nobody but the client knows these.
     for header in
         ["Content-Length: 5", "transfer-encoding: chunked", "Connection: close", "Upgrade: x"]
