@@ -329,6 +329,7 @@ pub(crate) const STDIN: &str = "@-";
 
 /// A namespace as it is named: it may become the path of a URL, which has to read the same.
 pub(crate) fn namespace(name: &str) -> Result<String, Expected> {
+    let name = name.trim();
     match name.contains(|c: char| c.is_control() || c == '?' || c == '#') {
         true => Err(Expected(r#"a name such as "/chat"; the fields of a query go with --query"#)),
         false => Ok(name.to_owned()),

@@ -1,6 +1,6 @@
 //! The way in: a client that has joined its namespaces, or the trouble it had.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use sockeye::{
     client::{
@@ -66,7 +66,9 @@ impl Session {
         let Plan { builder, namespaces, server, forced, is_unasked, timeout, has_bearer, .. } =
             plan;
         let client = prepare(builder).start().map_err(Trouble::Build)?;
-        let sockets = namespaces.iter().filter_map(|name| client.of(name)).collect();
+        // Whatever the URL was read as, the first one is the client's own.
+        let others = namespaces.iter().skip(1).filter_map(|name| client.of(name));
+        let sockets = iter::once(client.socket().clone()).chain(others).collect();
         let session = Self { client, sockets, timeout: timeout.get(), is_unasked, server, forced };
         // The command for the token has a time of its own.
         // A moment longer than its parts may take: they know which one failed, and how.

@@ -40,6 +40,7 @@ fn mistakes_of_usage() {
     check(&emit(&[url, "a", "-x", "ftp://h"]), 2, &["-x"]);
     check(&emit(&[url, "a", "--bearer-cmd", "exit 3"]), 2, &["--bearer-cmd", "3"]);
     // A name that a URL would read otherwise.
+    assert_eq!(emit(&[url, "echo", "--ack", "--nsp", " / "]).code, Some(0));
     for name in ["/a?b=c", "/a#b", "/a\nb", "/a\tb"] {
         let run = emit(&[url, "a", "--nsp", name]);
         assert!(run.code == Some(2) && run.stderr.contains("--query"), "{run:?}");
