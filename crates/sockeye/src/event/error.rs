@@ -2,8 +2,6 @@
 
 use std::{error::Error, fmt};
 
-use crate::causes::Causes;
-
 /// Why an event that asked for an answer has none. It reads `"join" on "/chat": no ack after 60s`.
 ///
 /// # Examples
@@ -62,10 +60,10 @@ impl<K: fmt::Display> fmt::Display for EventError<K> {
     }
 }
 
-/// As the text.
-impl<K: Error + 'static> fmt::Debug for EventError<K> {
+/// As the text, with what caused it: so kinds read in their `Debug`.
+impl<K: fmt::Debug> fmt::Debug for EventError<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Causes(self), f)
+        write!(f, "{:?} on {:?}: {:?}", self.event(), self.namespace(), self.kind)
     }
 }
 
