@@ -1,6 +1,9 @@
 //! The way into the namespaces: who says no, who says nothing, and in which parser.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    io::Write as _,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use base64::{
     Engine as _,
@@ -137,7 +140,7 @@ fn opening(packet: &'static str) -> String {
         }
         let body =
             if request.has("EIO=3") { format!("{}:{packet}", packet.len()) } else { packet.into() };
-        std::io::Write::write_all(&mut stream, response("200 OK", "", &body).as_bytes())
+        stream.write_all(response("200 OK", "", &body).as_bytes())
     });
     format!("http://{address}")
 }
@@ -163,6 +166,30 @@ fn a_handshake_that_can_not_be_used() {
             let examined = examined.is("broken-handshake", 5).says("cause", &[part, "expected"]);
             examined.hides(&["topsecret"]).checks(&[("connect", None)]);
         }
+    }
+}
+
+#[test]
+fn a_first_message_that_is_no_handshake() {
+    let sandbox = Sandbox::new("doctor-first-message");
+    let too_long = [&[0x81, 127][..], &(1_u64 << 40).to_be_bytes()].concat();
+    for (frame, text) in [
+        (vec![0x81, 2, b'h', b'i'], r#"it says "hi""#),
+        (vec![0xF1, 2, b'h', b'i'], "it sends what can't be read: reserved bit"),
+        (too_long, "it sends what can't be read: message is longer than"),
+    ] {
+        let address = stub::listen(move |mut stream| {
+            let request: Request = stub::read_request(&mut stream)?;
+            if !request.wants_websocket() {
+                let no = r#"{"code":0,"message":"Transport unknown"}"#;
+                return stream.write_all(response("400 Bad Request", "", no).as_bytes());
+            }
+            stub::agree(&mut stream, &request)?;
+            stream.write_all(&frame)?;
+            stub::hear(&mut stream).map(|_| ())
+        });
+        let url = format!("http://{address}");
+        examine(&sandbox, &[&url]).is("broken-handshake", 5).says("cause", &[text]);
     }
 }
 

@@ -197,6 +197,14 @@ fn refused(target: &Target, found: &Found) -> Option<Diagnosis> {
     let answers = answers(target, found);
     let polling_is_off = found.polling.answers().any(|answer| answer.code() == Some(0));
     let websocket = found.websocket.answers().next();
+    // Nothing but Engine.IO has such a word for polling, so this is its handshake.
+    if polling_is_off
+        && let Some(Answer::Raw(_, raw @ (Raw::Says(_) | Raw::Unreadable(_)))) = websocket
+    {
+        let broken =
+            Broken { version: Version::V4, error: format!("it {}", raw.note()), sid: None };
+        return Some(broken_handshake(target, &broken));
+    }
     if polling_is_off && websocket.is_some_and(|answer| answer.code() != Some(0)) {
         let mut blocked = without_websocket(target, found)?;
         blocked.cause = blocked.cause.then(&text!(

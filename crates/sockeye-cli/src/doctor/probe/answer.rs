@@ -74,6 +74,8 @@ pub(crate) enum Raw {
     Silent,
     /// It says something else.
     Says(String),
+    /// It sends frames that are none, and why.
+    Unreadable(String),
     /// It sends back what we say.
     Echoes,
     /// It pings and pings, and says nothing else.
@@ -314,6 +316,7 @@ impl Raw {
             Self::Silent => "says nothing".to_owned(),
             Self::Floods(flood) => flood.note(),
             Self::Says(text) => format!("says {text:?}, which is not Engine.IO"),
+            Self::Unreadable(why) => format!("sends what can't be read: {why}"),
             Self::Echoes => "sends back what we say".to_owned(),
             Self::WrongHandshake(error) => format!("a wrong handshake: {error}"),
         }

@@ -105,7 +105,9 @@ impl Link {
             Some(Said::End(End::Closed { code: Some(code), .. })) => {
                 return Answer::Raw(front, Raw::Closed(code));
             }
-            Some(Said::End(End::Broken(error))) => return Answer::Raw(front, Raw::Says(error)),
+            Some(Said::End(End::Broken(error))) => {
+                return Answer::Raw(front, Raw::Unreadable(error));
+            }
             Some(Said::End(_)) => return Answer::Raw(front, Raw::Cut),
         };
         let handshake = match handshake(&first, asked) {
