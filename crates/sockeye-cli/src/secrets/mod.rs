@@ -8,6 +8,7 @@ mod members;
 mod names;
 
 use std::{
+    mem,
     ops::Range,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
@@ -64,7 +65,8 @@ impl Secrets {
 
     fn redact_within(&self, text: &str, depth: usize) -> String {
         let text = self.strings(text, depth);
-        let text = self.bare(&self.bare(&text, bare::jwt), bare::credentials);
+        let finders = [bare::jwt, bare::credentials, bare::labelled];
+        let text = finders.into_iter().fold(text, |text, first| self.bare(&text, first));
         let text = self.encoded(&self.members(&self.users(&text), false), depth);
         self.known_in(&self.fields(&text))
     }
@@ -266,9 +268,18 @@ impl Secrets {
     fn members(&self, text: &str, all: bool) -> String {
         let mut shown = String::with_capacity(text.len());
         let (mut from, mut done) = (0, 0);
+        // Of what stands in the next "value": `{"name":"token","value":…}`.
+        let mut named = Secrecy::Open;
         while let Some(member) = members::next(text, from) {
             let value = &text[member.begin..member.end];
-            let secrecy = names::of_member(&members::unescaped(member.name));
+            let mut secrecy = names::of_member(&members::unescaped(member.name));
+            match member.name {
+                "name" | "key" | "field" => {
+                    named = names::of_field(unquoted(value, member.quote));
+                }
+                "value" => secrecy = secrecy.max(mem::take(&mut named)),
+                _ => {}
+            }
             from = member.begin;
             let is_hidden = secrecy > Secrecy::Open && !is_no_secret(unquoted(value, member.quote));
             if is_hidden || all {

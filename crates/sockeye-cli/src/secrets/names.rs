@@ -5,9 +5,10 @@ use std::{mem, ops::Range};
 use http::HeaderName;
 
 /// How secret something is by its name.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Secrecy {
     /// It may be shown.
+    #[default]
     Open,
     /// It is hidden where it stands. Elsewhere only if it is long: the name has other meanings.
     Likely,

@@ -160,7 +160,12 @@ fn other_peoples_spelling_hides_nothing() {
     check("?x=1;token=abc;n=1", "?x=1;token=‹redacted›;n=1");
     check("?q=%7B%22pw%22%3A%22abc%22%7D&n=a%20b", "?q=‹redacted›&n=a%20b");
     check("next=https%253A%252F%252Fh%252F%253Ftoken%253Dabc", "next=‹redacted›");
+    check(
+        r#"[{"name":"token","value":"a"},{"name":"room","value":"b"}]"#,
+        r#"[{"name":"token","value":"‹redacted›"},{"name":"room","value":"b"}]"#,
+    );
     // By how it looks.
+    check(r#"{"h":"x-api-key: abc1\n"}"#, r#"{"h":"x-api-key: ‹redacted›\n"}"#);
     check(r#"["note","Bearer abc"]"#, r#"["note","Bearer ‹redacted›"]"#);
     check(r#"{"note":"Basic YTpi"}"#, r#"{"note":"Basic ‹redacted›"}"#);
     check(r#"["\u0042earer abc"]"#, r#"["Bearer ‹redacted›"]"#);
