@@ -136,6 +136,11 @@ mod tests {
         let (wrote, written) = mpsc::channel();
         let writer = Writer::start(Slow(may_read, wrote)).unwrap();
         let line = [b'x'; 1_000];
+        (&writer).write_all(&line).unwrap();
+        // From here on it is stuck, and takes no more of them.
+        while !writer.0.lock().is_writing {
+            thread::yield_now();
+        }
         for _ in 0..10_000 {
             (&writer).write_all(&line).unwrap();
         }
