@@ -295,12 +295,12 @@ mod tests {
         check(&["http://h?t=1&room=2"], "'http://h?t=1&room=2'");
         check(
             &[
-                "http://h?x=1;token=hush&next=http%3A%2F%2Fa%2F%3Fpw%3Dhush&j=eyJh.eyJhush.c#eyJh.eyJhush.c",
+                "http://h?x=1;token=hush&next=http%3A%2F%2Fa%2F%3Fpw%3Dhush&u=eyJh.eyJhush.c#eyJh.eyJhush.c",
             ],
-            r#""http://h?x=1;token=${TOKEN}&next=${NEXT}&j=${J}#${SECRET}""#,
+            r#""http://h?x=1;token=${TOKEN}&next=${NEXT}&u=${U}#${SECRET}""#,
         );
         check(&["http://h/eyJh.eyJhush.c"], r#""http://h/${SECRET}""#);
-        check(&["http://h", "--query", "j=eyJh.eyJhush.c"], r#"http://h --query "j=$J""#);
+        check(&["http://h", "--query", "u=eyJh.eyJhush.c"], r#"http://h --query "u=$U""#);
         check(
             &["http://h", "--bearer-cmd", "mint --key=hush"],
             r#"http://h --bearer-cmd "$BEARER_CMD""#,
