@@ -1,97 +1,79 @@
 //! Why a subcommand could not do its work, and the exit code that says so.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, fmt, io};
 
 use thiserror::Error;
 
-use crate::{
-    config::ConfigError,
-    exit::Exit,
-    reach::{BearerError, RoadError, Trouble},
-    serve::{BindError, TlsError},
-    values::{Unreadable, Unsaved},
-    ws,
-};
+use crate::exit::Exit;
 
-/// A subcommand's failure.
-#[derive(Debug, Error)]
-pub(crate) enum Failure {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    #[error("the server can't be built: {0}")]
-    Build(#[from] sockeye::server::BuildError),
-    #[error(transparent)]
-    Road(#[from] RoadError),
-    #[error(transparent)]
-    Bearer(#[from] BearerError),
-    #[error("{0}")]
-    Trouble(Box<Trouble>),
-    #[error("{0}")]
-    WebSocket(Box<ws::Trouble>),
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    #[error(transparent)]
-    Unsaved(#[from] Unsaved),
-    #[error("{}: {source}; name a file that can be written with --trace FILE", path.display())]
-    Trace { path: PathBuf, source: io::Error },
-    #[error("{}: {source}; name a file that can be read", path.display())]
-    Decode { path: PathBuf, source: io::Error },
-    /// The certificates of a server can't be written to their file.
-    #[error("{}: {source}; name a file that can be written with --save-cert FILE", path.display())]
-    UnsavedChain { path: PathBuf, source: io::Error },
-    #[error("{0}")]
-    Usage(&'static str),
-    /// A line at a prompt.
-    #[error("{0}")]
-    Typed(String),
-    /// No failure, but the end of the work all the same.
-    #[error("nobody reads what is printed")]
-    NobodyReads,
-    #[error("standard output: {source}")]
-    Stdout { source: io::Error },
-    #[error("the system does not let us start: {source}")]
-    Start { source: io::Error },
+/// An error that a subcommand ends by. Each module says it of its own.
+pub(crate) trait Ends: Error + Send + Sync + 'static {
+    /// How the process ends by it.
+    fn exit(&self) -> Exit;
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(Box::new(trouble))
-    }
+/// A subcommand's failure: what there is to say of it, and how the process ends.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    error: Box<dyn Error + Send + Sync>,
 }
 
-impl From<ws::Trouble> for Failure {
-    fn from(trouble: ws::Trouble) -> Self {
-        Self::WebSocket(Box::new(trouble))
+impl<E: Ends> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { exit: error.exit(), error: Box::new(error) }
     }
 }
 
 impl Failure {
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Config(_)
-            | Self::Unreadable(_)
-            | Self::Bearer(_)
-            | Self::Trace { .. }
-            | Self::Decode { .. }
-            | Self::Unsaved(Unsaved { is_folder: true, .. })
-            | Self::Typed(_)
-            | Self::Usage(_) => Exit::Usage,
-            Self::NobodyReads => Exit::Done,
-            Self::Road(error) => error.exit(),
-            Self::Trouble(trouble) => trouble.exit(),
-            Self::WebSocket(trouble) => trouble.exit(),
-            Self::Bind(_) => Exit::Network,
-            Self::Tls(error) => error.exit(),
-            // Every setting was checked when it was read.
-            Self::Build(_)
-            | Self::Stdout { .. }
-            | Self::Start { .. }
-            | Self::Unsaved(_)
-            | Self::UnsavedChain { .. } => Exit::Fault,
+    /// The options don't go together; the text says what to change.
+    pub(crate) fn usage(text: &'static str) -> Self {
+        Usage(text).into()
+    }
+
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Whether it is an `E`.
+    pub(crate) fn is<E: Ends>(&self) -> bool {
+        self.error.is::<E>()
+    }
+
+    /// The same with what `change` makes of its error, if that is an `E`.
+    pub(crate) fn map<E: Ends, F: Ends>(self, change: impl FnOnce(E) -> F) -> Self {
+        let Self { exit, error } = self;
+        match error.downcast::<E>() {
+            Ok(error) => change(*error).into(),
+            Err(error) => Self { exit, error },
         }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+/// Options that don't go together.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct Usage(&'static str);
+
+impl Ends for Usage {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+/// The system lacks what the work begins with: a thread, a signal.
+#[derive(Debug, Error)]
+#[error("the system does not let us start: {0}")]
+pub(crate) struct NotStarted(#[from] pub(crate) io::Error);
+
+impl Ends for NotStarted {
+    fn exit(&self) -> Exit {
+        Exit::Fault
     }
 }

@@ -1,10 +1,14 @@
 //! What is made of the command line itself: completions for shells, and manual pages.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::{command_line::CommandLine, exit::Exit, failure::Failure, output::Output};
+use crate::{
+    exit::Exit,
+    failure::{Failure, NotStarted},
+    output::Output,
+};
 
 /// Print a script that completes these commands in a shell
 ///
@@ -24,31 +28,34 @@ pub(crate) struct Manual {
     command: Option<String>,
 }
 
-/// Prints the script.
+/// Prints the script; `all` is the whole tree of commands.
 ///
 /// # Errors
 ///
 /// [`Failure`]: standard output can't be written.
-pub(crate) fn completions(options: &Completions, output: &Output) -> Result<Exit, Failure> {
+pub(crate) fn completions(
+    options: &Completions,
+    mut all: Command,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut CommandLine::command(), "sockeye", &mut script);
+    clap_complete::generate(options.shell, &mut all, "sockeye", &mut script);
     print(&script, output)
 }
 
-/// Prints the page.
+/// Prints the page; `all` is the whole tree of commands.
 ///
 /// # Errors
 ///
 /// [`Failure`]: there is no such command, or standard output can't be written.
-pub(crate) fn manual(options: &Manual, output: &Output) -> Result<Exit, Failure> {
-    let mut all = CommandLine::command();
+pub(crate) fn manual(options: &Manual, mut all: Command, output: &Output) -> Result<Exit, Failure> {
     all.build();
     let found = options.command.as_deref().map(|name| all.find_subcommand(name).cloned());
     let page = found
         .unwrap_or(Some(all))
-        .ok_or(Failure::Usage("there is no such command; sockeye --help lists them"))?;
+        .ok_or_else(|| Failure::usage("there is no such command; sockeye --help lists them"))?;
     let mut text = Vec::new();
-    Man::new(page).render(&mut text).map_err(|source| Failure::Stdout { source })?;
+    Man::new(page).render(&mut text).map_err(NotStarted)?;
     print(&text, output)
 }
 

@@ -27,7 +27,7 @@ mod ws;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
     command_line::{Command, CommandLine},
@@ -56,8 +56,10 @@ fn main() -> ExitCode {
         Command::Ws(options) => ws::run(*options, &output),
         Command::Doctor(options) => doctor::run(*options, &output),
         Command::Decode(options) => decode::run(&options, &output),
-        Command::Completions(options) => generate::completions(&options, &output),
-        Command::Man(options) => generate::manual(&options, &output),
+        Command::Completions(options) => {
+            generate::completions(&options, CommandLine::command(), &output)
+        }
+        Command::Man(options) => generate::manual(&options, CommandLine::command(), &output),
     };
     exit.unwrap_or_else(|failure| {
         output.failure(&failure);

@@ -8,12 +8,13 @@ use std::{
 };
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use thiserror::Error;
 
 use crate::{
     above::Above,
     config::words,
     exit::Exit,
-    failure::Failure,
+    failure::{Ends, Failure},
     secrets::{Secrets, mistaken},
     values::printable,
 };
@@ -36,6 +37,28 @@ pub(crate) struct Output {
     color: Color,
     /// Where it goes while somebody types.
     above: Arc<Mutex<Option<Above>>>,
+}
+
+/// No failure, but the end of the work all the same.
+#[derive(Debug, Error)]
+#[error("nobody reads what is printed")]
+pub(crate) struct NobodyReads;
+
+impl Ends for NobodyReads {
+    fn exit(&self) -> Exit {
+        Exit::Done
+    }
+}
+
+/// Standard output can't be written.
+#[derive(Debug, Error)]
+#[error("standard output: {0}")]
+struct Unwritable(io::Error);
+
+impl Ends for Unwritable {
+    fn exit(&self) -> Exit {
+        Exit::Fault
+    }
 }
 
 /// Then the help is shown.
@@ -79,7 +102,7 @@ impl Output {
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
             Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::Stdout { source })
+                Err(Unwritable(source).into())
             }
             _ => Ok(()),
         }
@@ -94,8 +117,8 @@ impl Output {
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
             Ok(()) => Ok(()),
-            Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Err(Failure::NobodyReads),
-            Err(source) => Err(Failure::Stdout { source }),
+            Err(source) if source.kind() == io::ErrorKind::BrokenPipe => Err(NobodyReads.into()),
+            Err(source) => Err(Unwritable(source).into()),
         }
     }
 
@@ -117,7 +140,7 @@ impl Output {
 
     /// Says why it ends. What servers say of it may repeat a secret.
     pub(crate) fn failure(&self, failure: &Failure) {
-        if matches!(failure, Failure::NobodyReads) {
+        if failure.is::<NobodyReads>() {
             return;
         }
         let (bold_red, plain) = if self.colored() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };

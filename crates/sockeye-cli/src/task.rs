@@ -2,7 +2,10 @@
 
 use tokio::{runtime, signal};
 
-use crate::{exit::Exit, failure::Failure};
+use crate::{
+    exit::Exit,
+    failure::{Failure, NotStarted},
+};
 
 /// Runs the work to its end. SIGTERM ends the process as it does by default.
 ///
@@ -11,13 +14,13 @@ use crate::{exit::Exit, failure::Failure};
 /// [`Failure`]: the work's, or the system's.
 pub(crate) fn run(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| Failure::Start { source })?;
+    let runtime = runtime.map_err(NotStarted)?;
     let exit = runtime.block_on(async {
         tokio::select! {
             exit = work => exit,
             interrupted = signal::ctrl_c() => match interrupted {
                 Ok(()) => Ok(Exit::Interrupted),
-                Err(source) => Err(Failure::Start { source }),
+                Err(source) => Err(NotStarted(source).into()),
             },
         }
     });

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use thiserror::Error;
 
 use super::Expected;
+use crate::{exit::Exit, failure::Ends};
 
 /// Why there is no configuration.
 #[derive(Debug, Error)]
@@ -22,4 +23,10 @@ pub(crate) enum ConfigError {
     Variable { variable: String, found: String, expected: Expected },
     #[error("{given} is set, but {missing} is not; add --{missing} FILE")]
     Half { given: &'static str, missing: &'static str },
+}
+
+impl Ends for ConfigError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }

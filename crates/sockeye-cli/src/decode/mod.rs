@@ -15,11 +15,12 @@ use std::{
 use clap::Args;
 use sockeye::client::{Parser, Version};
 use sockeye_proto::wire::{engine, polling::Format};
+use thiserror::Error;
 
 use self::{frames::Frames, show::Show, texts::Texts};
 use crate::{
     exit::Exit,
-    failure::Failure,
+    failure::{Ends, Failure},
     lines::Reader,
     output::Output,
     reach::{Eio, Encoding},
@@ -92,7 +93,7 @@ pub(crate) fn run(options: &Options, output: &Output) -> Result<Exit, Failure> {
             let limited = input.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
             limited.map_err(|source| unreadable(options, source))?;
             if bytes.len() as u64 > MAX_FILE_BYTES {
-                return Err(Failure::Usage("more than 256 MiB; cut the recording into parts"));
+                return Err(Failure::usage("more than 256 MiB; cut the recording into parts"));
             }
             match form {
                 Form::Frames => frames::read(Frames::new(known), &bytes, &mut show),
@@ -111,7 +112,7 @@ fn open(file: Option<&PathBuf>) -> Result<Box<dyn BufRead>, Failure> {
     match file {
         Some(path) if path.as_os_str() != "-" => match File::open(path) {
             Ok(file) => Ok(Box::new(BufReader::new(file))),
-            Err(source) => Err(Failure::Decode { path: path.clone(), source }),
+            Err(source) => Err(Unopened { path: path.clone(), source }.into()),
         },
         _ => Ok(Box::new(BufReader::new(io::stdin()))),
     }
@@ -119,7 +120,21 @@ fn open(file: Option<&PathBuf>) -> Result<Box<dyn BufRead>, Failure> {
 
 fn unreadable(options: &Options, source: io::Error) -> Failure {
     let path = options.file.clone().unwrap_or_else(|| "standard input".into());
-    Failure::Decode { path, source }
+    Unopened { path, source }.into()
+}
+
+/// A recording that can't be read at all.
+#[derive(Debug, Error)]
+#[error("{}: {source}; name a file that can be read", path.display())]
+struct Unopened {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Ends for Unopened {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }
 
 /// What was recorded.

@@ -114,7 +114,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let Some(connection) = server.0 else {
-        return Err(Failure::Usage("name the server: sockeye doctor URL"));
+        return Err(Failure::usage("name the server: sockeye doctor URL"));
     };
     // People read the report in files, too; programs ask for JSON.
     let reader = if json { Reader::Program } else { Reader::Person };

@@ -1,13 +1,19 @@
 //! The step between TCP and HTTP: TLS where the URL asks for it, and whatever a proxy says.
 
-use std::{fs, time::Instant};
+use std::{fs, io, path::PathBuf, time::Instant};
+
+use thiserror::Error;
 
 use super::{
     check::Check,
     examine::Examination,
     tls::{self, Unexamined},
 };
-use crate::{failure::Failure, reach::RoadError};
+use crate::{
+    exit::Exit,
+    failure::{Ends, Failure},
+    reach::RoadError,
+};
 
 impl Examination<'_, '_> {
     /// Whether there is a stream that HTTP can be spoken on.
@@ -34,7 +40,7 @@ impl Examination<'_, '_> {
             }
         };
         if let (Some(file), Some(pem)) = (self.wishes.save_cert.take(), examined.pem()) {
-            let unsaved = |source| Failure::UnsavedChain { path: file.clone(), source };
+            let unsaved = |source| UnsavedChain { path: file.clone(), source };
             fs::write(&file, pem).map_err(unsaved)?;
             examined.saved = Some(file);
         }
@@ -63,5 +69,19 @@ impl Examination<'_, '_> {
         }
         self.report.check(check)?;
         Ok(self.found.dial.is_none())
+    }
+}
+
+/// The certificates of a server can't be written to their file.
+#[derive(Debug, Error)]
+#[error("{}: {source}; name a file that can be written with --save-cert FILE", path.display())]
+struct UnsavedChain {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Ends for UnsavedChain {
+    fn exit(&self) -> Exit {
+        Exit::Fault
     }
 }

@@ -86,11 +86,11 @@ struct Emit<'e> {
 /// [`Failure`].
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     if options.connection.has_many_namespaces() {
-        return Err(Failure::Usage("an event goes to one namespace; give --nsp once"));
+        return Err(Failure::usage("an event goes to one namespace; give --nsp once"));
     }
     let given = options.args.iter().chain(&options.connection.auth);
     if given.filter(|given| [STDIN, "@bin:-"].contains(&given.as_str())).count() > 1 {
-        return Err(Failure::Usage("standard input can be read once; name a file for all but one"));
+        return Err(Failure::usage("standard input can be read once; name a file for all but one"));
     }
     options.connection.warn(output);
     if let Some(language) = options.program {
@@ -134,9 +134,9 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         let emit = Emit { session, event: &event, expect, any_ack, heard, printer };
         let done = emit.run(args, wants_ack, wait_event.as_deref()).await;
         let is_silent = emit.session.is_unasked && !emit.heard.load(Ordering::Relaxed);
-        let done = match done {
-            Err(Failure::Trouble(trouble)) if is_silent => Err(trouble.in_silence().into()),
-            done => done,
+        let done = match is_silent {
+            true => done.map_err(|failure| failure.map(Trouble::in_silence)),
+            false => done,
         };
         emit.session.close(false).await;
         done.map(|()| Exit::Done)

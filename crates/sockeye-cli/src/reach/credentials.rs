@@ -15,6 +15,8 @@ use thiserror::Error;
 use tokio::{process::Command, time};
 
 use crate::{
+    exit::Exit,
+    failure::Ends,
     secrets::Secrets,
     units::Time,
     values::{Unreadable, json_of, unmarked},
@@ -147,4 +149,10 @@ pub(crate) enum BearerError {
     Slow { timeout: Time },
     #[error("--bearer-cmd printed what can't stand in a header; expected a token on one line")]
     NotAToken,
+}
+
+impl Ends for BearerError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }

@@ -14,7 +14,7 @@ mod under_way;
 
 pub(crate) use self::{
     ask::{Ack, ask},
-    credentials::{Auth, BearerError},
+    credentials::Auth,
     departures::Departures,
     keep::Keep,
     options::{Connection, Eio, Encoding, STDIN, Talk, Transports, namespace},

@@ -241,7 +241,7 @@ impl Connection {
     /// The auth payload is to come from there, too.
     pub(crate) fn without_stdin(self) -> Result<Self, Failure> {
         match self.auth.as_deref() {
-            Some(STDIN) => Err(Failure::Usage(
+            Some(STDIN) => Err(Failure::usage(
                 "--auth @- is standard input, which the lines come from; name a file: --auth @FILE",
             )),
             _ => Ok(self),

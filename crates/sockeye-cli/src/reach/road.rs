@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use sockeye::client::{OwnHeader, Proxy, ProxyError, Tls, TlsBuilder, TlsError};
 use thiserror::Error;
 
-use crate::{config::Expected, exit::Exit, secrets::Secrets};
+use crate::{config::Expected, exit::Exit, failure::Ends, secrets::Secrets};
 
 /// Whom to believe, who to be, and through which proxy to go.
 #[derive(Clone, Debug, Args)]
@@ -124,8 +124,8 @@ pub(crate) enum RoadError {
     Proxy(#[source] ProxyError),
 }
 
-impl RoadError {
-    pub(crate) const fn exit(&self) -> Exit {
+impl Ends for RoadError {
+    fn exit(&self) -> Exit {
         match self {
             Self::Unreadable { .. }
             | Self::Proxy(_)

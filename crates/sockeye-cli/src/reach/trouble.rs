@@ -9,6 +9,7 @@ use sockeye::client::{
 
 use crate::{
     exit::Exit,
+    failure::Ends,
     values::{printable, quoted},
 };
 
@@ -84,8 +85,10 @@ impl Trouble {
     pub(crate) fn left(namespace: &str, because: Left) -> Self {
         Self::NotJoined { namespace: namespace.to_owned(), because }
     }
+}
 
-    pub(crate) fn exit(&self) -> Exit {
+impl Ends for Trouble {
+    fn exit(&self) -> Exit {
         match self {
             Self::Build(error) => of_build(error),
             Self::Open(error) => of_open(error),

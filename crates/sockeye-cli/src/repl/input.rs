@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{completion::Asked, history, known::Known, line::Line};
 use crate::{
     above::Above,
-    failure::Failure,
+    failure::{Failure, NotStarted},
     output::Output,
     secrets::is_better_forgotten,
     values::{StdinLines, Unreadable},
@@ -101,7 +101,7 @@ impl Terminal {
     ///
     /// The system's.
     pub(super) fn new(known: Known, output: &Output) -> Result<Self, Failure> {
-        let start = |error: ReadlineError| Failure::Start { source: io::Error::other(error) };
+        let start = |error: ReadlineError| NotStarted(io::Error::other(error));
         let config = Config::builder()
             .auto_add_history(false)
             .completion_type(CompletionType::List)
@@ -118,14 +118,14 @@ impl Terminal {
                 // Nobody is left to tell that the terminal is gone.
                 let _ = printer.print(line);
             });
-            output.begin_prompt(above.map_err(|source| Failure::Start { source })?);
+            output.begin_prompt(above.map_err(NotStarted)?);
         }
         let (prompts, asked) = mpsc::channel();
         let (sender, typed) = unbounded_channel();
         let thread = thread::Builder::new()
             .name("prompt".to_owned())
             .spawn(move || edit(editor, &asked, &sender))
-            .map_err(|source| Failure::Start { source })?;
+            .map_err(NotStarted)?;
         Ok(Self { prompts, typed, thread })
     }
 }

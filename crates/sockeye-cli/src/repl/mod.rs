@@ -17,6 +17,7 @@ use std::{
 };
 
 use sockeye::client::Left;
+use thiserror::Error;
 use tokio::time;
 
 pub(crate) use self::options::Options;
@@ -29,8 +30,8 @@ use self::{
 };
 use crate::{
     exit::Exit,
-    failure::Failure,
-    output::Output,
+    failure::{Ends, Failure},
+    output::{NobodyReads, Output},
     printer::Printer,
     reach::{Departing, Keep, Outcome, Questions, Trouble, UnderWay},
     task,
@@ -164,7 +165,7 @@ impl Repl<'_> {
 
     /// A person is told, and goes on; a program ends with the first trouble.
     fn fail(&self, failure: Failure) -> Result<(), Failure> {
-        match self.is_person() && !matches!(failure, Failure::NobodyReads) {
+        match self.is_person() && !failure.is::<NobodyReads>() {
             true => self.printer.warning(&failure),
             false => return Err(failure),
         }
@@ -242,7 +243,7 @@ impl Repl<'_> {
     fn wrong(&self, reason: String) -> Failure {
         match self.input.number() {
             Some(number) => Unreadable::Line { number, reason }.into(),
-            None => Failure::Typed(reason),
+            None => Mistyped(reason).into(),
         }
     }
 
@@ -270,4 +271,15 @@ enum Next {
     /// The end of standard input.
     Linger,
     Leave(Exit),
+}
+
+/// A line at the prompt that can't be followed.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct Mistyped(String);
+
+impl Ends for Mistyped {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }

@@ -5,7 +5,11 @@ use std::{fmt, io, net::SocketAddr, str::FromStr};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-use crate::config::{Expected, Setting};
+use crate::{
+    config::{Expected, Setting},
+    exit::Exit,
+    failure::Ends,
+};
 
 /// A host (name or address) and a port: `127.0.0.1:3000`, `[::1]:3000`, `localhost:0`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -113,6 +117,12 @@ pub(crate) enum BindError {
         "{listen} can't be listened on: {source}; choose another address with --listen ADDRESS"
     )]
     Other { listen: Listen, source: io::Error },
+}
+
+impl Ends for BindError {
+    fn exit(&self) -> Exit {
+        Exit::Network
+    }
 }
 
 #[cfg(test)]

@@ -13,11 +13,12 @@ mod welcome;
 
 use std::{io, pin::pin};
 
-use sockeye::server;
+use sockeye::server::{self, BuildError};
 use sockeye_chat::Chat;
+use thiserror::Error;
 use tokio::{runtime::Runtime, sync::oneshot};
 
-pub(crate) use self::{bind::BindError, options::Options, tls::TlsError};
+pub(crate) use self::options::Options;
 use self::{
     options::Config,
     reload::Reload,
@@ -27,7 +28,7 @@ use self::{
 use crate::{
     config::Effective,
     exit::Exit,
-    failure::Failure,
+    failure::{Ends, Failure, NotStarted},
     log::{self, Log},
     output::Output,
 };
@@ -40,13 +41,13 @@ pub(crate) fn run(options: Box<Options>, output: &mut Output) -> Result<Exit, Fa
         output.data(&effective.to_string())?;
         return Ok(Exit::Done);
     }
-    let log = log::start(config.log.clone(), config.log_format, output.colored())
-        .map_err(|source| Failure::Start { source })?;
+    let log =
+        log::start(config.log.clone(), config.log_format, output.colored()).map_err(NotStarted)?;
     if let Some(file) = effective.file() {
         tracing::info!(file = %file.display(), "configuration read");
     }
     open_files::raise();
-    let runtime = Runtime::new().map_err(|source| Failure::Start { source })?;
+    let runtime = Runtime::new().map_err(NotStarted)?;
     let exit = runtime.block_on(serve(*options, (config, effective), &log, output));
     // Whoever has not finished by now was given the time to.
     runtime.shutdown_background();
@@ -63,16 +64,18 @@ async fn serve(
     let tls = config.tls.as_ref().map(tls::Files::load).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let (server, router) = if options.echo {
-        let server = sockeye_echo::with_namespaces(config.builder().engine_v3(true)).build()?;
+        let server = sockeye_echo::with_namespaces(config.builder().engine_v3(true))
+            .build()
+            .map_err(Unbuildable)?;
         let router = sockeye_echo::router(&server);
         (server, router)
     } else {
-        let chat = Chat::build(config.builder())?;
+        let chat = Chat::build(config.builder()).map_err(Unbuildable)?;
         (chat.server().clone(), chat.router())
     };
-    let mut signals = Signals::new().map_err(|source| Failure::Start { source })?;
+    let mut signals = Signals::new().map_err(NotStarted)?;
     let listener = config.listen.bind().await?;
-    let address = listener.local_addr().map_err(|source| Failure::Start { source })?;
+    let address = listener.local_addr().map_err(NotStarted)?;
     log.settle(); // what was said before the server listens is told before
     output.data(&format!("listening on {scheme}://{address}"))?;
     welcome(output, scheme, address, options.echo, config.log_format);
@@ -118,13 +121,13 @@ async fn serve(
 fn failed(ended: io::Result<usize>) -> Result<Exit, Failure> {
     match ended {
         Ok(_) => Ok(Exit::Done),
-        Err(source) => Err(Failure::Start { source }),
+        Err(source) => Err(NotStarted(source).into()),
     }
 }
 
 /// Clients went in peace, or their time was over.
 fn drained(cut: io::Result<usize>, signal: Signal) -> Result<Exit, Failure> {
-    match cut.map_err(|source| Failure::Start { source })? {
+    match cut.map_err(NotStarted)? {
         0 => tracing::info!("drained"),
         cut => {
             tracing::warn!(
@@ -134,4 +137,15 @@ fn drained(cut: io::Result<usize>, signal: Signal) -> Result<Exit, Failure> {
         }
     }
     Ok(signal.exit())
+}
+
+/// The settings do not make a server, although each was checked when it was read.
+#[derive(Debug, Error)]
+#[error("the server can't be built: {0}")]
+struct Unbuildable(BuildError);
+
+impl Ends for Unbuildable {
+    fn exit(&self) -> Exit {
+        Exit::Fault
+    }
 }

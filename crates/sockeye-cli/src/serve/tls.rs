@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::{
     config::{ConfigError, PathSetting},
     exit::Exit,
+    failure::Ends,
 };
 
 /// The two files, not yet read.
@@ -45,14 +46,16 @@ impl Files {
 #[error("{}", self.text())]
 pub(crate) struct TlsError(Cause);
 
-impl TlsError {
-    pub(crate) const fn exit(&self) -> Exit {
+impl Ends for TlsError {
+    fn exit(&self) -> Exit {
         match self.0 {
             Cause::Unreadable { .. } => Exit::Usage,
             _ => Exit::Tls,
         }
     }
+}
 
+impl TlsError {
     fn text(&self) -> String {
         let flag = |which: &TlsFile| match which {
             TlsFile::Certificate => "--tls-cert FILE",

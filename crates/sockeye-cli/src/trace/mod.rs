@@ -7,7 +7,7 @@ mod telling;
 
 use std::{
     fs::{File, OpenOptions},
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,13 +21,20 @@ use sockeye::{
     client::{Builder, Parser, Seen},
     ws::Connect,
 };
+use thiserror::Error;
 
 pub(crate) use self::{
     line::{Layer, Line},
     packets::{Packets, Told, version_of_base64},
     telling::{Depth, Teller},
 };
-use crate::{failure::Failure, lines::rfc_3339, output::Output, secrets::Secrets};
+use crate::{
+    exit::Exit,
+    failure::{Ends, Failure},
+    lines::rfc_3339,
+    output::Output,
+    secrets::Secrets,
+};
 
 /// How much is said of what passes.
 #[derive(Debug, Args)]
@@ -109,7 +116,7 @@ fn create(path: &Path) -> Result<File, Failure> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|source| Failure::Trace { path: path.to_owned(), source })
+    Ok(options.open(path).map_err(|source| Unwritable { path: path.to_owned(), source })?)
 }
 
 /// Shows and writes what passes.
@@ -161,5 +168,19 @@ impl Tracer {
         }
         let at = format!("+{:.3}", self.began.elapsed().as_secs_f64());
         self.output.talk(&line.for_people(Some(&at), self.output.colored()));
+    }
+}
+
+/// There can't be a file to write to.
+#[derive(Debug, Error)]
+#[error("{}: {source}; name a file that can be written with --trace FILE", path.display())]
+struct Unwritable {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Ends for Unwritable {
+    fn exit(&self) -> Exit {
+        Exit::Usage
     }
 }

@@ -5,6 +5,7 @@ use std::{fs, io, path::PathBuf};
 use thiserror::Error;
 
 use super::{Arg, unmarked, without_mark};
+use crate::{exit::Exit, failure::Ends};
 
 /// Reads the arguments of an event.
 ///
@@ -76,6 +77,12 @@ pub(crate) enum Unreadable {
     Recorded { place: String, reason: String },
     #[error("line {number} of standard input: {reason}")]
     Line { number: usize, reason: String },
+}
+
+impl Ends for Unreadable {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 use sockeye::event::RawArgs;
 use thiserror::Error;
 
+use crate::{exit::Exit, failure::Ends};
+
 /// How attachments are shown.
 #[derive(Clone, Debug)]
 pub(crate) enum Binary {
@@ -29,7 +31,13 @@ pub(crate) struct Unsaved {
     path: PathBuf,
     source: io::Error,
     /// Whether it is the folder itself that can't be used: whoever named it can name another.
-    pub(crate) is_folder: bool,
+    is_folder: bool,
+}
+
+impl Ends for Unsaved {
+    fn exit(&self) -> Exit {
+        if self.is_folder { Exit::Usage } else { Exit::Fault }
+    }
 }
 
 impl Binary {

@@ -6,6 +6,7 @@ use sockeye::ws::{Close, ConnectError, DecodeError, Error};
 
 use crate::{
     exit::Exit,
+    failure::Ends,
     reach::{hint_of_dial, of_dial},
     values::printable,
 };
@@ -21,8 +22,8 @@ pub(crate) enum Trouble {
     Closed(Close),
 }
 
-impl Trouble {
-    pub(crate) const fn exit(&self) -> Exit {
+impl Ends for Trouble {
+    fn exit(&self) -> Exit {
         match self {
             Self::Connect(error) => match error {
                 ConnectError::Url(_)
@@ -37,7 +38,9 @@ impl Trouble {
             Self::Lost(_) | Self::Closed(_) => Exit::Lost,
         }
     }
+}
 
+impl Trouble {
     /// What to change.
     fn hint(&self) -> &'static str {
         match self {

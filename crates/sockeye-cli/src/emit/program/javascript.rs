@@ -15,15 +15,15 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`]: an option has no equivalent.
+/// [`Failure`]: an option has no equivalent.
 pub(super) fn write(program: &Program<'_>) -> Result<String, Failure> {
     if program.proxy.is_some() {
-        return Err(Failure::Usage(
+        return Err(Failure::usage(
             "-x has no equivalent in socket.io-client; leave it out, and give it an agent",
         ));
     }
     if !program.road.pin.is_empty() {
-        return Err(Failure::Usage(
+        return Err(Failure::usage(
             "--pin has no equivalent in socket.io-client; leave it out, or give --cacert",
         ));
     }

@@ -101,7 +101,7 @@ impl<'p> Program<'p> {
         let fields = connection.fields().map_err(|error| Trouble::Build(error.into()))?;
         let url = with_query(&http(url), &fields);
         if Secrets::of_process().target(&url) != url {
-            return Err(Failure::Usage(
+            return Err(Failure::usage(
                 "a secret in the URL or in --query would stand in the program; leave it out, or give --show-secrets",
             ));
         }
@@ -197,7 +197,7 @@ impl Argument {
         };
         if Secrets::of_process().redact(&written) != written {
             if arg.has_attachments() {
-                return Err(Failure::Usage(
+                return Err(Failure::usage(
                     "a secret beside an attachment would stand in the program; leave it out, or give --show-secrets",
                 ));
             }

@@ -15,7 +15,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`]: an option has no equivalent.
+/// [`Failure`]: an option has no equivalent.
 pub(super) fn write(program: &Program<'_>) -> Result<String, Failure> {
     let mut python = Python { program, imports: BTreeSet::from(["json"]) };
     python.write()
@@ -53,7 +53,7 @@ impl Python<'_> {
     fn session(&mut self) -> Result<String, Failure> {
         let Road { insecure, cacert, cert, key, pin, .. } = self.program.road;
         if !pin.is_empty() {
-            return Err(Failure::Usage(
+            return Err(Failure::usage(
                 "--pin has no equivalent in Python; leave it out, or give --cacert",
             ));
         }
@@ -62,7 +62,7 @@ impl Python<'_> {
             [] => {}
             [file] => lines.push(format!("http.verify = {}", python(&file.to_string_lossy()))),
             _ => {
-                return Err(Failure::Usage(
+                return Err(Failure::usage(
                     "in Python there is one file of authorities; put them all in it, and give --cacert once",
                 ));
             }
