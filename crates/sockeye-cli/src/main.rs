@@ -1,20 +1,17 @@
 //! The `sockeye` command: one file for each subcommand, each of them parse, run, report.
 
-mod above;
 mod command_line;
 mod config;
+mod date;
 mod decode;
 mod doctor;
 mod emit;
 mod exit;
 mod failure;
 mod generate;
-mod lines;
 mod listen;
-mod log;
 mod output;
 mod pipe;
-mod printer;
 mod reach;
 mod repl;
 mod secrets;

@@ -21,8 +21,7 @@ use self::{frames::Frames, show::Show, texts::Texts};
 use crate::{
     exit::Exit,
     failure::{Ends, Failure},
-    lines::Reader,
-    output::Output,
+    output::{Output, Reader},
     reach::{Eio, Encoding},
     secrets::Secrets,
     values::{Unreadable, without_mark},

@@ -5,8 +5,7 @@ use serde_json::Value;
 use super::found;
 use crate::{
     failure::Failure,
-    lines::Reader,
-    output::Output,
+    output::{Output, Reader},
     secrets::Secrets,
     trace::{Line, Told},
 };

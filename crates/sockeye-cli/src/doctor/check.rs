@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::lines::milliseconds;
+use crate::output::milliseconds;
 
 /// One check: a line of the report.
 #[derive(Clone, Debug)]

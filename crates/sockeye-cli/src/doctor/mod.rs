@@ -40,8 +40,7 @@ use self::{
 use crate::{
     exit::Exit,
     failure::Failure,
-    lines::Reader,
-    output::Output,
+    output::{Output, Reader},
     reach::{Connection, namespace},
     secrets::Secrets,
     task,

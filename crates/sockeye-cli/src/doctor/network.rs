@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{check::Check, target::Target};
-use crate::lines::milliseconds;
+use crate::output::milliseconds;
 
 /// The addresses of the server's name, the best first.
 pub(crate) async fn dns(target: &Target) -> (Check, Result<Vec<SocketAddr>, String>) {

@@ -10,7 +10,9 @@ use super::{
     language::{Language, Text},
     verdict::Verdict,
 };
-use crate::{failure::Failure, lines::Reader, output::Output, secrets::Secrets, values::printable};
+use crate::{
+    failure::Failure, output::Output, output::Reader, secrets::Secrets, values::printable,
+};
 
 /// The longest name of a check.
 const WIDTH: usize = 16;

@@ -20,8 +20,7 @@ use tokio::time;
 use crate::{
     exit::Exit,
     failure::Failure,
-    output::Output,
-    printer::Printer,
+    output::{Output, Printer},
     reach::{Ack, Connection, Eio, STDIN, Session, Talk, Trouble, ask, spoken_by},
     task,
     values::{Arg, Pattern, Unreadable, event_args},

@@ -13,9 +13,8 @@ use self::options::Until;
 use crate::{
     exit::Exit,
     failure::Failure,
-    output::Output,
-    printer::Printer,
-    reach::{Departures, NAME_A_NAMESPACE, Session, States, Trouble},
+    output::{Output, Printer, States},
+    reach::{Departures, NAME_A_NAMESPACE, Session, Trouble},
     task,
     values::{Arg, Unreadable},
 };

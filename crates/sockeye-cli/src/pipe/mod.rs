@@ -13,11 +13,10 @@ use self::input::Order;
 use crate::{
     exit::Exit,
     failure::Failure,
-    output::Output,
-    printer::Printer,
+    output::{Output, Printer, States},
     reach::{
-        Connection, Departing, Departures, Keep, Outcome, Questions, Session, States, Talk,
-        Trouble, UnderWay,
+        Connection, Departing, Departures, Keep, Outcome, Questions, Session, Talk, Trouble,
+        UnderWay,
     },
     task,
     units::Time,

@@ -8,7 +8,6 @@ mod options;
 mod questions;
 mod road;
 mod session;
-mod states;
 mod trouble;
 mod under_way;
 
@@ -21,7 +20,6 @@ pub(crate) use self::{
     questions::Questions,
     road::{Belief, Header, Road, RoadError},
     session::{Session, spoken_by},
-    states::{States, states, states_now},
     trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, names_no_namespace, of_dial},
     under_way::{Departing, Outcome, UnderWay},
 };

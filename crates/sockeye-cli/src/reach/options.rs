@@ -14,9 +14,7 @@ use super::{
 use crate::{
     config::{Expected, words},
     failure::Failure,
-    lines::Reader,
-    output::Output,
-    printer::Printer,
+    output::{Output, Printer, Reader},
     secrets::Secrets,
     trace::{Tracer, Tracing},
     units::Time,

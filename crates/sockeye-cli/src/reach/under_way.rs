@@ -6,7 +6,7 @@ use sockeye::{client::Socket, event::RawArgs};
 use tokio::task::JoinSet;
 
 use super::{Ack, Trouble, ask};
-use crate::{failure::Failure, printer::Printer};
+use crate::{failure::Failure, output::Printer};
 
 /// So many may be under way; past that no more should be begun.
 const MAX_UNDER_WAY: usize = 1_024;

@@ -14,9 +14,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{completion::Asked, history, known::Known, line::Line};
 use crate::{
-    above::Above,
     failure::{Failure, NotStarted},
-    output::Output,
+    output::{Above, Output},
     secrets::is_better_forgotten,
     values::{StdinLines, Unreadable},
 };

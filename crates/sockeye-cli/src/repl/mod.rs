@@ -31,8 +31,7 @@ use self::{
 use crate::{
     exit::Exit,
     failure::{Ends, Failure},
-    output::{NobodyReads, Output},
-    printer::Printer,
+    output::{NobodyReads, Output, Printer},
     reach::{Departing, Keep, Outcome, Questions, Trouble, UnderWay},
     task,
     trace::Verbosity,

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use super::known::Known;
 use crate::{
     failure::Failure,
-    reach::{Auth, Connection, Keep, Session, States, Trouble},
+    output::States,
+    reach::{Auth, Connection, Keep, Session, Trouble},
     trace::Tracer,
 };
 

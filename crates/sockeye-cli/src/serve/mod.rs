@@ -1,6 +1,7 @@
 //! `sockeye serve`: the chat server, from its configuration to its last connection.
 
 mod bind;
+mod log;
 mod open_files;
 mod options;
 mod pages;
@@ -20,6 +21,7 @@ use tokio::{runtime::Runtime, sync::oneshot};
 
 pub(crate) use self::options::Options;
 use self::{
+    log::Log,
     options::Config,
     reload::Reload,
     stop::{Signal, Signals, Told},
@@ -29,7 +31,6 @@ use crate::{
     config::Effective,
     exit::Exit,
     failure::{Ends, Failure, NotStarted},
-    log::{self, Log},
     output::Output,
 };
 

@@ -3,10 +3,16 @@
 use clap::Args;
 use sockeye::server::{Builder, Server, serve::Limits};
 
-use super::{bind::Listen, pages::Pages, progress::Progress, proxies::Proxies, tls};
+use super::{
+    bind::Listen,
+    log::{Filter, Format},
+    pages::Pages,
+    progress::Progress,
+    proxies::Proxies,
+    tls,
+};
 use crate::{
     config::{ConfigError, Effective, Layers, PathSetting},
-    log::{Filter, Format},
     output::Color,
     units::{Bytes, Count, Time},
 };

@@ -8,8 +8,11 @@ use sockeye::server::{
 };
 use tokio::sync::watch;
 
-use super::options::{Config, Options};
-use crate::{config::Effective, log::Log};
+use super::{
+    log::Log,
+    options::{Config, Options},
+};
+use crate::config::Effective;
 
 /// The settings that a server takes while it runs. All others it takes when it starts.
 const LIVE: [&str; 8] = [

@@ -5,7 +5,8 @@ use std::{
     net::SocketAddr,
 };
 
-use crate::{log::Format, output::Output};
+use super::log::Format;
+use crate::output::Output;
 
 /// Says it: to a person as talk, to others as log lines.
 pub(super) fn welcome(

@@ -29,9 +29,9 @@ pub(crate) use self::{
     telling::{Depth, Teller},
 };
 use crate::{
+    date::rfc_3339,
     exit::Exit,
     failure::{Ends, Failure},
-    lines::rfc_3339,
     output::Output,
     secrets::Secrets,
 };

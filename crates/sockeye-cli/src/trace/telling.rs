@@ -222,7 +222,7 @@ fn secured(
 }
 
 fn connection(line: Line, took: Duration) -> Lines {
-    vec![(Depth::Connection, line.with("ms", crate::lines::milliseconds(took)))]
+    vec![(Depth::Connection, line.with("ms", crate::output::milliseconds(took)))]
 }
 
 const fn depth(is_of_connection: bool) -> Depth {

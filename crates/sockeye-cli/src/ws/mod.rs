@@ -13,8 +13,7 @@ pub(crate) use self::{options::Options, trouble::Trouble};
 use crate::{
     exit::Exit,
     failure::Failure,
-    lines::{Direction, Line, Reader, raw},
-    output::Output,
+    output::{Direction, Line, Output, Reader, raw},
     task,
     values::{Binary, StdinLines, printable},
 };

@@ -17,7 +17,7 @@ use x509_parser::{
     prelude::FromDer as _,
 };
 
-use crate::{lines::rfc_3339, values::printable};
+use crate::{date::rfc_3339, values::printable};
 
 /// What a certificate says. Its texts are somebody else's, made fit to be shown.
 #[derive(Clone, Debug)]

@@ -8,12 +8,12 @@ use super::{
     witness::Answered,
 };
 use crate::{
+    date::rfc_3339,
     doctor::{
         judge::Diagnosis,
         language::{Text, text},
         verdict::Verdict,
     },
-    lines::rfc_3339,
     reach::Belief,
 };
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::{doctor::probe::Flood, lines::milliseconds, values::printable};
+use crate::{doctor::probe::Flood, output::milliseconds, values::printable};
 
 /// The two links of a watch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

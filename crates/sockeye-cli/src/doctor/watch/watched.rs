@@ -8,7 +8,7 @@ use super::{
     judge::alike,
     life::{End, Life, Role, median, seconds},
 };
-use crate::lines::milliseconds;
+use crate::output::milliseconds;
 
 /// A watch.
 #[derive(Clone, Debug, Default)]

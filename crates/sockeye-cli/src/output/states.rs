@@ -4,10 +4,8 @@ use futures_util::FutureExt as _;
 use sockeye::client::{Client, CloseReason, ConnectionState, Socket, Transport};
 use tokio::sync::watch;
 
-use crate::{
-    failure::Failure,
-    lines::{Line, State},
-};
+use super::lines::{Line, State};
+use crate::failure::Failure;
 
 /// The states of a connection, one after the other, for whoever shows them. That it has moved to a WebSocket is none.
 #[derive(Debug)]
@@ -65,7 +63,7 @@ impl States {
 /// # Errors
 ///
 /// Those of `print`.
-pub(crate) fn states(
+pub(super) fn states(
     state: &ConnectionState,
     sockets: &[Socket],
     print: impl FnMut(&Line<'_>) -> Result<(), Failure>,
@@ -83,7 +81,7 @@ pub(crate) fn states(
 /// # Errors
 ///
 /// Those of `print`.
-pub(crate) fn states_now(
+pub(super) fn states_now(
     state: &ConnectionState,
     sockets: &[Socket],
     mut print: impl FnMut(&Line<'_>) -> Result<(), Failure>,

@@ -2,6 +2,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod above;
+mod lines;
+mod printer;
+mod states;
+
 use std::{
     io::{self, IsTerminal as _, Write as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,8 +15,13 @@ use std::{
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use thiserror::Error;
 
-use crate::{
+pub(crate) use self::{
     above::Above,
+    lines::{Direction, Line, Reader, milliseconds, raw},
+    printer::Printer,
+    states::States,
+};
+use crate::{
     config::words,
     exit::Exit,
     failure::{Ends, Failure},

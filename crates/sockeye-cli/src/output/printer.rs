@@ -7,11 +7,13 @@ use sockeye::{
     event::RawArgs,
 };
 
+use super::{
+    Output,
+    lines::{Direction, Line, Reader, State, for_people, milliseconds, raw},
+    states::{states, states_now},
+};
 use crate::{
     failure::Failure,
-    lines::{Direction, Line, Reader, State, for_people, milliseconds, raw},
-    output::Output,
-    reach::{states, states_now},
     secrets::Secrets,
     values::{Binary, Unsaved},
 };

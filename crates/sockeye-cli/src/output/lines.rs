@@ -2,13 +2,14 @@
 
 use std::{
     io::{self, IsTerminal as _},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{failure::Failure, output::Output, values::printable};
+use super::Output;
+use crate::{date::rfc_3339, failure::Failure, values::printable};
 
 /// One line. Its keys are written in this order, which scripts rely on.
 #[derive(Debug, Serialize)]
@@ -151,48 +152,11 @@ pub(crate) fn for_people(line: &Line<'_>) -> String {
     text(SystemTime::now(), line)
 }
 
-/// UTC, to the millisecond.
-pub(crate) fn rfc_3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (seconds, milliseconds) = (since.as_secs(), since.subsec_millis());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z")
-}
-
-/// The date so many days after 1970-01-01, by counting eras of 400 years that begin on the first of March.
-const fn date(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::UNIX_EPOCH;
 
-    #[test]
-    fn times() {
-        #[track_caller] // a failure points at the row, not at this function
-        fn check(milliseconds: u64, expect: &str) {
-            let time = UNIX_EPOCH + Duration::from_millis(milliseconds);
-            assert_eq!(rfc_3339(time), expect);
-        }
-        check(0, "1970-01-01T00:00:00.000Z");
-        check(951_782_399_999, "2000-02-28T23:59:59.999Z");
-        check(951_782_400_000, "2000-02-29T00:00:00.000Z");
-        check(1_709_251_200_001, "2024-03-01T00:00:00.001Z");
-        check(1_796_083_199_000, "2026-11-30T23:59:59.000Z");
-        check(4_107_542_400_000, "2100-03-01T00:00:00.000Z");
-    }
+    use super::*;
 
     #[test]
     fn lines_keep_the_order_of_their_keys() {
