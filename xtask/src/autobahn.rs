@@ -10,8 +10,7 @@ use serde::Deserialize;
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::place;
-use crate::run::{capture, command, run};
-use crate::test::OURS;
+use crate::run::{OURS, capture, command, run};
 use crate::{peers, tools};
 
 const PAGE: &str = "docs/autobahn.md";

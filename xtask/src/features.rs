@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::place;
-use crate::run::{capture, command};
-use crate::test::OURS;
+use crate::run::{OURS, capture, command};
 
 /// Where each row that `differs` is explained.
 const DEVIATIONS: &str = "docs/deviations.md";

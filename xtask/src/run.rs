@@ -6,6 +6,11 @@ use std::process::{Command, Stdio};
 use crate::failure::{Context, Failure, Outcome};
 use crate::place;
 
+/// The workspace but for its two peers, socketioxide and rust_socketio: these are somebody else's, have no tests, and
+/// their dependencies would be built for nothing.
+pub(crate) const OURS: [&str; 5] =
+    ["--workspace", "--exclude", "interop-oxide", "--exclude", "interop-rust-client"];
+
 /// A command in the workspace's folder, by program and arguments.
 pub(crate) fn command<I>(program: impl AsRef<OsStr>, arguments: I) -> Command
 where

@@ -6,16 +6,11 @@ use std::time::Instant;
 
 use crate::failure::{Failure, Outcome};
 use crate::features::Peers;
-use crate::run::{command, run};
+use crate::run::{OURS, command, run};
 use crate::{autobahn, features, fuzz, peers, soak, tools};
 
 /// Tests that launch npm, PyPI or browser peers live in binaries of this name.
 const NEEDS_PEERS: &str = "binary(/^peer_/)";
-
-/// The workspace but for its two peers, socketioxide and rust_socketio: these are somebody else's, have no tests, and
-/// their dependencies would be built for nothing.
-pub(crate) const OURS: [&str; 5] =
-    ["--workspace", "--exclude", "interop-oxide", "--exclude", "interop-rust-client"];
 
 /// Runs all tests, the peers' included.
 pub(crate) fn all() -> Outcome {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sockeye_proto::wire::{
-    attachment::{Progress, Reassembly, Value},
+    attachment::Value,
     msgpack::{self, Data, Decoded},
     packet::{self, Kind, Limits, Packet},
     payload::Payload,
+    reassembly::{Progress, Reassembly},
 };
 use sockeye_testkit::{Peer, PeerError, Rng, pinned};
 

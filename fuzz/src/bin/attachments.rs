@@ -7,7 +7,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use sockeye_fuzz::{Said, Script, read, same_in_javascript};
 use sockeye_proto::wire::{
-    attachment::{Assembled, Progress, Reassembly, Value},
+    attachment::Value, reassembly::{Assembled, Progress, Reassembly},
     encoding::{Encoding, Parser},
     engine::Version,
     msgpack::{self, Data},

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sockeye_fuzz::{Oracle, same_in_javascript};
 use sockeye_proto::wire::{
-    attachment::{Progress, Reassembly, Value},
+    attachment::Value, reassembly::{Progress, Reassembly},
     packet::{self, DecodeError, Found, Kind, Limits, Packet},
     payload::Payload,
 };

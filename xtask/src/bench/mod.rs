@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the crate `sockeye-bench`, built with optimisation; and the command.
+//! `cargo xtask bench`: the crate `sockeye-measure`, built with optimisation; and the command.
 
 mod command;
 
@@ -14,6 +14,6 @@ pub(crate) fn bench(arguments: &[&str]) -> Outcome {
         ["clients", rest @ ..] => ("clients", rest),
         rest => ("run", rest),
     };
-    let build = ["run", "--release", "--quiet", "--package", "sockeye-bench", "--", verb];
+    let build = ["run", "--release", "--quiet", "--package", "sockeye-measure", "--", verb];
     run(&mut program("cargo", build.iter().chain(rest)))
 }

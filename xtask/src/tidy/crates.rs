@@ -33,14 +33,14 @@ const EDGES: &[Edge] = &[
     Edge { krate: "sockeye-echo", uses: &["sockeye"], tests_use: &["sockeye-testkit"], never: &[] },
     Edge { krate: "sockeye-chat", uses: &["sockeye"], tests_use: &["sockeye-testkit"], never: &[] },
     Edge {
-        krate: "sockeye-bench",
+        krate: "sockeye-measure",
         uses: &["sockeye", "sockeye-proto"],
         tests_use: &["sockeye-echo", "sockeye-testkit"],
         never: &[],
     },
     Edge {
         krate: "sockeye-cli",
-        uses: &["sockeye", "sockeye-bench", "sockeye-chat", "sockeye-echo", "sockeye-proto"],
+        uses: &["sockeye", "sockeye-chat", "sockeye-echo", "sockeye-proto"],
         tests_use: &["sockeye-testkit"],
         never: &[],
     },

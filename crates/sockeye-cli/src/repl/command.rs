@@ -1,6 +1,6 @@
 //! The commands of the prompt: one table for reading, completing and explaining them.
 
-use super::{line::Mistake, words::Word};
+use super::{mistake::Mistake, words::Word};
 
 /// What a command wants.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,12 +1,11 @@
 //! What a typed line wants: an event to send, or a command that begins with a slash.
 
-use thiserror::Error;
-
 use super::{
     command::{self, Command},
+    mistake::Mistake,
     words::{Unsplit, Word, words},
 };
-use crate::values::{Arg, Unreadable, event_args};
+use crate::values::{Arg, event_args};
 
 /// A line that was understood.
 #[derive(Debug)]
@@ -14,27 +13,6 @@ pub(super) enum Line {
     Nothing,
     Emit { event: String, args: Vec<Arg>, wants_ack: bool },
     Command(Command),
-}
-
-/// A line that was not.
-#[derive(Debug, Error)]
-pub(super) enum Mistake {
-    #[error(transparent)]
-    Unsplit(#[from] Unsplit),
-    #[error(transparent)]
-    Argument(#[from] Unreadable),
-    #[error(
-        "{found} is no name of an event; write a line as EVENT [ARG…], a name with spaces in quotes"
-    )]
-    Event { found: String },
-    #[error("{found} is no command; /help lists them")]
-    Command { found: String },
-    #[error("write it as {usage}")]
-    Usage { usage: &'static str },
-    #[error(
-        "@- is standard input, which these lines come from; name a file, or write '\"@-\"' for the text"
-    )]
-    Stdin,
 }
 
 impl Line {

@@ -6,6 +6,7 @@ mod history;
 mod input;
 mod known;
 mod line;
+mod mistake;
 mod options;
 mod room;
 mod words;

@@ -7,12 +7,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Config, Received, Role, Violation, acks::Acks, deadline::after};
 use crate::wire::{
-    attachment::{Assembled, Progress, Reassembly},
     encoding::{Encoding, Parser},
     engine::Version,
     msgpack,
     packet::{self, Kind, Packet},
     payload::Payload,
+    reassembly::{Assembled, Progress, Reassembly},
 };
 
 /// The key of no member: no ack is waited for by it.

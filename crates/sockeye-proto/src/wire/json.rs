@@ -1,5 +1,7 @@
 //! Steps over JSON text in one pass, without building anything: where does a value end, is it valid, is it too deep?
 
+use bytes::Bytes;
+
 /// Deepest nesting that can be allowed: what `serde_json` still reads into a type.
 pub(super) const MAX_DEPTH: u32 = 127;
 
@@ -10,6 +12,13 @@ pub(super) enum Fault {
     Syntax { offset: usize },
     /// Arrays and objects nest deeper than allowed.
     TooDeep,
+}
+
+/// The text of a checked string; a lone surrogate becomes U+FFFD.
+pub(super) fn unescape(quoted: &str) -> String {
+    // Read as bytes, a lone surrogate is no error in serde_json: it becomes three bytes that are not UTF-8.
+    let bytes = serde_json::from_str::<Bytes>(quoted).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// How many bytes at the beginning of a text stand for themselves inside a string.

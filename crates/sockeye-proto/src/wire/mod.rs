@@ -10,4 +10,5 @@ pub mod packet;
 pub mod payload;
 pub mod polling;
 pub mod prepared;
+pub mod reassembly;
 pub mod ws;

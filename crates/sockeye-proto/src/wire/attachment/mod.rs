@@ -5,7 +5,6 @@
 
 mod de;
 pub(super) mod placeholder;
-mod reassembly;
 mod ser;
 #[cfg(test)]
 mod tests;
@@ -13,13 +12,10 @@ mod value;
 
 use bytes::Bytes;
 
+pub use self::value::Value;
 pub(super) use self::{
     de::{Attached, Source},
     ser::write,
-};
-pub use self::{
-    reassembly::{Assembled, Progress, Reassembly},
-    value::Value,
 };
 use super::{json::Cursor, packet::DecodeError};
 

@@ -1,9 +1,6 @@
 //! Tells a placeholder from an ordinary object.
 
-use crate::wire::{
-    json::{Cursor, Fault},
-    payload::unescape,
-};
+use crate::wire::json::{Cursor, Fault, unescape};
 
 const MARKED: (&str, &str) = (r#""_placeholder""#, "true");
 const NUMBER: &str = r#""num""#;

@@ -11,6 +11,7 @@ use super::*;
 use crate::wire::{
     packet::{self, Limits},
     payload::{EncodeError, Payload},
+    reassembly::{Progress, Reassembly},
 };
 
 const LIMITS: Limits =

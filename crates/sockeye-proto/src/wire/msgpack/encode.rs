@@ -5,9 +5,8 @@ use rmp::{Marker, encode as write, encode::ByteBuf};
 
 use crate::wire::{
     attachment::placeholder,
-    json::{Cursor, Fault},
+    json::{Cursor, Fault, unescape},
     packet::{Kind, Packet},
-    payload::unescape,
 };
 
 /// Writes a packet as one binary message, with its attachments where their placeholders stand.

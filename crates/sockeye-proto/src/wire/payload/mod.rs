@@ -15,7 +15,7 @@ pub use self::error::{ArgsError, EncodeError};
 use self::shape::Shape;
 use super::{
     attachment,
-    json::{Cursor, Fault},
+    json::{Cursor, Fault, unescape},
     packet::{DecodeError, Limits},
 };
 
@@ -71,7 +71,11 @@ impl<'a> Payload<'a> {
             Some(b'"') => {
                 let escapes = cursor.skip_string().map_err(to_error)?;
                 let quoted = &data[start..cursor.offset()];
-                if escapes { unescape(quoted) } else { Cow::Borrowed(&quoted[1..quoted.len() - 1]) }
+                if escapes {
+                    Cow::Owned(unescape(quoted))
+                } else {
+                    Cow::Borrowed(&quoted[1..quoted.len() - 1])
+                }
             }
             Some(b'-' | b'0'..=b'9') => {
                 cursor.skip_value(0).map_err(to_error)?;
@@ -440,11 +444,4 @@ fn open_array(cursor: &mut Cursor<'_>) -> Result<(), Fault> {
     cursor.expect(b'[')?;
     cursor.skip_whitespace();
     Ok(())
-}
-
-/// The text of a checked JSON string.
-pub(super) fn unescape(quoted: &str) -> Cow<'static, str> {
-    // Read as bytes, a lone surrogate is no error in serde_json: it becomes three bytes that are not UTF-8.
-    let bytes = serde_json::from_str::<Bytes>(quoted).unwrap_or_default();
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -3,6 +3,7 @@
 use super::{
     DecodeError, Limits, Opcode,
     deflate::{Inflater, max_compressed_bytes},
+    growth::grow,
     utf8::Utf8Prefix,
 };
 
@@ -108,13 +109,5 @@ impl Assembly {
     /// All bytes so far.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-/// Makes room for `more` bytes by doubling, without the last doubling going far beyond `max_bytes`.
-pub(super) fn grow(bytes: &mut Vec<u8>, more: usize, max_bytes: usize) {
-    if bytes.capacity() - bytes.len() < more {
-        let doubled = (bytes.capacity() * 2).min(max_bytes);
-        bytes.reserve_exact(doubled.saturating_sub(bytes.len()).max(more));
     }
 }

@@ -20,6 +20,7 @@ pub mod deflate;
 mod encoder;
 mod error;
 mod frame;
+mod growth;
 pub mod handshake;
 mod input;
 mod mask;

@@ -3,7 +3,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::TAIL;
-use crate::wire::ws::{DecodeError, assembly::grow};
+use crate::wire::ws::{DecodeError, growth::grow};
 
 /// Decompresses the messages of one direction of a connection.
 ///

@@ -4,8 +4,8 @@ use std::env;
 
 use super::measure::measure;
 use super::plan::{Client, Kind, launches};
+use super::prepare::prepare;
 use super::report::Report;
-use crate::prepare::prepare_client;
 use crate::run::{RunError, raise_open_files};
 use crate::server::ServerCommand;
 
@@ -31,7 +31,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, 
     let mut programs = Vec::new();
     for &client in &options.clients {
         progress(&format!("preparing {}", client.title()));
-        programs.push((client, prepare_client(client)?));
+        programs.push((client, prepare(client)?));
     }
     let this = env::current_exe()
         .map_err(|source| RunError::System { doing: "find this program", source })?;

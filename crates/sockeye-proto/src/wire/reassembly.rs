@@ -13,7 +13,7 @@ use crate::wire::{
 ///
 /// ```
 /// use bytes::Bytes;
-/// use sockeye_proto::wire::{attachment::{Progress, Reassembly}, packet::{self, Limits}};
+/// use sockeye_proto::wire::{packet::{self, Limits}, reassembly::{Progress, Reassembly}};
 ///
 /// let limits = Limits::default();
 /// let packet = packet::decode(r#"51-["photo",{"_placeholder":true,"num":0}]"#, &limits)?;

@@ -18,6 +18,7 @@ pub mod floor;
 mod measure;
 pub mod ours;
 mod plan;
+mod prepare;
 mod program;
 mod report;
 mod run;

@@ -1,4 +1,4 @@
-//! Builds and installs the servers, and says how each is started.
+//! Builds and installs what is compared, and says how each server is started.
 
 use std::env;
 use std::io;
@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::clients::ClientName;
 use crate::plan::ServerName;
 use crate::server::ServerCommand;
 
@@ -54,36 +53,8 @@ pub(crate) fn prepare(name: ServerName) -> Result<ServerCommand, PrepareError> {
     })
 }
 
-/// A client of the comparison: how it is started; the server's URL is added.
-pub(crate) fn prepare_client(name: ClientName) -> Result<ServerCommand, PrepareError> {
-    let script = |folder: PathBuf, name| folder.join(name).to_string_lossy().into_owned();
-    Ok(match name {
-        ClientName::Floor | ClientName::Sockeye => {
-            let program = env::current_exe()
-                .map_err(|source| PrepareError::Tool { tool: "this program".into(), source })?;
-            let mut args = vec!["client".to_owned()];
-            args.extend((name == ClientName::Floor).then(|| "--floor".to_owned()));
-            ServerCommand { program, args }
-        }
-        ClientName::Rust | ClientName::RustAsync => {
-            let mut rust =
-                built("interop-rust-client", Some(Target::Bin("interop-rust-bench")), true)?;
-            rust.args.extend((name == ClientName::RustAsync).then(|| "--async".to_owned()));
-            rust
-        }
-        ClientName::Node => ServerCommand {
-            program: "node".into(),
-            args: vec!["--expose-gc".into(), script(npm("socket.io-client")?, "client.js")],
-        },
-        ClientName::Python => ServerCommand {
-            program: python()?,
-            args: vec![script(workspace().join("interop/bench"), "client.py")],
-        },
-    })
-}
-
 /// The folder of the npm peers, once this one of them is installed.
-fn npm(package: &str) -> Result<PathBuf, PrepareError> {
+pub(crate) fn npm(package: &str) -> Result<PathBuf, PrepareError> {
     let folder = workspace().join("interop/bench");
     if !folder.join("node_modules").join(package).exists() {
         run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
@@ -92,7 +63,7 @@ fn npm(package: &str) -> Result<PathBuf, PrepareError> {
 }
 
 /// The interpreter of the virtual environment that `cargo xtask test` uses as well, with the pinned packages.
-fn python() -> Result<PathBuf, PrepareError> {
+pub(crate) fn python() -> Result<PathBuf, PrepareError> {
     let target = env::var_os("CARGO_TARGET_DIR");
     let target = workspace().join(target.unwrap_or_else(|| "target".into()));
     let venv = target.join("venv");
@@ -113,13 +84,13 @@ pub(crate) fn interop_server() -> Result<ServerCommand, PrepareError> {
 
 /// What is built of a package, if it is not the binary of its name.
 #[derive(Clone, Copy)]
-enum Target {
+pub(crate) enum Target {
     Bin(&'static str),
     Example(&'static str),
 }
 
 /// Builds a package's binary, or another target of it.
-fn built(
+pub(crate) fn built(
     package: &str,
     target: Option<Target>,
     optimised: bool,
@@ -178,7 +149,7 @@ fn executable(messages: &str, target: &str) -> Option<PathBuf> {
 }
 
 /// The root of the sources this was built from: the bench only runs inside its workspace.
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Signal, set_parent_process_death_signal};
-use sockeye_bench::plan::{Kind, ServerName};
-use sockeye_bench::run::{Options, Outcome};
-use sockeye_bench::{clients, floor, measure, run, soak};
+use sockeye_measure::plan::{Kind, ServerName};
+use sockeye_measure::run::{Options, Outcome};
+use sockeye_measure::{clients, floor, measure, run, soak};
 
 /// Measures Socket.IO servers side by side, and clients: memory of idle connections, CPU of acks and events.
 #[derive(Debug, Parser)]
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
     match start(Cli::parse().verb) {
         Ok(code) => code,
         Err(error) => {
-            say(&format!("sockeye-bench: {error}"));
+            say(&format!("sockeye-measure: {error}"));
             ExitCode::FAILURE
         }
     }
