@@ -1,8 +1,10 @@
 //! `cargo xtask tidy`: the rules of the house that a compiler does not check.
 
+mod circles;
 mod crates;
 mod edges;
 mod errors;
+mod floors;
 mod heads;
 mod lengths;
 mod named;
@@ -24,9 +26,11 @@ pub(crate) fn check() -> Outcome {
     for source in &sources {
         findings.extend(edges::check(source));
         findings.extend(errors::check(source));
+        findings.extend(floors::check(source));
         findings.extend(heads::check(source));
         findings.extend(words::check(source));
     }
+    findings.extend(circles::check(&sources));
     findings.extend(lengths::check(&sources));
     for manifest in crates::manifests()? {
         findings.extend(crates::check(&place::read(&manifest)?)?);

@@ -43,7 +43,8 @@ impl Source {
 
     /// The crate's folder name and the module path, for a file below a crate's `src`.
     pub(crate) fn module(&self) -> Option<(&str, Vec<&str>)> {
-        let (krate, file) = self.path.strip_prefix("crates/")?.split_once("/src/")?;
+        let path = self.path.strip_prefix("crates/").unwrap_or(&self.path);
+        let (krate, file) = path.split_once("/src/")?;
         let mut module: Vec<&str> = file.strip_suffix(".rs")?.split('/').collect();
         if matches!(module.last(), Some(&("mod" | "lib" | "main"))) {
             module.pop();
@@ -97,7 +98,8 @@ mod tests {
         check("crates/sockeye/src/net/wheel.rs", Some(("sockeye", vec!["net", "wheel"])));
         check("crates/sockeye/src/net/mod.rs", Some(("sockeye", vec!["net"])));
         check("crates/sockeye/examples/chat.rs", None);
-        check("xtask/src/main.rs", None);
+        check("xtask/src/tidy/mod.rs", Some(("xtask", vec!["tidy"])));
+        check("interop/bench/client.rs", None);
     }
 
     #[test]

@@ -1,0 +1,149 @@
+//! The floors of the programs: which module stands above which.
+
+use crate::tidy::Finding;
+use crate::tidy::named::named;
+use crate::tidy::source::Source;
+
+/// The modules of one crate, from the ground up.
+struct House {
+    krate: &'static str,
+    /// A module may name what stands on the floors below its own, and nothing beside or above.
+    floors: &'static [&'static [&'static str]],
+}
+
+/// A crate listed here needs a place for each of its modules. The library's are in `edges.rs`, which says more.
+const HOUSES: &[House] = &[
+    House {
+        krate: "sockeye-cli",
+        floors: &[
+            // The ground floor knows no command.
+            &["date", "exit", "secrets"],
+            &["failure"],
+            &["config", "task", "values"],
+            &["output", "units"],
+            &["trace"],
+            &["reach"],
+            &["decode", "doctor", "emit", "generate", "listen", "pipe", "repl", "serve", "ws"],
+            &["command_line"],
+        ],
+    },
+    House {
+        krate: "sockeye-chat",
+        floors: &[
+            &["message_id", "pace", "page", "person", "shape"],
+            &["http", "rules"],
+            &["room"],
+            &["presence", "visitor"],
+            &["contract"],
+            &["listing"],
+            &["hall"],
+            &["events"],
+            &["chat"],
+        ],
+    },
+    House { krate: "sockeye-echo", floors: &[&["host"]] },
+    House {
+        krate: "sockeye-measure",
+        floors: &[
+            &["frame", "namespace", "plan", "process", "readiness", "server"],
+            &["floor", "numbered", "order", "prepare"],
+            &["load"],
+            &["measure"],
+            &["report"],
+            &["run"],
+            &["clients"],
+            &["soak"],
+        ],
+    },
+    House { krate: "sockeye-mistakes", floors: &[] },
+    House {
+        krate: "sockeye-testkit",
+        floors: &[
+            &["client", "heard", "link", "peer", "pinned", "proxy", "rng", "sight", "wire"],
+            &["end", "http", "matrix", "pair", "spec"],
+            &["host", "host_peer", "poller"],
+            &["crossing"],
+        ],
+    },
+    House {
+        krate: "xtask",
+        floors: &[
+            &["failure"],
+            &["place"],
+            &["run"],
+            &["peers", "tools"],
+            &["autobahn", "bench", "features", "fuzz", "soak", "tidy"],
+            &["test"],
+        ],
+    },
+];
+
+/// Finds the paths that lead up, or to the same floor.
+pub(crate) fn check(source: &Source) -> Vec<Finding> {
+    let Some((krate, module)) = source.module() else { return Vec::new() };
+    let house = HOUSES.iter().find(|house| house.krate == krate);
+    let (Some(house), Some(room)) = (house, module.first()) else { return Vec::new() };
+    if source.is_test() {
+        return Vec::new();
+    }
+    let Some(floor) = house.floor(room) else {
+        let what = format!("module {room} has no floor in xtask/src/tidy/floors.rs");
+        return vec![source.finding(0, &what)];
+    };
+    let leads_up = |to: &str| to != *room && house.floor(to).is_some_and(|other| other >= floor);
+    named(&source.code, &module)
+        .into_iter()
+        .filter(|(_, path)| path.first().is_some_and(|to| leads_up(to)))
+        .map(|(offset, path)| {
+            let what = format!("{room} may not name crate::{}: it is not below", path.join("::"));
+            source.finding(offset, &what)
+        })
+        .collect()
+}
+
+impl House {
+    fn floor(&self, room: &str) -> Option<usize> {
+        self.floors.iter().position(|floor| floor.contains(&room))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_one(path: &str, code: &str, expect: &[&str]) {
+        assert_eq!(check(&Source::new(path, code)), expect, "{path}: {code}");
+    }
+
+    #[test]
+    fn what_is_below_may_be_named() {
+        check_one("crates/sockeye-cli/src/emit/mod.rs", "use crate::reach::Session;", &[]);
+        check_one("crates/sockeye-cli/src/emit/mod.rs", "use super::emit::program;", &[]);
+        check_one("crates/sockeye-cli/src/main.rs", "use crate::command_line::Command;", &[]);
+        check_one("crates/sockeye/src/server/mod.rs", "use crate::client;", &[]);
+    }
+
+    #[test]
+    fn what_is_beside_or_above_is_found() {
+        check_one(
+            "crates/sockeye-cli/src/failure.rs",
+            "\nuse crate::reach::Trouble;",
+            &[
+                "crates/sockeye-cli/src/failure.rs:2: failure may not name crate::reach::Trouble: it is not below",
+            ],
+        );
+        check_one(
+            "xtask/src/fuzz.rs",
+            "use crate::{run, soak};",
+            &["xtask/src/fuzz.rs:1: fuzz may not name crate::soak: it is not below"],
+        );
+        check_one(
+            "crates/sockeye-chat/src/upload.rs",
+            "",
+            &[
+                "crates/sockeye-chat/src/upload.rs:1: module upload has no floor in xtask/src/tidy/floors.rs",
+            ],
+        );
+    }
+}
