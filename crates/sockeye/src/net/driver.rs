@@ -18,17 +18,18 @@ use sockeye_proto::{
         ws::{CloseCode, CloseFrame, Input, Message},
     },
 };
-use tokio::{io::AsyncWrite, time};
+use tokio::time;
 
 #[cfg(feature = "client")]
 use super::requesting::{Requested, Requesting};
 use super::{
-    Conn, Driven, OnAck, Stream, Wheel, dirty,
+    Conn, Driven, OnAck, Stream, Wheel,
+    carrier::{Carrier, Ending},
+    dirty,
     framed::Framed,
     outbox::{Flushed, Outbox},
     polling::{Polling, Served},
     scratch,
-    stream::Io,
 };
 
 /// Reads of one poll, so that a flood on one session does not starve the others on this thread.
@@ -150,15 +151,6 @@ struct Work<U> {
     unflushed: Vec<Arc<Conn>>,
     /// Whether the machine was told that reading is paused.
     paused: bool,
-}
-
-/// What carries the session; from polling it may move to a WebSocket, once.
-enum Carrier {
-    Polling(Box<Polling>),
-    /// A client's end of polling.
-    #[cfg(feature = "client")]
-    Requesting(Box<Requesting>),
-    WebSocket(Framed),
 }
 
 /// What a client's session begins with.
@@ -284,7 +276,7 @@ impl<U: Upper> Work<U> {
             tracing::debug!(target: "sockeye::engine", %violation, "session closed");
             self.upper.violated(&violation);
         }
-        if let Carrier::WebSocket(framed) = &mut self.carrier {
+        if let Some(framed) = self.carrier.websocket() {
             framed.websocket.handle_timeout(now);
         }
         if conn.outbox(|outbox| outbox.stalls_at()).is_some_and(|at| now >= at) {
@@ -377,7 +369,7 @@ impl<U: Upper> Work<U> {
 
     /// As [`Self::receive`], on WebSocket.
     fn read(&mut self, now: Instant, conn: Driven<'_>, cx: &mut Context<'_>) -> bool {
-        let Carrier::WebSocket(framed) = &mut self.carrier else { return false };
+        let Some(framed) = self.carrier.websocket() else { return false };
         if !framed.early.is_empty() {
             let mut early = std::mem::take(&mut framed.early);
             self.feed(now, &mut early, conn, cx);
@@ -385,7 +377,7 @@ impl<U: Upper> Work<U> {
         let more = scratch::with(|buffer| {
             for _ in 0..READS_PER_POLL {
                 let Self { carrier, upper, phase, paused, .. } = self;
-                let Carrier::WebSocket(framed) = carrier else { return false };
+                let Some(framed) = carrier.websocket() else { return false };
                 let reads = match phase {
                     Phase::Running => !is_paused(now, conn, upper, paused),
                     phase => *phase != Phase::Done,
@@ -409,7 +401,7 @@ impl<U: Upper> Work<U> {
             }
             true
         });
-        if let Carrier::WebSocket(framed) = &mut self.carrier
+        if let Some(framed) = self.carrier.websocket()
             && !self.paused
             && let Err(error) = framed.websocket.handle_silence(now)
         {
@@ -423,7 +415,7 @@ impl<U: Upper> Work<U> {
     /// Takes bytes through the WebSocket and the machine to the layer above.
     fn feed(&mut self, now: Instant, bytes: &mut [u8], conn: Driven<'_>, cx: &mut Context<'_>) {
         let Self { carrier, upper, phase, .. } = self;
-        let Carrier::WebSocket(Framed { websocket, .. }) = carrier else { return };
+        let Some(Framed { websocket, .. }) = carrier.websocket() else { return };
         let mut input = Input::new(bytes);
         let mut heard = false;
         loop {
@@ -487,23 +479,16 @@ impl<U: Upper> Work<U> {
         {
             self.upper.closed(reason);
             let is_client = self.wheel.is_none();
-            self.phase = match &mut self.carrier {
+            self.phase = match self.carrier.close(now, conn, reason, cx) {
                 // A server that is silent won't say goodbye either, and the next session waits for the end of this one.
-                Carrier::WebSocket(_) if is_client && reason == Reason::PingTimeout => Phase::Done,
-                Carrier::WebSocket(_) => Phase::Closing { ended: false },
-                Carrier::Polling(polling) => match polling.close(now, conn, reason, cx) {
-                    Some(until) => Phase::Farewell { until },
-                    None => Phase::Done,
-                },
-                #[cfg(feature = "client")]
-                Carrier::Requesting(requesting) => match requesting.close(now, conn, reason, cx) {
-                    Some(until) => Phase::Farewell { until },
-                    None => Phase::Done,
-                },
+                Ending::Handshake if is_client && reason == Reason::PingTimeout => Phase::Done,
+                Ending::Handshake => Phase::Closing { ended: false },
+                Ending::Farewell { until } => Phase::Farewell { until },
+                Ending::Nothing => Phase::Done,
             };
             self.close_websocket(now, conn);
         }
-        let Carrier::WebSocket(framed) = &mut self.carrier else { return };
+        let Some(framed) = self.carrier.websocket() else { return };
         while let Some(output) = framed.websocket.poll_output() {
             match output.message() {
                 Some(message) => {
@@ -525,7 +510,7 @@ impl<U: Upper> Work<U> {
     /// Begins to close the WebSocket that carries the session, if one does.
     fn close_websocket(&mut self, now: Instant, conn: Driven<'_>) {
         let reason = closed(conn).unwrap_or(Reason::TransportError);
-        if let Carrier::WebSocket(framed) = &mut self.carrier {
+        if let Some(framed) = self.carrier.websocket() {
             framed.websocket.close(now, close_code(reason), reason.as_str());
         }
     }
@@ -549,32 +534,16 @@ impl<U: Upper> Work<U> {
             }
         }
         self.unflushed = rest;
-        let flushed = match &mut self.carrier {
-            Carrier::WebSocket(Framed { io, .. }) => {
-                conn.outbox(|outbox| io.flush(outbox, cx, now))
-            }
-            Carrier::Polling(polling) => polling.flush(now, conn),
-            #[cfg(feature = "client")]
-            Carrier::Requesting(requesting) => requesting.flush(conn, cx),
-        };
+        let flushed = self.carrier.flush(now, conn, cx);
         if flushed == Flushed::Failed && self.phase != Phase::Done {
             self.lose(conn, Reason::TransportError);
         }
         if flushed == Flushed::All && self.phase == (Phase::Closing { ended: true }) {
             conn.outbox(Outbox::shut_down);
-            if let Carrier::WebSocket(Framed { io: Io::Other(stream), .. }) = &mut self.carrier {
-                // At best: the peer has our close frame already.
-                let _ = Pin::new(stream).poll_shutdown(cx);
-            }
+            self.carrier.shut_down(cx);
             self.phase = Phase::Lingering { until: now + LINGER };
         }
-        let has_said_farewell = match &self.carrier {
-            Carrier::Polling(polling) => polling.has_said_farewell(),
-            #[cfg(feature = "client")]
-            Carrier::Requesting(requesting) => requesting.has_said_farewell(),
-            Carrier::WebSocket(_) => false,
-        };
-        if has_said_farewell {
+        if self.carrier.has_said_farewell() {
             self.phase = Phase::Done;
         }
         !self.unflushed.is_empty()
@@ -592,12 +561,9 @@ impl<U: Upper> Work<U> {
             Phase::Lingering { until } | Phase::Farewell { until } => Some(until),
             _ => None,
         };
-        let websocket = match &self.carrier {
-            // While nothing is read, nothing can be late.
-            Carrier::WebSocket(framed) if !self.paused => framed.websocket.next_deadline(),
-            _ => None,
-        };
-        self.deadline = [machine, websocket, stalled, pause, linger].into_iter().flatten().min();
+        // While nothing is read, nothing can be late.
+        let carrier = if self.paused { None } else { self.carrier.next_deadline() };
+        self.deadline = [machine, carrier, stalled, pause, linger].into_iter().flatten().min();
         if let Some(wheel) = &self.wheel {
             wheel.arm(&conn, self.deadline);
         }
@@ -610,12 +576,8 @@ impl<U: Upper> Future for Driver<U> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { conn, work: this } = self.get_mut();
         // Entered for each poll: held while idle, a span would cost more than half a kilobyte.
-        let transport = match this.carrier {
-            Carrier::WebSocket(_) => "websocket",
-            _ => "polling",
-        };
         let _span = tracing::debug_span!(
-            target: "sockeye::engine", "session", id = conn.sid.hint(), transport
+            target: "sockeye::engine", "session", id = conn.sid.hint(), transport = this.carrier.name()
         )
         .entered();
         let conn = Driven::begin(conn, cx);

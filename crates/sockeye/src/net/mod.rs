@@ -1,5 +1,6 @@
 //! tokio's side: the driver of a session, its outbox, the timer wheel, and the streams below.
 
+mod carrier;
 mod conn;
 #[cfg(feature = "client")]
 mod cookies;
