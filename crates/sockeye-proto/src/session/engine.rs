@@ -17,10 +17,27 @@ use crate::wire::{
 
 /// An Engine.IO session, in whatever version and on whatever transport.
 ///
-/// `A` is the caller's token for an ack it waits for. A session that was opened on polling has further inputs, one for
-/// each thing that can happen to its HTTP requests and to a WebSocket that wants to take over: [`Self::get`] and
-/// [`Self::post`] with what follows them, [`Self::probe`] and [`Self::receive_probe`]. A server's is told of requests
-/// that arrive. A client's says when it may send one ([`Self::may_get`], [`Self::may_post`]), and is told then.
+/// `A` is the caller's token for an ack it waits for.
+///
+/// # What to call, and when
+///
+/// 1. An input, one at a time: what came ([`Self::receive_text`], [`Self::receive_binary`], [`Self::heard`] for what is
+///    no whole message); what is wanted ([`Self::connect`], [`Self::accept`], [`Self::refuse`], [`Self::leave`],
+///    [`Self::expect_ack`], [`Self::close`]); or that time has passed ([`Self::handle_timeout`]). What they return is for
+///    the layer above.
+/// 2. [`Self::poll_output`], until it gives nothing: all that is to be sent, in this order, and what came of acks.
+/// 3. [`Self::next_deadline`]: each of the above may have moved it. Call [`Self::handle_timeout`] then.
+///
+/// [`Output::Closed`] is the last output; what comes later is refused or ignored, but for the one GET that is told so.
+///
+/// A session that was opened on polling has further inputs, one for each thing that can happen to its requests and to a
+/// WebSocket that wants to take over:
+///
+/// | | a server is told | a client asks, then tells |
+/// |---|---|---|
+/// | a GET | [`Self::get`], then [`Self::get_answered`] or [`Self::get_lost`] | [`Self::may_get`] before |
+/// | a POST | [`Self::post`], its packets as on any transport, then [`Self::post_done`] or [`Self::post_lost`] | [`Self::may_post`] before |
+/// | a WebSocket | [`Self::probe`], [`Self::receive_probe`] for each message until it has taken over, or [`Self::probe_lost`]; [`Self::releases_get`] between | [`Self::may_probe`], [`Self::offer`], [`Self::probe`], [`Self::receive_probe`], and [`Self::upgrade`] once it says yes |
 ///
 /// # Examples
 ///
