@@ -20,6 +20,7 @@ use hyper::{
     body::{Body, Incoming},
     client::conn::{TrySendError, http1},
     ext::on_informational,
+    upgrade::Upgraded,
 };
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -90,9 +91,11 @@ pub(super) struct Answering {
     interim: Arc<AtomicUsize>,
 }
 
-impl Answering {
-    pub(super) fn into_inner(self) -> Stream {
-        self.stream
+/// Takes the stream back from hyper, with the bytes that hyper had read beyond the response.
+pub(super) fn recover(upgraded: Upgraded) -> (Stream, Bytes) {
+    match upgraded.downcast::<TokioIo<Answering>>() {
+        Ok(parts) => (parts.io.into_inner().stream, parts.read_buf),
+        Err(upgraded) => Stream::recover(upgraded),
     }
 }
 

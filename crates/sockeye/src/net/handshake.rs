@@ -54,7 +54,7 @@ pub(crate) async fn upgrade(
             tap.answered(&response, &[]);
         }
         let accepted = offer.check(&response)?;
-        let (stream, early) = Stream::recover(hyper::upgrade::on(&mut response).await?);
+        let (stream, early) = exchange::recover(hyper::upgrade::on(&mut response).await?);
         Ok(Upgraded { stream, early, accepted, headers: response.into_parts().0.headers })
     };
     exchange::serve(connection, exchange).await

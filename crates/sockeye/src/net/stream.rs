@@ -24,7 +24,6 @@ use tokio_rustls::server::TlsStream;
 #[cfg(feature = "server")]
 use super::Guarded;
 use super::{
-    exchange::Answering,
     outbox::{Flushed, Outbox, copy_together},
     scratch,
 };
@@ -75,12 +74,8 @@ impl Stream {
             Ok(parts) => return (Self::tcp(parts.io.into_inner()), parts.read_buf),
             Err(upgraded) => upgraded,
         };
-        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => return (Self::tcp(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => upgraded,
-        };
-        match upgraded.downcast::<TokioIo<Answering>>() {
-            Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Self::tcp(parts.io.into_inner()), parts.read_buf),
             Err(upgraded) => (Self::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
         }
     }

@@ -37,7 +37,7 @@ pub(super) async fn connect(
         let mut response = sender.send(request).await.map_err(ProxyFailure::Http)?;
         if response.status().is_success() {
             let upgraded = hyper::upgrade::on(&mut response).await.map_err(ProxyFailure::Http)?;
-            let (stream, early) = Stream::recover(upgraded);
+            let (stream, early) = exchange::recover(upgraded);
             // The server waits for us, in TLS as in HTTP.
             return if early.is_empty() {
                 Ok(stream)
