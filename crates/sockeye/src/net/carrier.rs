@@ -6,7 +6,7 @@ use sockeye_proto::session::Reason;
 use tokio::io::AsyncWrite as _;
 
 #[cfg(feature = "client")]
-use super::requesting::Requesting;
+use super::client::Requesting;
 use super::{Driven, framed::Framed, outbox::Flushed, polling::Polling, stream::Io};
 
 /// The transport of a session, as its driver owns it.

@@ -15,7 +15,6 @@ use sockeye_proto::{
     wire::{encoding::Encoding, payload::Payload, prepared::Prepared},
 };
 
-#[cfg(feature = "client")]
 use super::Keys;
 use super::{Bounds, Id, PushError, dirty, outbox::Outbox, requests::Requests};
 
@@ -40,7 +39,6 @@ impl Wakes {
 }
 
 /// How far a packet got.
-#[cfg(feature = "client")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Progress {
     /// It waits in the outbox.
@@ -66,7 +64,6 @@ pub(crate) enum AckFailure {
 pub(crate) type OnAck = Box<dyn FnOnce(AckOutcome<'_>) + Send>;
 
 /// A packet that asks for an ack did not enter the outbox; the ack is not expected.
-#[cfg(feature = "client")]
 pub(crate) struct NotAsked {
     pub(crate) why: PushError,
     /// What was given, unless it has been called meanwhile.
@@ -126,7 +123,6 @@ impl Conn {
     }
 
     /// A client's session, which waits for the handshake.
-    #[cfg(feature = "client")]
     pub(crate) fn client(
         now: Instant,
         config: Arc<Config>,
@@ -186,7 +182,6 @@ impl Conn {
     /// # Errors
     ///
     /// [`NotAsked`].
-    #[cfg(feature = "client")]
     pub(crate) fn ask_under_lock(
         self: &Arc<Self>,
         packet: Prepared,
@@ -277,7 +272,6 @@ impl Conn {
     }
 
     /// Appends a client's answer to an event. It is the server who asks for these: one that does not read them is given up.
-    #[cfg(feature = "client")]
     pub(crate) fn push_answer(self: &Arc<Self>, answer: Prepared) {
         let (_, wake) = self.enqueue(|outbox| outbox.push_owed(answer, self.bounds));
         if wake {
@@ -286,7 +280,6 @@ impl Conn {
     }
 
     /// How far the packet with this number got, told more exactly.
-    #[cfg(feature = "client")]
     pub(crate) fn progress(&self, number: u64) -> Progress {
         let outbox = self.outbox.lock();
         if outbox.written() >= number {

@@ -21,7 +21,7 @@ use sockeye_proto::{
 use tokio::time;
 
 #[cfg(feature = "client")]
-use super::requesting::{Requested, Requesting};
+use super::client::{Requested, Requesting};
 use super::{
     Conn, Driven, OnAck, Stream, Wheel,
     carrier::{Carrier, Ending},

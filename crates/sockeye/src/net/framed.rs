@@ -2,7 +2,6 @@
 
 use sockeye_proto::session::websocket::{Config, WebSocket};
 use sockeye_proto::wire::ws::Role;
-#[cfg(feature = "client")]
 use sockeye_proto::wire::ws::deflate::Agreement;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -30,7 +29,6 @@ impl Framed {
     }
 
     /// As [`Self::new`], a client's, which reads compressed messages if that was agreed on. It sends none: nobody has to.
-    #[cfg(feature = "client")]
     pub(super) fn client(
         stream: (Stream, bytes::Bytes),
         config: &Config,

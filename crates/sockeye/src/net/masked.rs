@@ -21,7 +21,6 @@ pub(super) struct Masked {
 }
 
 impl Masked {
-    #[cfg(any(feature = "client", test))]
     pub(super) const fn new(keys: Keys) -> Self {
         Self { keys, frames: Vec::new(), written: 0, packets: 0 }
     }

@@ -20,7 +20,6 @@ use sockeye_proto::{
 use thiserror::Error;
 use tokio::{net::tcp::OwnedWriteHalf, sync::Notify};
 
-#[cfg(feature = "client")]
 use super::Keys;
 use super::{
     masked::{Masked, masked_bytes},
@@ -131,7 +130,6 @@ impl Outbox {
 
     /// A client's: what it writes to a stream is masked, and what does not fit is not accepted, but no reason to give up:
     /// whoever emits keeps it.
-    #[cfg(feature = "client")]
     pub(super) fn client(encoding: Encoding, keys: Keys) -> Self {
         Self { masked: Some(Box::new(Masked::new(keys))), ..Self::new(encoding) }
     }
@@ -424,7 +422,6 @@ impl Outbox {
     }
 
     /// How many packets are on their way in a request; also how many were when it failed.
-    #[cfg(feature = "client")]
     pub(super) fn answering(&self) -> u64 {
         self.answering.into()
     }
@@ -763,7 +760,6 @@ mod tests {
         check(&outbox);
     }
 
-    #[cfg(feature = "client")]
     #[test]
     fn in_version_3_a_client_posts_no_text_that_servers_misread() {
         let encoding = Encoding { version: Version::V3, ..Encoding::default() };

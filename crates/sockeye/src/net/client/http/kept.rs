@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 
 use super::Answer;
-use crate::net::{Stream, exchange};
+use crate::net::{Stream, client::exchange};
 
 /// hyper's two halves of a connection, without a task: whoever sends a request drives it.
 pub(super) struct Kept {

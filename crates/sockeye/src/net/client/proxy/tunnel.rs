@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Empty;
 
 use super::{ProxyFailure, host_and_port};
-use crate::net::{Plain, Stream, exchange};
+use crate::net::{Plain, Stream, client::exchange};
 
 /// The stream to the server, once the proxy says so.
 pub(super) async fn connect(

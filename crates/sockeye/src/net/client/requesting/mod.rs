@@ -18,11 +18,13 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{
     Answer, Deadline, Driven, HttpError, Upper,
+    remote::{Offered, Remote, WebSocketError},
+};
+use crate::net::{
     framed::Framed,
     outbox::{Flushed, Outbox},
     polling,
     probe::{Probe, Probed},
-    remote::{Offered, Remote, WebSocketError},
 };
 
 /// Packets of an answer that are read in one poll, so that a flood does not starve the others on this thread.
@@ -78,7 +80,7 @@ enum Farewell {
 }
 
 /// How far the requests are served.
-pub(super) enum Requested {
+pub(in crate::net) enum Requested {
     /// Nothing is left to do for now.
     All,
     /// There is more to do at once.
@@ -114,7 +116,7 @@ impl Requesting {
     }
 
     /// Goes on with everything that is under way; what is received goes to `upper`, as long as the session is open.
-    pub(super) fn poll<U: Upper>(
+    pub(in crate::net) fn poll<U: Upper>(
         &mut self,
         now: Instant,
         conn: Driven<'_>,
@@ -293,7 +295,7 @@ impl Requesting {
     }
 
     /// Sends what waits, if no POST is under way.
-    pub(super) fn flush(&mut self, conn: Driven<'_>, cx: &mut Context<'_>) -> Flushed {
+    pub(in crate::net) fn flush(&mut self, conn: Driven<'_>, cx: &mut Context<'_>) -> Flushed {
         if let Some(handshake) = &self.handshake
             && conn.look(|machine| machine.may_post())
         {
@@ -317,7 +319,7 @@ impl Requesting {
     }
 
     /// The session is over. Says until when the server is told.
-    pub(super) fn close(
+    pub(in crate::net) fn close(
         &mut self,
         now: Instant,
         conn: Driven<'_>,
@@ -345,7 +347,7 @@ impl Requesting {
     }
 
     /// Whether the server knows that the session is over.
-    pub(super) fn has_said_farewell(&self) -> bool {
+    pub(in crate::net) fn has_said_farewell(&self) -> bool {
         self.farewell == Farewell::Said
     }
 }

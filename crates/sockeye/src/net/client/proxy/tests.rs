@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::net::{Deadline, Route, Step, USER_AGENT, dial, headers::user_agent};
+use crate::net::{Deadline, Route, Step, USER_AGENT, client::headers::user_agent, dial};
 
 const LONG: Duration = Duration::from_secs(10);
 

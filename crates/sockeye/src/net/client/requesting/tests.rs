@@ -34,7 +34,7 @@ use super::{super::*, *};
 use crate::{
     event::{Ack, RawArgs, State},
     net::{
-        KeepAlive,
+        Bounds, Conn, Id, KeepAlive, OnAck, Pressure,
         driver::{Driver, Start},
     },
     server::{Namespace, Server, Socket},
