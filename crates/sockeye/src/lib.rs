@@ -1,7 +1,8 @@
 //! A Socket.IO server and client, and raw WebSocket at both ends, for tokio.
 //!
 //! - [`server`]: namespaces, sockets, rooms, broadcasts and acks, as a [`tower`] service for axum or plain hyper. It
-//!   serves clients of Socket.IO 3 and newer (Engine.IO 4), over WebSocket. Begin with [`server::Server`].
+//!   serves clients by polling and WebSocket: those of Socket.IO 3 and newer, and older ones if it is told to. Begin with
+//!   [`server::Server`].
 //! - [`client`]: connects to any Socket.IO server, of Engine.IO 3 or 4, and stays connected; async, or for threads
 //!   ([`client::blocking`]). Begin with [`client::Client`].
 //! - [`event`]: what handlers are made of. They are async functions that take [`Args`](event::Args),
