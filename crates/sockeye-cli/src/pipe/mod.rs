@@ -2,22 +2,18 @@
 
 mod input;
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 use futures_util::FutureExt as _;
-use sockeye::client::{Incoming, Socket};
-use tokio::time;
+use sockeye::client::Socket;
 
 use self::input::Order;
 use crate::{
     exit::Exit,
     failure::Failure,
-    output::{Output, Printer, States},
-    reach::{
-        Connection, Departing, Departures, Keep, Outcome, Questions, Session, Talk, Trouble,
-        UnderWay,
-    },
+    output::{Output, States},
+    reach::{Connection, Departing, Departures, Exchange, Keep, Session, Talk, Trouble},
     task,
     units::Time,
     values::{StdinLines, Unreadable},
@@ -56,139 +52,90 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let plan = connection.without_stdin()?.plan()?.traced(tracer);
     task::run(async {
         let session = Session::join(plan, |builder| keep.attach(builder)).await?;
-        let mut pipe = Pipe {
-            session: &session,
-            printer,
-            questions: Questions::default(),
-            under_way: UnderWay::default(),
-            failed: None,
-            has_answered: false,
-        };
+        let exchange = Exchange::new(printer, false);
+        let mut pipe = Pipe { session: &session, exchange };
         let linger = linger.map_or(Duration::ZERO, Time::get);
         let done = pipe.run(Departures::new(&session, keep.reconnect), linger).await;
-        pipe.questions.withhold();
-        session.close(pipe.has_answered).await;
+        session.close(pipe.exchange.end()).await;
         done.map(|()| Exit::Done)
     })
 }
 
 struct Pipe<'p> {
     session: &'p Session,
-    printer: Printer<'p>,
-    questions: Questions,
-    under_way: UnderWay,
-    /// What went wrong first, although the work went on.
-    failed: Option<Failure>,
-    /// Whether an ack of ours may not be written yet; events are waited for.
-    has_answered: bool,
+    exchange: Exchange<'p>,
 }
 
 impl Pipe<'_> {
     async fn run(&mut self, mut departures: Departures, linger: Duration) -> Result<(), Failure> {
-        let session = self.session;
+        let Self { session, exchange } = self;
         let Ok(events) = session.client.events() else { return Ok(()) };
         let mut states = States::new(&session.client).with_first();
         let mut lines = StdinLines::new();
-        let mut has_input = true;
-        let mut time = pin!(time::sleep(Duration::ZERO));
         loop {
-            let is_idle = self.under_way.is_empty();
+            let settled = exchange.settled();
             tokio::select! {
                 biased;
-                Some(now) = states.next() => self.printer.states(&now, &session.sockets)?,
-                Some(outcome) = self.under_way.next() => self.settle(outcome)?,
+                Some(now) = states.next() => exchange.printer.states(&now, &session.sockets)?,
+                Some(outcome) = exchange.next() => exchange.settle(outcome)?,
                 incoming = events.recv() => {
                     let Some(incoming) = incoming else {
                         let trouble = session.ended(true).await;
                         if let Some(last) = states.last() {
-                            self.printer.states(&last, &session.sockets)?;
+                            exchange.printer.states(&last, &session.sockets)?;
                         }
                         return Err(trouble.into());
                     };
-                    self.show(incoming)?;
+                    exchange.heard(incoming)?;
                 }
                 (namespace, because) = departures.next() => {
-                    self.printer.left(&namespace, &because.to_string())?;
+                    exchange.printer.left(&namespace, &because.to_string())?;
                     return Err(Trouble::left(&namespace, because).into());
                 }
-                order = input::next(&mut lines), if has_input && self.under_way.has_room() => {
-                    match order? {
-                        Some(order) => self.follow(order, lines.number()).await?,
-                        None => {
-                            has_input = false;
-                            time.as_mut().reset(time::Instant::now() + linger);
-                        }
-                    }
-                }
-                () = &mut time, if !has_input && is_idle => {
-                    // What came before the last ack may still be on its way to us.
-                    tokio::task::yield_now().await;
-                    match events.recv().now_or_never().flatten() {
-                        Some(incoming) => self.show(incoming)?,
-                        None => return self.failed.take().map_or(Ok(()), Err),
-                    }
-                }
+                order = input::next(&mut lines), if exchange.has_room() => match order? {
+                    Some(order) => follow(session, exchange, order, lines.number()).await?,
+                    None => exchange.linger(linger),
+                },
+                () = settled => match events.recv().now_or_never().flatten() {
+                    Some(incoming) => exchange.heard(incoming)?,
+                    None => return exchange.verdict(),
+                },
             }
         }
     }
+}
 
-    fn show(&mut self, incoming: Incoming) -> Result<(), Failure> {
-        self.printer.incoming(&incoming)?;
-        self.questions.add(incoming);
-        Ok(())
-    }
-
-    /// Does what a line says.
-    async fn follow(&mut self, order: Order, number: usize) -> Result<(), Failure> {
-        let wrong = |reason| Unreadable::Line { number, reason };
-        match order {
-            Order::Answer { nsp, event, args, ack_id } => {
-                let question = self.questions.take(nsp.as_deref(), event.as_deref(), ack_id);
-                let question =
-                    question.ok_or_else(|| wrong("no such event waits for an ack".to_owned()))?;
-                question.answer(args);
-                self.has_answered = true;
+/// Does what a line says.
+async fn follow(
+    session: &Session,
+    exchange: &mut Exchange<'_>,
+    order: Order,
+    number: usize,
+) -> Result<(), Failure> {
+    let wrong = |reason| Unreadable::Line { number, reason };
+    match order {
+        Order::Answer { nsp, event, args, ack_id } => {
+            if !exchange.answer((nsp.as_deref(), event.as_deref(), ack_id), args) {
+                return Err(wrong("no such event waits for an ack".to_owned()).into());
             }
-            Order::Emit { nsp, event, args, ack_id } => {
-                let socket = self.socket(nsp.as_deref()).map_err(wrong)?;
-                self.printer.sent((socket.namespace(), &event), &args, ack_id)?;
-                let ack = ack_id.map(|_| self.session.timeout);
-                let departing = Departing { socket, event, args, ack, ack_id };
-                if let Some(outcome) = self.under_way.send(departing).await {
-                    self.settle(outcome)?;
-                }
-            }
+            Ok(())
         }
-        Ok(())
-    }
-
-    fn socket(&self, nsp: Option<&str>) -> Result<Socket, String> {
-        let sockets = &self.session.sockets;
-        let socket = match nsp {
-            None => sockets.first(),
-            Some(name) => sockets.iter().find(|socket| socket.namespace() == name),
-        };
-        socket.cloned().ok_or_else(|| {
-            let name = nsp.unwrap_or("/");
-            format!("{name} is not joined; add --nsp {name}")
-        })
-    }
-
-    /// Shows an ack. That one does not come is no reason to drop the others.
-    fn settle(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        match outcome {
-            Ok(None) => {}
-            Ok(Some(answer)) => answer.show(&self.printer)?,
-            Err(trouble) if trouble.is_late() => {
-                let failure = Failure::from(trouble);
-                match &self.failed {
-                    // It is told in the end.
-                    None => self.failed = Some(failure),
-                    Some(_) => self.printer.warning(&failure),
-                }
-            }
-            Err(trouble) => return Err(trouble.into()),
+        Order::Emit { nsp, event, args, ack_id } => {
+            let socket = socket(session, nsp.as_deref()).map_err(wrong)?;
+            let ack = ack_id.map(|_| session.timeout);
+            exchange.send(Departing { socket, event, args, ack, ack_id }).await
         }
-        Ok(())
     }
+}
+
+fn socket(session: &Session, nsp: Option<&str>) -> Result<Socket, String> {
+    let sockets = &session.sockets;
+    let socket = match nsp {
+        None => sockets.first(),
+        Some(name) => sockets.iter().find(|socket| socket.namespace() == name),
+    };
+    socket.cloned().ok_or_else(|| {
+        let name = nsp.unwrap_or("/");
+        format!("{name} is not joined; add --nsp {name}")
+    })
 }

@@ -3,6 +3,7 @@
 mod ask;
 mod credentials;
 mod departures;
+mod exchange;
 mod keep;
 mod options;
 mod questions;
@@ -15,11 +16,11 @@ pub(crate) use self::{
     ask::{Ack, ask},
     credentials::Auth,
     departures::Departures,
+    exchange::Exchange,
     keep::Keep,
     options::{Connection, Eio, Encoding, STDIN, Talk, Transports, namespace},
-    questions::Questions,
     road::{Belief, Header, Road, RoadError},
     session::{Session, spoken_by},
     trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, names_no_namespace, of_dial},
-    under_way::{Departing, Outcome, UnderWay},
+    under_way::{Departing, Outcome},
 };

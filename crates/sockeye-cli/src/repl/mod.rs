@@ -13,13 +13,11 @@ mod words;
 
 use std::{
     io::{self, IsTerminal as _},
-    pin::pin,
     time::Duration,
 };
 
 use sockeye::client::Left;
 use thiserror::Error;
-use tokio::time;
 
 pub(crate) use self::options::Options;
 use self::{
@@ -32,8 +30,8 @@ use self::{
 use crate::{
     exit::Exit,
     failure::{Ends, Failure},
-    output::{NobodyReads, Output, Printer},
-    reach::{Departing, Keep, Outcome, Questions, Trouble, UnderWay},
+    output::{NobodyReads, Output},
+    reach::{Departing, Exchange, Keep, Trouble},
     task,
     trace::Verbosity,
     units::Time,
@@ -65,19 +63,14 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         let mut repl = Repl {
             room,
             known,
-            printer,
+            exchange: Exchange::new(printer, is_person),
             verbosity,
             input,
-            questions: Questions::default(),
-            under_way: UnderWay::default(),
-            failed: None,
-            has_answered: false,
             was_interrupted: false,
         };
         let done = repl.run(linger.map_or(Duration::ZERO, Time::get)).await;
         repl.input.end(output);
-        repl.questions.withhold();
-        repl.room.close(repl.has_answered).await;
+        repl.room.close(repl.exchange.end()).await;
         done
     })
 }
@@ -85,47 +78,34 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
 struct Repl<'r> {
     room: Room,
     known: Known,
-    printer: Printer<'r>,
+    exchange: Exchange<'r>,
     verbosity: Verbosity,
     input: Input,
-    questions: Questions,
-    under_way: UnderWay,
-    /// What went wrong first while nobody was there to see it.
-    failed: Option<Failure>,
-    /// Whether an ack of ours may not be written yet; events are waited for.
-    has_answered: bool,
     was_interrupted: bool,
 }
 
 impl Repl<'_> {
     async fn run(&mut self, linger: Duration) -> Result<Exit, Failure> {
-        let mut has_input = true;
-        let mut time = pin!(time::sleep(Duration::ZERO));
         self.input.prompt(&self.room.prompt());
         loop {
-            let is_idle = self.under_way.is_empty() && !self.room.is_busy();
+            let (settled, is_busy) = (self.exchange.settled(), self.room.is_busy());
             tokio::select! {
                 biased;
-                Some(outcome) = self.under_way.next() => self.settle(outcome)?,
+                Some(outcome) = self.exchange.next() => {
+                    self.exchange.settle(outcome).or_else(|failure| self.fail(failure))?;
+                }
                 heard = self.room.hear() => self.show(heard)?,
-                typed = self.input.next(), if has_input && self.under_way.has_room() => {
+                typed = self.input.next(), if self.exchange.has_room() => {
                     match self.follow(typed?).await? {
                         Next::Line => self.input.prompt(&self.room.prompt()),
                         Next::Leave(exit) => return Ok(exit),
-                        Next::Linger => {
-                            has_input = false;
-                            time.as_mut().reset(time::Instant::now() + linger);
-                        }
+                        Next::Linger => self.exchange.linger(linger),
                     }
                 }
-                () = &mut time, if !has_input && is_idle => {
-                    // What came before the last ack may still be on its way to us.
-                    tokio::task::yield_now().await;
-                    match self.room.heard() {
-                        Some(heard) => self.show(heard)?,
-                        None => return self.failed.take().map_or(Ok(Exit::Done), Err),
-                    }
-                }
+                () = settled, if !is_busy => match self.room.heard() {
+                    Some(heard) => self.show(heard)?,
+                    None => return self.exchange.verdict().map(|()| Exit::Done),
+                },
             }
         }
     }
@@ -138,15 +118,14 @@ impl Repl<'_> {
         match heard {
             Heard::Event(incoming) => {
                 self.known.see(&incoming.event);
-                match self.printer.incoming(&incoming) {
-                    Ok(_) => self.questions.add(incoming),
-                    Err(failure) => self.fail(failure)?,
-                }
+                self.exchange.heard(incoming).or_else(|failure| self.fail(failure))?;
             }
-            Heard::State => self.printer.states(&self.room.state(), self.room.sockets())?,
-            Heard::Joined(socket) => self.printer.states(&self.room.state(), &[socket])?,
+            Heard::State => {
+                self.exchange.printer.states(&self.room.state(), self.room.sockets())?
+            }
+            Heard::Joined(socket) => self.exchange.printer.states(&self.room.state(), &[socket])?,
             Heard::Left(namespace, Left::ClientDisconnect) => {
-                self.printer.left(&namespace, &Left::ClientDisconnect.to_string())?;
+                self.exchange.printer.left(&namespace, &Left::ClientDisconnect.to_string())?;
             }
             Heard::Left(namespace, because) => {
                 self.fail(Trouble::left(&namespace, because).into())?
@@ -154,7 +133,7 @@ impl Repl<'_> {
             Heard::Closed(trouble) => {
                 trouble.map_or(Ok(()), |trouble| self.fail(trouble.into()))?;
                 if self.is_person() {
-                    self.printer.talk(
+                    self.exchange.printer.talk(
                         "/reconnect connects again, /auth changes what you come with, /quit leaves",
                     );
                 }
@@ -166,7 +145,7 @@ impl Repl<'_> {
     /// A person is told, and goes on; a program ends with the first trouble.
     fn fail(&self, failure: Failure) -> Result<(), Failure> {
         match self.is_person() && !failure.is::<NobodyReads>() {
-            true => self.printer.warning(&failure),
+            true => self.exchange.printer.warning(&failure),
             false => return Err(failure),
         }
         Ok(())
@@ -182,7 +161,7 @@ impl Repl<'_> {
             }
             Typed::Interrupted => {
                 self.was_interrupted = true;
-                self.printer.talk("Ctrl-C once more leaves, and so does Ctrl-D");
+                self.exchange.printer.talk("Ctrl-C once more leaves, and so does Ctrl-D");
                 return Ok(Next::Line);
             }
         };
@@ -202,13 +181,8 @@ impl Repl<'_> {
         let args = Arg::raw_args(args).map_err(|reason| self.wrong(reason))?;
         let socket = self.room.socket().map_err(|reason| self.wrong(reason))?;
         self.known.see(&event);
-        self.printer.sent((socket.namespace(), &event), &args, None)?;
         let ack = wants_ack.then_some(self.room.timeout());
-        let departing = Departing { socket, event, args, ack, ack_id: None };
-        if let Some(outcome) = self.under_way.send(departing).await {
-            self.settle(outcome)?;
-        }
-        Ok(())
+        self.exchange.send(Departing { socket, event, args, ack, ack_id: None }).await
     }
 
     async fn command(&mut self, command: Command) -> Result<(), Failure> {
@@ -224,17 +198,16 @@ impl Repl<'_> {
             Command::Answer(id, args) => {
                 let args = event_args(&args)?;
                 let args = Arg::raw_args(&args).map_err(|reason| self.wrong(reason))?;
-                let question = self.questions.take(None, None, Some(id));
-                let none = || self.wrong(format!("no event waits for an ack {id}"));
-                question.ok_or_else(none)?.answer(args);
-                self.has_answered = true;
+                if !self.exchange.answer((None, None, Some(id)), args) {
+                    return Err(self.wrong(format!("no event waits for an ack {id}")));
+                }
             }
             Command::Trace(verbose) => self.verbosity.set(verbose),
             Command::Reconnect => self.room.reconnect().await?,
             Command::State => {
-                self.printer.states_now(&self.room.state(), self.room.sockets())?;
+                self.exchange.printer.states_now(&self.room.state(), self.room.sockets())?;
             }
-            Command::Help => self.printer.talk(&command::help()),
+            Command::Help => self.exchange.printer.talk(&command::help()),
             Command::Quit => {}
         }
         Ok(())
@@ -244,23 +217,6 @@ impl Repl<'_> {
         match self.input.number() {
             Some(number) => Unreadable::Line { number, reason }.into(),
             None => Mistyped(reason).into(),
-        }
-    }
-
-    /// Shows an ack. That one does not come is no reason to drop the others.
-    fn settle(&mut self, outcome: Outcome) -> Result<(), Failure> {
-        match outcome {
-            Ok(None) => Ok(()),
-            Ok(Some(answer)) => answer.show(&self.printer).or_else(|failure| self.fail(failure)),
-            Err(trouble @ Trouble::Call(_)) if !self.is_person() => {
-                // It is told in the end.
-                match &self.failed {
-                    None => self.failed = Some(trouble.into()),
-                    Some(_) => self.printer.warning(&trouble.into()),
-                }
-                Ok(())
-            }
-            Err(trouble) => self.fail(trouble.into()),
         }
     }
 }
