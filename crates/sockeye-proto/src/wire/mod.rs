@@ -2,6 +2,7 @@
 
 pub mod attachment;
 pub mod base64;
+pub mod cluster;
 pub mod encoding;
 pub mod engine;
 mod json;

@@ -383,22 +383,29 @@ impl Prepared {
         Self::of(frames, text, attachments, form)
     }
 
-    /// The whole packet in msgpack, its attachments included.
-    fn to_msgpack(&self) -> Bytes {
+    /// The Socket.IO packet that was prepared, split but not checked again; `None` if it is another message, or a variant.
+    pub(super) fn as_packet(&self) -> Option<Packet<'_>> {
         const NONE: Limits = Limits {
             max_attachments: u32::MAX,
             max_attachments_bytes: usize::MAX,
             max_args: usize::MAX,
             max_depth: u32::MAX,
         };
-        // Behind the digit of an Engine.IO message. What `packet` or `ack` wrote can be split, unless the namespace is
-        // none; then the peer gets a message that it refuses, as it would refuse the text.
+        if self.0.form != Form::Packet {
+            return None;
+        }
+        // Behind the digit of an Engine.IO message. What `packet` or `ack` wrote can be split, unless the namespace is none.
         let packet = packet::split(&self.text()[1..], &NONE);
         debug_assert!(packet.is_ok(), "{packet:?} in {:?}; not a namespace?", self.text());
-        packet.map_or_else(
-            |_| Bytes::new(),
-            |packet| msgpack::encode(&packet, &self.0.attachments).into(),
-        )
+        packet.ok()
+    }
+
+    /// The whole packet in msgpack, its attachments included.
+    fn to_msgpack(&self) -> Bytes {
+        // Without a namespace the peer gets a message that it refuses, as it would refuse the text.
+        let packet = self.as_packet();
+        packet
+            .map_or_else(Bytes::new, |packet| msgpack::encode(&packet, &self.0.attachments).into())
     }
 }
 

@@ -46,12 +46,7 @@ pub fn encode(packet: &Packet<'_>, attachments: &[Bytes]) -> Vec<u8> {
     });
     if let Some(data) = data {
         writer.str("data");
-        let start = writer.out.as_slice().len();
-        // msgpack's lengths have 32 bits; no string and no list in a text of fewer bytes is longer.
-        if u32::try_from(data.len()).is_err() || writer.json(data).is_err() {
-            writer.out.as_mut_vec().truncate(start);
-            writer.nil();
-        }
+        writer.json_or_nil(data);
     }
     if let Some(id) = packet.id {
         writer.str("id");
@@ -59,6 +54,16 @@ pub fn encode(packet: &Packet<'_>, attachments: &[Bytes]) -> Vec<u8> {
     }
     writer.str("nsp");
     writer.str(packet.namespace);
+    writer.out.into_vec()
+}
+
+/// Writes one JSON value as the whole message, with the attachments where their placeholders stand. As in [`encode`], what
+/// is no JSON becomes nil.
+pub(in crate::wire) fn from_json(text: &str, attachments: &[Bytes]) -> Vec<u8> {
+    let attachments_bytes = attachments.iter().map(Bytes::len).sum::<usize>();
+    let out = ByteBuf::with_capacity(text.len() + attachments_bytes);
+    let mut writer = Writer { out, attachments };
+    writer.json_or_nil(text);
     writer.out.into_vec()
 }
 
@@ -78,6 +83,15 @@ struct Open {
 }
 
 impl<'a> Writer<'a> {
+    fn json_or_nil(&mut self, text: &str) {
+        let start = self.out.as_slice().len();
+        // msgpack's lengths have 32 bits; no string and no list in a text of fewer bytes is longer.
+        if u32::try_from(text.len()).is_err() || self.json(text).is_err() {
+            self.out.as_mut_vec().truncate(start);
+            self.nil();
+        }
+    }
+
     /// Writes one JSON value. The open brackets are a list, not calls on the stack: no depth is too deep.
     fn json(&mut self, text: &str) -> Result<(), Fault> {
         let mut open: Vec<Open> = Vec::new();

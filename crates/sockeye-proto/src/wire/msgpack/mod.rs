@@ -24,6 +24,7 @@ mod tests;
 
 use bytes::Bytes;
 
+pub(super) use self::encode::from_json;
 pub use self::{encode::encode, error::DecodeError};
 use self::{
     json::Json,
@@ -118,6 +119,14 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, DecodeError> {
     let kind = kind.ok_or_else(|| wrong("type", None, KIND))?;
     let namespace = namespace.ok_or_else(|| wrong("nsp", None, NAMESPACE))?;
     Ok(Decoded { kind, namespace, id, data: read_data(kind, data, limits)? })
+}
+
+/// Reads one value, the whole message, as JSON; its bytes become attachments.
+pub(super) fn to_json(bytes: &[u8], limits: &Limits) -> Result<(String, Vec<Bytes>), DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let Json { text, attachments, .. } = Json::read(&mut reader, limits)?;
+    reader.end()?;
+    Ok((text, attachments))
 }
 
 const KIND: &str = "a number from 0 to 4";
