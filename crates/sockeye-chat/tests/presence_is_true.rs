@@ -217,7 +217,7 @@ fn a_crowd_that_comes_and_goes_leaves_no_ghost() {
         here = entrance["people"].as_array().unwrap().iter().map(id).collect();
     });
     let only_ada = BTreeSet::from([json!(ada.id).to_string()]);
-    while house.chat.server().count("/chat", None) > 1 {
+    while house.chat.server().of("/chat").local_count() > 1 {
         ada.ask_raw(r#"["rtt"]"#); // keeps what it hears
     }
     let listed = json!([{ "name": "lobby", "people": 1 }]);

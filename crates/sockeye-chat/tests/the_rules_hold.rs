@@ -27,7 +27,7 @@ fn names_are_refused_at_the_door() {
     check(&house, r#"{"name":"Ad\u200da"}"#, "name-control");
     check(&house, r#"{"name":"Ada","key":"short"}"#, "key-length");
     check(&house, r#"{"name":"Ada","key":""}"#, "key-length");
-    assert_eq!(house.chat.server().count("/chat", None), 0);
+    assert_eq!(house.chat.server().of("/chat").local_count(), 0);
 }
 
 #[test]

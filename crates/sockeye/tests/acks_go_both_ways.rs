@@ -178,7 +178,7 @@ async fn the_servers_acks_are_counted_in_each_namespace_from_0() {
     let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
     client.join("/other", ()).await.unwrap();
     for (namespace, id) in [("/", 0), ("/", 1), ("/other", 0), ("/", 2), ("/other", 1)] {
-        let socket = server.of(namespace).sockets().remove(0);
+        let socket = server.of(namespace).local_sockets().remove(0);
         let call = tokio::spawn(async move {
             socket.call::<u64>("asked", ()).timeout(Duration::from_secs(10)).await
         });
@@ -238,7 +238,7 @@ async fn a_call_waits_as_long_as_the_builder_says_unless_it_says() {
     let builder = Server::builder().call_timeout(brief).namespace("/", Namespace::new());
     let server = builder.build().unwrap();
     let _client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
-    let socket = server.of("/").sockets().remove(0);
+    let socket = server.of("/").local_sockets().remove(0);
     let error = socket.call::<u8>("asked", ()).await.unwrap_err();
     assert!(matches!(error.kind, CallErrorKind::Timeout { after } if after == brief), "{error}");
     let error = socket.call::<u8>("asked", ()).timeout(briefer).await.unwrap_err();
@@ -249,7 +249,7 @@ async fn a_call_waits_as_long_as_the_builder_says_unless_it_says() {
 async fn calls_that_wait_have_a_bound_that_dropping_them_gives_back() {
     let server = Server::builder().namespace("/", Namespace::new()).build().unwrap();
     let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
-    let socket = server.of("/").sockets().remove(0);
+    let socket = server.of("/").local_sockets().remove(0);
     let hour = Duration::from_secs(3600);
     for _ in 0..2 {
         let mut calls = Vec::new();

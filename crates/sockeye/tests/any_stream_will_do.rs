@@ -130,7 +130,7 @@ async fn both_sides_can_close() {
     assert!(matches!(client.hear().await, Heard::Closed { .. }));
     let bytes = client.end.transmit();
     client.stream.write_all(&bytes).await.unwrap();
-    until(|| server.count("/", None) == 0).await;
+    until(|| server.of("/").local_count() == 0).await;
     drop(client);
     until(|| server.sessions() == 0).await;
 

@@ -50,6 +50,15 @@ async fn reached(server: &Server, clients: &mut [Client]) -> String {
     reached
 }
 
+/// Checks in which rooms the sockets of a group are.
+#[track_caller]
+fn check_rooms(group: &Broadcast, expect: &[(&str, usize)]) {
+    let mut rooms = group.local_rooms();
+    rooms.sort_unstable();
+    let rooms: Vec<_> = rooms.iter().map(|(room, sockets)| (&**room, *sockets)).collect();
+    assert_eq!(rooms, expect, "{group:?}");
+}
+
 #[tokio::test]
 async fn rooms_make_a_union_and_exceptions_count_last() {
     let server = server();
@@ -80,21 +89,25 @@ async fn rooms_make_a_union_and_exceptions_count_last() {
         let sent = broadcast.emit("said", ("hello", Bytes::from_static(b"x"))).unwrap();
         assert_eq!(sent, Sent { queued: expect.len(), dropped: 0 }, "{broadcast:?}");
         assert_eq!(reached(&server, &mut clients).await, expect, "{broadcast:?}");
-        assert_eq!(broadcast.sockets().len(), expect.len());
+        assert_eq!(broadcast.local_sockets().len(), expect.len());
+        assert_eq!(broadcast.local_count(), expect.len(), "{broadcast:?}");
+        let fetched = broadcast.fetch().await;
+        assert_eq!((fetched.sockets.len(), fetched.missing), (expect.len(), 0), "{broadcast:?}");
     }
-    assert_eq!(server.count("/", Some(&ids[0])), 1);
+    assert_eq!(server.of("/").to(&ids[0]).local_count(), 1);
     all().to(ids[0].as_str()).join(ids[0].as_str());
     all().to(ids[1].as_str()).join(ids[0].as_str());
-    assert_eq!(server.count("/", Some(&ids[0])), 2);
+    assert_eq!(server.of("/").to(&ids[0]).local_count(), 2);
     assert_eq!(all().to(ids[0].as_str()).emit("said", ()).unwrap().queued, 2);
     assert_eq!(reached(&server, &mut clients).await, "ab");
-    assert_eq!(all().to(ids[0].as_str()).leave(ids[0].as_str()), 2);
-    assert_eq!(server.count("/", Some(&ids[0])), 1);
-    let mut counts = all().rooms();
-    counts.sort_unstable();
-    assert_eq!(counts, [("x".into(), 3), ("y".into(), 3), ("z".into(), 1)]);
-    assert_eq!((server.count("/", None), server.count("/", Some("x"))), (5, 3));
-    assert_eq!((server.count("/b", None), server.count("/nowhere", None)), (0, 0));
+    all().to(ids[0].as_str()).leave(ids[0].as_str());
+    assert_eq!(server.of("/").to(&ids[0]).local_count(), 1);
+    check_rooms(&all(), &[("x", 3), ("y", 3), ("z", 1)]);
+    check_rooms(&all().to("z"), &[("x", 1), ("y", 1), ("z", 1)]);
+    check_rooms(&all().except("z"), &[("x", 2), ("y", 2)]);
+    check_rooms(&all().to(ids[3].as_str()).to("nobody"), &[]);
+    assert_eq!((server.of("/").local_count(), server.of("/").to("x").local_count()), (5, 3));
+    assert_eq!((server.of("/b").local_count(), server.of("/nowhere").local_count()), (0, 0));
 }
 
 #[tokio::test]
@@ -102,7 +115,7 @@ async fn a_socket_broadcasts_to_everybody_but_itself() {
     let server = server();
     let mut clients = clients(&serve(&server).await, &[&["x"], &["x"], &[]]).await;
     let id = clients[0].id().to_owned();
-    let socket = server.of("/").to(id).sockets().remove(0);
+    let socket = server.of("/").to(id).local_sockets().remove(0);
     assert_eq!(socket.broadcast().emit("said", ()).unwrap().queued, 2);
     assert_eq!(reached(&server, &mut clients).await, "bc");
     assert_eq!(socket.to("x").emit("said", ()).unwrap().queued, 1);
@@ -115,28 +128,64 @@ async fn a_socket_broadcasts_to_everybody_but_itself() {
 async fn groups_are_moved_between_rooms() {
     let server = server();
     let mut clients = clients(&serve(&server).await, &[&["x"], &["x"], &[]]).await;
-    assert_eq!(server.of("/").to("x").join("y"), 2);
-    assert_eq!(server.of("/").to("x").leave("x"), 2);
+    server.of("/").to("x").join("y");
+    server.of("/").to("x").leave("x");
     server.of("/").to("x").emit("said", ()).unwrap();
     assert_eq!(reached(&server, &mut clients).await, "");
     server.of("/").to("y").emit("said", ()).unwrap();
     assert_eq!(reached(&server, &mut clients).await, "ab");
     clients[0].call_raw("leave", &"y").await.unwrap();
     clients[0].call_raw("leave", &"never joined").await.unwrap();
-    assert_eq!(server.count("/", Some("y")), 1);
-    assert_eq!(server.of("/").except("y").disconnect(), 2);
+    assert_eq!(server.of("/").to("y").local_count(), 1);
+    server.of("/").except("y").disconnect();
     assert!(matches!(clients[0].next().await.unwrap(), Heard::Disconnect { .. }));
-    assert_eq!(server.of("/").close(), 1);
+    assert!(matches!(clients[2].next().await.unwrap(), Heard::Disconnect { .. }));
+    until(|| server.of("/").local_count() == 1).await;
+    server.of("/").close();
     clients[1].closed().await.unwrap();
     until(|| server.sessions() == 2).await; // those made to leave have a session still
-    assert!(server.of("/").rooms().is_empty());
+    assert!(server.of("/").local_rooms().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_fetched_of_a_socket_acts_on_it_alone() {
+    let server = Server::builder()
+        .keep_handshake(true)
+        .namespace("/", Namespace::new().on("join", join))
+        .build()
+        .unwrap();
+    let mut clients = clients(&serve(&server).await, &[&["x", "y"], &["x"], &[]]).await;
+    let ids: Vec<String> = clients.iter().map(|client| client.id().to_owned()).collect();
+    let mut sockets = server.of("/").to("x").fetch().await.sockets;
+    sockets.sort_by_key(|socket| socket.id() != ids[0]);
+    let (first, second) = (&sockets[0], &sockets[1]);
+    assert_eq!((first.id(), first.namespace()), (&*ids[0], "/"));
+    let mut rooms = first.rooms().to_vec();
+    rooms.sort_unstable();
+    assert_eq!(rooms, ["x".into(), "y".into()]);
+    assert_eq!(first.handshake().unwrap().uri.path(), "/socket.io/");
+    first.emit("said", ("hello",)).unwrap();
+    assert_eq!(reached(&server, &mut clients).await, "a");
+    assert!(matches!(first.emit("connect", ()), Err(EmitError::ReservedName { .. })));
+    first.join("z");
+    first.leave("x");
+    check_rooms(&server.of("/"), &[("x", 1), ("y", 1), ("z", 1)]);
+    assert_eq!(first.rooms().len(), 2, "as it was when it was fetched");
+    second.disconnect();
+    assert!(matches!(clients[1].next().await.unwrap(), Heard::Disconnect { .. }));
+    first.close();
+    clients[0].closed().await.unwrap();
+    until(|| server.of("/").local_count() == 1).await;
+    first.join("x");
+    second.emit("said", ()).unwrap();
+    assert!(server.of("/").local_rooms().is_empty());
 }
 
 #[tokio::test]
 async fn a_socket_that_has_gone_does_nothing_any_more() {
     let server = server();
     let mut clients = clients(&serve(&server).await, &[&["x"]]).await;
-    let socket = server.of("/").sockets().remove(0);
+    let socket = server.of("/").local_sockets().remove(0);
     assert!(socket.is_connected());
     socket.disconnect();
     socket.join("y");
@@ -149,7 +198,7 @@ async fn a_socket_that_has_gone_does_nothing_any_more() {
     socket.leave("x");
     socket.disconnect();
     socket.close();
-    assert!(socket.rooms().is_empty() && server.of("/").rooms().is_empty());
+    assert!(socket.rooms().is_empty() && server.of("/").local_rooms().is_empty());
     assert_eq!(server.of("/").emit("said", ()).unwrap(), Sent::default());
 }
 
@@ -175,7 +224,7 @@ async fn volatile_packets_are_dropped_where_others_wait_and_handles_follow_the_r
     let server = server();
     let mut clients = clients(&serve(&server).await, &[&[], &[]]).await;
     let id = clients[0].id().to_owned();
-    let socket = server.of("/").to(id).sockets().remove(0);
+    let socket = server.of("/").to(id).local_sockets().remove(0);
     // Nothing is written before this task lets the drivers run.
     let first = socket.emit("said", ()).unwrap();
     assert_eq!(first.state(), SendState::Queued);
@@ -191,7 +240,7 @@ async fn volatile_packets_are_dropped_where_others_wait_and_handles_follow_the_r
 async fn a_volatile_packet_goes_with_its_attachments_or_not_at_all() {
     let server = server();
     let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
-    let socket = server.of("/").sockets().remove(0);
+    let socket = server.of("/").local_sockets().remove(0);
     let files = (Bytes::from_static(b"one"), Bytes::new());
     assert!(socket.emit_volatile("whole", &files).unwrap().written().await);
     socket.emit("first", ()).unwrap();

@@ -144,7 +144,7 @@ async fn at_the_end_the_handler_at_work_finishes_and_what_waits_is_discarded() {
     assert_eq!(read.next().await, "begins 1");
     client.close().await.unwrap();
     until(|| server.sessions() == 0).await;
-    assert_eq!(server.count("/", Some("lobby")), 0, "it has left at once");
+    assert_eq!(server.of("/").to("lobby").local_count(), 0, "it has left at once");
     assert!(read.rest().is_empty(), "`on_disconnect` follows the handler at work");
     gate.add_permits(1);
     assert_eq!(read.next().await, "ends 1");
@@ -160,7 +160,7 @@ async fn leaving_the_namespace_ends_its_events_alone() {
     client.emit("quick", &"never handled").await.unwrap();
     assert_eq!(read.next().await, "begins 1");
     client.leave().await.unwrap();
-    until(|| server.count("/", None) == 0).await;
+    until(|| server.of("/").local_count() == 0).await;
     // A new socket does not wait for the handler of the old one.
     client.join("/", ()).await.unwrap();
     client.emit("quick", &2).await.unwrap();

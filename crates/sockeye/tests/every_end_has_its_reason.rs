@@ -34,7 +34,7 @@ async fn scene(change: impl FnOnce(Builder) -> Builder) -> (Server, String, Read
 /// Waits until the session is gone, and with it all that belonged to it.
 async fn gone(server: &Server) {
     until(|| server.sessions() == 0).await;
-    assert_eq!((server.count("/", None), server.count("/b", None)), (0, 0));
+    assert_eq!((server.of("/").local_count(), server.of("/b").local_count()), (0, 0));
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn the_server_disconnects_the_socket_or_closes_the_session() {
     client.emit("end", &false).await.unwrap();
     assert!(matches!(client.next().await.unwrap(), Heard::Disconnect { .. }));
     assert_eq!(read.next().await, "/ server namespace disconnect");
-    assert_eq!(server.count("/b", None), 1);
+    assert_eq!(server.of("/b").local_count(), 1);
     client.join("/", ()).await.unwrap();
     client.emit("end", &true).await.unwrap();
     client.closed().await.unwrap();
@@ -285,7 +285,7 @@ async fn hundreds_of_sessions_leave_nothing_behind() {
             }
             clients.push(client);
         }
-        assert_eq!((server.sessions(), server.count("/b", Some("room"))), (50, 50));
+        assert_eq!((server.sessions(), server.of("/b").to("room").local_count()), (50, 50));
         assert_eq!(Arc::strong_count(&token), before + 100);
         for (index, client) in clients.into_iter().enumerate() {
             match index % 3 {

@@ -81,7 +81,7 @@ async fn the_opening_request_is_kept_if_wanted() {
         let builder = Server::builder().keep_handshake(keep).namespace("/", Namespace::new());
         let server = builder.build().unwrap();
         let _client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
-        let socket = server.of("/").sockets().remove(0);
+        let socket = server.of("/").local_sockets().remove(0);
         let handshake = socket.handshake();
         assert_eq!(handshake.is_some(), keep);
         if let Some(handshake) = handshake {
@@ -101,7 +101,7 @@ async fn the_sockets_of_a_group_come_with_their_data_and_rooms() {
     let server = Server::builder().namespace("/", namespace).build().unwrap();
     let name = serde_json::json!({"name": "ada"});
     let client = Client::connect(&serve(&server).await, "/", name).await.unwrap();
-    let sockets = server.of("/").to("lobby").sockets();
+    let sockets = server.of("/").to("lobby").local_sockets();
     assert_eq!(sockets.len(), 1);
     assert_eq!(sockets[0].id(), client.id());
     assert_eq!(sockets[0].data::<String>().unwrap().as_str(), r#""ada""#);

@@ -96,7 +96,7 @@ async fn everything_arrives_once_and_in_order() {
         player.await.unwrap().close().await.unwrap();
     }
     common::until(|| server.sessions() == 0).await;
-    assert_eq!(server.count("/", None), 0);
+    assert_eq!(server.of("/").local_count(), 0);
 }
 
 /// Emits so many packets with attachments, by any way there is; each says how many volatile ones were taken.
@@ -126,7 +126,7 @@ async fn attachments_follow_their_packet_whoever_else_emits() {
     let senders: Vec<_> = (0..8)
         .map(|sender| {
             let namespace = if sender % 2 == 0 { "/" } else { "/b" };
-            let socket = server.of(namespace).sockets().remove(0);
+            let socket = server.of(namespace).local_sockets().remove(0);
             tokio::spawn(send_files(socket, sender))
         })
         .collect();

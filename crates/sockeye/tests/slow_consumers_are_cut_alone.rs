@@ -40,7 +40,7 @@ async fn a_full_outbox_cuts_its_session_and_no_other() {
     let bytes = Bytes::from(vec![0; MEGABYTE / 2]);
     let mut number = 0;
     // Until the socket buffers and the outbox of one of them are full.
-    while server.count("/", None) == 2 {
+    while server.of("/").local_count() == 2 {
         let start = Instant::now();
         let sent = server.of("/").emit("said", (number, &bytes)).unwrap();
         assert!(sent.queued >= 1, "the reader always gets it");
@@ -73,7 +73,7 @@ async fn the_number_of_packets_is_bounded_and_who_emits_is_told() {
     let bounds = |builder: Builder| builder.outbox(10, 100 * MEGABYTE);
     let (server, url, mut read) = scene(bounds).await;
     let client = Client::connect(&url, "/", ()).await.unwrap();
-    let socket = server.of("/").sockets().remove(0);
+    let socket = server.of("/").local_sockets().remove(0);
     // No driver runs before this task waits.
     let sent: Vec<_> = (0..10).map(|number| socket.emit("said", number).unwrap()).collect();
     assert!(matches!(socket.emit("said", 10), Err(EmitError::SlowConsumer)));
@@ -91,7 +91,7 @@ async fn one_packet_may_be_larger_than_the_bound() {
     let bounds = |builder: Builder| builder.outbox(10, 1_000);
     let (server, url, _read) = scene(bounds).await;
     let mut client = Client::connect(&url, "/", ()).await.unwrap();
-    let socket = server.of("/").sockets().remove(0);
+    let socket = server.of("/").local_sockets().remove(0);
     let sent = socket.emit("said", "x".repeat(100_000)).unwrap();
     assert_eq!(client.event().await.unwrap().text().len(), 100_002);
     assert!(sent.written().await);
@@ -103,7 +103,7 @@ async fn a_write_that_stalls_cuts_a_session_whose_outbox_is_not_full() {
     let (server, url, mut read) = scene(stalls).await;
     let stuck = Client::connect(&url, "/", ()).await.unwrap();
     let mut reader = Client::connect(&url, "/", ()).await.unwrap();
-    let socket = server.of("/").to(stuck.id()).sockets().remove(0);
+    let socket = server.of("/").to(stuck.id()).local_sockets().remove(0);
     let bytes = Bytes::from(vec![0; MEGABYTE]);
     let sent: Vec<_> = (0..12).map(|_| socket.emit("said", &bytes).unwrap()).collect();
     assert_eq!(read.next().await, format!("{} slow consumer", stuck.id()));
@@ -116,7 +116,7 @@ async fn a_write_that_stalls_cuts_a_session_whose_outbox_is_not_full() {
 async fn who_reads_slowly_but_reads_is_served_to_the_end() {
     let (server, url, mut read) = scene(|builder| builder).await;
     let mut client = Client::connect(&url, "/", ()).await.unwrap();
-    let socket = server.of("/").sockets().remove(0);
+    let socket = server.of("/").local_sockets().remove(0);
     let bytes = Bytes::from(vec![0; MEGABYTE]);
     let last = (0..14).map(|number| socket.emit("said", (number, &bytes)).unwrap()).last().unwrap();
     for number in 0..14 {

@@ -58,7 +58,7 @@ async fn what_it_returns_becomes_the_sockets_data_and_what_it_emits_follows_the_
     let answer = client.call_raw("who-am-i", &()).await.unwrap();
     assert_eq!(answer.args_text(), r#""ada",["known"]"#);
     assert_eq!(client.id().len(), 20);
-    assert_eq!(server.count("/", Some("known")), 1);
+    assert_eq!(server.of("/").to("known").local_count(), 1);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn who_is_refused_hears_the_message_and_data_and_nothing_else() {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!((server.count("/", None), server.count("/", Some("known"))), (0, 0));
+    assert_eq!((server.of("/").local_count(), server.of("/").to("known").local_count()), (0, 0));
     // The same session may try again, and what the refused ones were sent is nowhere.
     client.join("/", serde_json::json!({"name": "ada"})).await.unwrap();
     assert_eq!(client.event().await.unwrap().text(), r#""ada""#);
@@ -200,7 +200,7 @@ async fn namespaces_of_one_session_are_sockets_of_their_own() {
     assert_eq!(client.of("/b").call::<String>("id", &()).await.unwrap(), second);
     client.of("/a").leave().await.unwrap();
     assert_eq!(client.of("/b").call::<String>("id", &()).await.unwrap(), second);
-    assert_eq!((server.count("/a", None), server.count("/b", None)), (0, 1));
+    assert_eq!((server.of("/a").local_count(), server.of("/b").local_count()), (0, 1));
     // It may come back, as another socket.
     client.join("/a", ()).await.unwrap();
     assert_ne!(client.id(), first);

@@ -107,7 +107,7 @@ impl Running {
     /// Asks everybody in a namespace for an ack; the function waits for the first that comes.
     pub(crate) fn ask(&self, namespace: &str, event: &str) -> impl FnOnce() -> Value {
         let (first, answer) = mpsc::channel();
-        for socket in self.server.of(namespace).sockets() {
+        for socket in self.server.of(namespace).local_sockets() {
             let (first, event) = (first.clone(), event.to_owned());
             self.runtime.spawn(async move {
                 let answer = socket.call::<Value>(&event, ()).timeout(PATIENCE).await;

@@ -2,14 +2,19 @@
 
 use std::{fmt, sync::Arc};
 
+use sockeye_proto::wire::cluster::{self, Target};
+
 use super::{
-    EmitError, Room, Sent, Socket, ToRoom,
-    namespace::Inner as NamespaceInner,
-    rooms::{Applied, Op, Target},
+    EmitError, Fetched, RemoteSocket, Room, Sent, Socket, ToRoom,
+    namespace::Inner,
+    op::{Action, Op, Origin, Outcome, Question},
 };
 use crate::event::ToArgs;
 
 /// Sockets of one namespace: all of them, those in some rooms, or those not in others.
+///
+/// What it does, it does on every node, if there are several; what it tells and has "local" in its name is about this node
+/// alone.
 ///
 /// # Examples
 ///
@@ -23,14 +28,17 @@ use crate::event::ToArgs;
 #[derive(Clone)]
 #[must_use = "it does nothing until something is emitted"]
 pub struct Broadcast {
-    namespace: Arc<NamespaceInner>,
+    namespace: Arc<Inner>,
     target: Target,
     volatile: bool,
+    local: bool,
 }
 
 impl Broadcast {
-    pub(super) fn new(namespace: Arc<NamespaceInner>, target: Target) -> Self {
-        Self { namespace, target, volatile: false }
+    /// Everybody in a namespace.
+    pub(super) fn of(namespace: &Arc<Inner>) -> Self {
+        let (namespace, target) = (Arc::clone(namespace), Target::default());
+        Self { namespace, target, volatile: false, local: false }
     }
 
     /// Adds a room; several make a union, in which each socket is reached once. A socket's id is a room too.
@@ -56,6 +64,20 @@ impl Broadcast {
         self
     }
 
+    /// Leaves out the sockets of other nodes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(server: &sockeye::server::Server) {
+    /// server.of("/").local().disconnect(); // this node is about to go
+    /// # }
+    /// ```
+    pub fn local(mut self) -> Self {
+        self.local = true;
+        self
+    }
+
     /// Sends an event to all of them; it is encoded once.
     ///
     /// # Errors
@@ -64,51 +86,104 @@ impl Broadcast {
     /// no error: [`Sent`] counts it.
     pub fn emit(&self, event: &str, args: impl ToArgs) -> Result<Sent, EmitError> {
         let packet = self.namespace.prepare(event, None, &args)?;
-        let op = Op::Broadcast { to: self.target.clone(), packet, volatile: self.volatile };
-        Ok(match self.namespace.rooms.apply(op) {
-            Applied::Sent(sent) => sent,
-            Applied::Sockets(_) => Sent::default(),
-        })
+        Ok(self.change(cluster::Action::Emit { packet, volatile: self.volatile }).sent)
     }
 
-    /// Puts all of them into a room and says how many they are.
-    pub fn join(&self, room: impl ToRoom) -> usize {
-        self.count(Op::Join { to: self.target.clone(), rooms: vec![room.to_room()] })
+    /// Puts all of them into a room.
+    pub fn join(&self, room: impl ToRoom) {
+        self.change(cluster::Action::Join { rooms: vec![room.to_room()] });
     }
 
-    /// Takes all of them out of a room and says how many they are.
-    pub fn leave(&self, room: impl ToRoom) -> usize {
-        self.count(Op::Leave { to: self.target.clone(), rooms: vec![room.to_room()] })
+    /// Takes all of them out of a room.
+    pub fn leave(&self, room: impl ToRoom) {
+        self.change(cluster::Action::Leave { rooms: vec![room.to_room()] });
     }
 
-    /// Makes all of them leave the namespace and says how many they are.
-    pub fn disconnect(&self) -> usize {
-        self.count(Op::Disconnect { to: self.target.clone(), close: false })
+    /// Makes all of them leave the namespace.
+    pub fn disconnect(&self) {
+        self.change(cluster::Action::Disconnect { close: false });
     }
 
-    /// Ends the sessions of all of them and says how many they are.
-    pub fn close(&self) -> usize {
-        self.count(Op::Disconnect { to: self.target.clone(), close: true })
+    /// Ends the sessions of all of them.
+    pub fn close(&self) {
+        self.change(cluster::Action::Disconnect { close: true });
     }
 
-    /// The sockets themselves.
-    pub fn sockets(&self) -> Vec<Socket> {
-        match self.namespace.rooms.apply(Op::Fetch { to: self.target.clone() }) {
-            Applied::Sockets(sockets) => sockets,
-            Applied::Sent(_) => Vec::new(),
-        }
+    /// Finds out which sockets they are, on every node. A node that does not answer costs its own sockets only:
+    /// [`Fetched::missing`] counts such.
+    ///
+    /// # Cancel safety
+    ///
+    /// It only asks; dropped, the answers are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn example(server: &sockeye::server::Server) {
+    /// let lobby = server.of("/chat").to("lobby").fetch().await;
+    /// if lobby.missing == 0 {
+    ///     println!("{} sockets are there", lobby.sockets.len());
+    /// }
+    /// # }
+    /// ```
+    pub async fn fetch(&self) -> Fetched {
+        let sockets = self.ask(Question::Sockets).sockets;
+        Fetched { sockets: sockets.iter().map(RemoteSocket::here).collect(), missing: 0 }
     }
 
-    /// The rooms of the namespace that anybody is in, with the number of sockets in each.
-    pub fn rooms(&self) -> Vec<(Room, usize)> {
-        self.namespace.rooms.list()
+    /// Those of them that are on this node.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(server: &sockeye::server::Server) {
+    /// let ids: Vec<_> = server.of("/").local_sockets().iter().map(|s| s.id().to_owned()).collect();
+    /// # }
+    /// ```
+    pub fn local_sockets(&self) -> Vec<Socket> {
+        self.ask(Question::Sockets).sockets
     }
 
-    fn count(&self, op: Op) -> usize {
-        match self.namespace.rooms.apply(op) {
-            Applied::Sockets(sockets) => sockets.len(),
-            Applied::Sent(_) => 0,
-        }
+    /// How many of them are on this node.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(server: &sockeye::server::Server) {
+    /// let (all, lobby) = (server.of("/").local_count(), server.of("/").to("lobby").local_count());
+    /// # }
+    /// ```
+    pub fn local_count(&self) -> usize {
+        self.ask(Question::Count).count
+    }
+
+    /// The rooms that those of them are in that are on this node, with how many of them are in each. The rooms that are
+    /// named by sockets' ids are not listed, unless somebody has joined them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(server: &sockeye::server::Server) {
+    /// for (room, sockets) in server.of("/chat").local_rooms() {
+    ///     println!("{room}: {sockets}");
+    /// }
+    /// # }
+    /// ```
+    pub fn local_rooms(&self) -> Vec<(Room, usize)> {
+        self.ask(Question::Rooms).rooms
+    }
+
+    fn change(&self, action: cluster::Action) -> Outcome {
+        self.carry_out(Action::Change(action))
+    }
+
+    fn ask(&self, question: Question) -> Outcome {
+        self.carry_out(Action::Ask(question))
+    }
+
+    fn carry_out(&self, action: Action) -> Outcome {
+        let (origin, target, local) = (Origin::Here, self.target.clone(), self.local);
+        self.namespace.carry_out(Op { origin, target, local, action })
     }
 }
 

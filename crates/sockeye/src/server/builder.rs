@@ -9,7 +9,7 @@ use sockeye_proto::{
 use thiserror::Error;
 
 use super::{
-    Cookie, Handshake, Namespace, Origins, PacketLimits, Server,
+    Bus, Cookie, Handshake, Namespace, Origins, PacketLimits, Server,
     address::Network,
     admission::Admission,
     clients::Clients,
@@ -50,6 +50,7 @@ pub struct Builder {
     trusted_proxies: Vec<String>,
     states: States,
     namespaces: Vec<(String, Namespace)>,
+    bus: Option<Arc<dyn Bus>>,
 }
 
 impl Default for Builder {
@@ -79,6 +80,7 @@ impl Default for Builder {
             trusted_proxies: Vec::new(),
             states: States::default(),
             namespaces: Vec::new(),
+            bus: None,
         }
     }
 }
@@ -351,6 +353,13 @@ impl Builder {
         self
     }
 
+    /// What tells the other nodes of what is done to groups here.
+    #[doc(hidden)] // until a bus is published
+    pub fn bus(mut self, bus: Arc<dyn Bus>) -> Self {
+        self.bus = Some(bus);
+        self
+    }
+
     /// Checks everything and makes the server.
     ///
     /// # Errors
@@ -404,7 +413,7 @@ impl Builder {
             if !packet::is_namespace(&name) {
                 return Err(BuildError::NamespaceName { name });
             }
-            let built = namespace.build(&name, &states, call_timeout)?;
+            let built = namespace.build(&name, &states, call_timeout, self.bus.as_ref())?;
             if namespaces.insert(name.clone().into_boxed_str(), built).is_some() {
                 return Err(BuildError::NamespaceTwice { name });
             }

@@ -85,7 +85,7 @@ impl Lane {
         let Self { runner, state } = self;
         let socket = runner.context().socket.clone();
         socket.0.mark_left(reason);
-        let rooms = socket.0.namespace.rooms.remove(&socket);
+        let rooms = socket.0.namespace.remove(&socket);
         if state == State::Knocking {
             // Only if the client still waits for an answer: this side disconnected the socket before it was in.
             let error = disconnected().to_connect_error(socket.version());

@@ -14,7 +14,10 @@ use futures_util::FutureExt as _;
 use sockeye_proto::wire::{packet::Kind, prepared::Prepared};
 
 use super::{
-    BuildError, Context, EmitError, IntoWelcome, extract::GIVEN, rooms::Rooms, welcome::SocketData,
+    BuildError, Bus, Context, EmitError, IntoWelcome, Room, Socket,
+    extract::GIVEN,
+    rooms::{Changed, Rooms},
+    welcome::SocketData,
 };
 use crate::{
     dispatch::{Handlers, HandlersBuilder, Miswired},
@@ -112,6 +115,7 @@ impl Namespace {
         name: &str,
         states: &States,
         call_timeout: Duration,
+        bus: Option<&Arc<dyn Bus>>,
     ) -> Result<Arc<Inner>, BuildError> {
         let wiring = |Miswired { handler, problem }| BuildError::Wiring {
             namespace: name.to_owned(),
@@ -127,6 +131,7 @@ impl Namespace {
             rooms: Rooms::default(),
             call_timeout,
             next_ack: AtomicU64::new(0),
+            bus: bus.map(Arc::clone),
         }))
     }
 }
@@ -139,7 +144,7 @@ impl fmt::Debug for Namespace {
 
 /// A namespace at run time.
 pub(super) struct Inner {
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) connect: Option<Start<Context, Verdict>>,
     pub(super) handlers: Handlers<Context>,
     pub(super) disconnect: Option<Start<Context, ()>>,
@@ -148,6 +153,8 @@ pub(super) struct Inner {
     pub(super) call_timeout: Duration,
     /// Ack ids count per namespace, because the packet of a broadcast is shared by all its sockets.
     next_ack: AtomicU64,
+    /// The other nodes.
+    pub(super) bus: Option<Arc<dyn Bus>>,
 }
 
 impl Inner {
@@ -161,11 +168,42 @@ impl Inner {
             rooms: Rooms::default(),
             call_timeout: Duration::ZERO,
             next_ack: AtomicU64::new(0),
+            bus: None,
         })
     }
 
     pub(super) fn next_ack(&self) -> u64 {
         self.next_ack.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Lets a socket in, as [`Rooms::admit`].
+    pub(super) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) -> bool {
+        self.changing(|changed| self.rooms.admit(socket, enter, changed))
+    }
+
+    /// Puts a socket into rooms.
+    pub(super) fn join(&self, socket: &Socket, rooms: &[Room]) {
+        self.changing(|changed| self.rooms.join(socket, rooms, changed));
+    }
+
+    /// Takes a socket out of rooms.
+    pub(super) fn leave(&self, socket: &Socket, rooms: &[Room]) {
+        self.changing(|changed| self.rooms.leave(socket, rooms, changed));
+    }
+
+    /// Removes a socket for good and says where it was.
+    pub(super) fn remove(&self, socket: &Socket) -> Vec<Room> {
+        self.changing(|changed| self.rooms.remove(socket, changed))
+    }
+
+    /// Changes who is where, and then, without the lock, tells the bus which rooms that has begun or ended.
+    fn changing<R>(&self, change: impl FnOnce(&mut Changed) -> R) -> R {
+        let mut changed = Changed::noted_if(self.bus.is_some());
+        let result = change(&mut changed);
+        if let Some(bus) = &self.bus {
+            changed.into_rooms().iter().for_each(|room| bus.room_changed(&self.name, room));
+        }
+        result
     }
 
     /// Encodes an event of this namespace.

@@ -1,4 +1,4 @@
-//! Who is where in one namespace, and every action on a group of sockets as a value.
+//! Who is where in one namespace.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -6,10 +6,10 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use sockeye_proto::wire::prepared::Prepared;
+use sockeye_proto::wire::cluster::Target;
 
-use super::{Sent, Socket};
-use crate::net::{Id, Wakes};
+use super::Socket;
+use crate::net::Id;
 
 /// A room's name.
 pub type Room = Arc<str>;
@@ -42,165 +42,150 @@ struct Guest {
     at: usize,
 }
 
-/// The sockets that an action is meant for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Target {
-    /// Rooms to reach; empty means the whole namespace.
-    pub(super) rooms: Vec<Room>,
-    /// Rooms to leave out.
-    pub(super) except: Vec<Room>,
-}
-
-/// An action on a group of sockets.
-#[derive(Clone, Debug)]
-pub(super) enum Op {
-    /// Send a packet; a volatile one only to those who are ready for it.
-    Broadcast { to: Target, packet: Prepared, volatile: bool },
-    /// Put them into rooms.
-    Join { to: Target, rooms: Vec<Room> },
-    /// Take them out of rooms.
-    Leave { to: Target, rooms: Vec<Room> },
-    /// Disconnect them; `close` ends their whole sessions.
-    Disconnect { to: Target, close: bool },
-    /// List them.
-    Fetch { to: Target },
-}
-
-/// What an action did.
+/// Rooms that have got their first member or lost their last, noted under the lock if somebody wants to know.
 #[derive(Debug)]
-pub(super) enum Applied {
-    /// To a broadcast: how many packets were queued.
-    Sent(Sent),
-    /// To anything else: the sockets it was applied to.
-    Sockets(Vec<Socket>),
-}
+pub(super) struct Changed(Option<Vec<Room>>);
 
-impl Rooms {
-    /// Carries out an action.
-    pub(super) fn apply(&self, op: Op) -> Applied {
-        match op {
-            Op::Broadcast { to, packet, volatile } => {
-                let mut sent = Sent::default();
-                // Who has to be woken is noted, and woken when the lock is gone.
-                let mut wakes = Wakes::default();
-                self.each(&to, |socket| {
-                    let queued = socket.deliver(packet.clone(), volatile, &mut wakes);
-                    sent.count(queued.is_ok());
-                });
-                wakes.wake();
-                Applied::Sent(sent)
-            }
-            Op::Join { to, rooms } => {
-                let sockets = self.select(&to);
-                sockets.iter().for_each(|socket| self.join(socket, &rooms));
-                Applied::Sockets(sockets)
-            }
-            Op::Leave { to, rooms } => {
-                let sockets = self.select(&to);
-                sockets.iter().for_each(|socket| self.leave(socket, &rooms));
-                Applied::Sockets(sockets)
-            }
-            Op::Disconnect { to, close } => {
-                let sockets = self.select(&to);
-                sockets.iter().for_each(|socket| socket.end(close));
-                Applied::Sockets(sockets)
-            }
-            Op::Fetch { to } => Applied::Sockets(self.select(&to)),
+impl Changed {
+    pub(super) fn noted_if(wanted: bool) -> Self {
+        Self(wanted.then(Vec::new))
+    }
+
+    fn note(&mut self, room: &str) {
+        if let Some(rooms) = &mut self.0 {
+            rooms.push(room.into());
         }
     }
 
+    pub(super) fn into_rooms(self) -> Vec<Room> {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl Rooms {
     /// Lets a socket in; `enter` runs under the lock and says which rooms it waits to join, or that it is too late.
-    pub(super) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) -> bool {
+    pub(super) fn admit(
+        &self,
+        socket: &Socket,
+        enter: impl FnOnce() -> Option<Vec<Room>>,
+        changed: &mut Changed,
+    ) -> bool {
         let mut index = self.index.write();
         let Some(rooms) = enter() else { return false };
         let member = Member { socket: socket.clone(), rooms: Vec::new() };
         index.sockets.insert(socket.key(), member);
-        index.join(socket, &rooms);
+        changed.note(socket.id());
+        index.join(socket, &rooms, changed);
         true
     }
 
     /// Puts a socket into rooms; one that has left stays out.
-    pub(super) fn join(&self, socket: &Socket, rooms: &[Room]) {
+    pub(super) fn join(&self, socket: &Socket, rooms: &[Room], changed: &mut Changed) {
         let mut index = self.index.write();
         if !socket.join_later(rooms) {
-            index.join(socket, rooms);
+            index.join(socket, rooms, changed);
         }
     }
 
     /// Takes a socket out of rooms.
-    pub(super) fn leave(&self, socket: &Socket, rooms: &[Room]) {
+    pub(super) fn leave(&self, socket: &Socket, rooms: &[Room], changed: &mut Changed) {
         let mut index = self.index.write();
         if socket.leave_early(rooms) {
             return;
         }
         for room in rooms {
-            index.leave(socket.key(), room);
+            index.leave(socket.key(), room, changed);
         }
     }
 
     /// Removes a socket for good and says where it was.
-    pub(super) fn remove(&self, socket: &Socket) -> Vec<Room> {
+    pub(super) fn remove(&self, socket: &Socket, changed: &mut Changed) -> Vec<Room> {
         let mut index = self.index.write();
         let Some(member) = index.sockets.remove(&socket.key()) else { return Vec::new() };
+        changed.note(socket.id());
         for room in &member.rooms {
-            index.forget(room, socket.key());
+            index.forget(room, socket.key(), changed);
         }
         member.rooms
     }
 
     /// The rooms a socket is in.
     pub(super) fn of(&self, socket: &Socket) -> Vec<Room> {
-        let index = self.index.read();
-        index.sockets.get(&socket.key()).map(|member| member.rooms.clone()).unwrap_or_default()
+        self.index.read().rooms_of(socket).to_vec()
     }
 
-    /// How many sockets are in a room, or in the namespace.
-    pub(super) fn count(&self, room: Option<&str>) -> usize {
+    /// How many sockets of a target there are.
+    pub(super) fn count(&self, target: &Target) -> usize {
         let index = self.index.read();
-        match room {
-            None => index.sockets.len(),
-            // A socket is in the room named by its id, whether it has joined it as well or not.
-            Some(room) => {
-                let joined = index.rooms.get(room);
-                let own = socket_id(room).filter(|id| index.sockets.contains_key(id));
-                let only_own = own.filter(|id| joined.is_none_or(|room| !room.contains_key(id)));
-                joined.map_or(0, HashMap::len) + usize::from(only_own.is_some())
+        match (&*target.rooms, &*target.except) {
+            ([], []) => index.sockets.len(),
+            ([room], []) => index.count(room),
+            _ => {
+                let mut count = 0;
+                index.visit(target, |_| count += 1);
+                count
             }
         }
     }
 
-    /// Every room and how many sockets are in it.
-    pub(super) fn list(&self) -> Vec<(Room, usize)> {
+    /// The rooms that the sockets of a target are in, and how many of them in each.
+    pub(super) fn list(&self, target: &Target) -> Vec<(Room, usize)> {
         let index = self.index.read();
-        index.rooms.iter().map(|(room, sockets)| (Arc::clone(room), sockets.len())).collect()
+        if let ([], []) = (&*target.rooms, &*target.except) {
+            return index.rooms.iter().map(|(room, all)| (Arc::clone(room), all.len())).collect();
+        }
+        let mut counts: HashMap<Room, usize> = HashMap::new();
+        index.visit(target, |socket| {
+            for room in index.rooms_of(socket) {
+                *counts.entry(Arc::clone(room)).or_default() += 1;
+            }
+        });
+        counts.into_iter().collect()
     }
 
     /// The sockets of a target, each once.
-    fn select(&self, target: &Target) -> Vec<Socket> {
+    pub(super) fn select(&self, target: &Target) -> Vec<Socket> {
         let mut sockets = Vec::new();
         self.each(target, |socket| sockets.push(socket.clone()));
         sockets
     }
 
     /// Visits the sockets of a target, each once, under the lock.
-    fn each(&self, target: &Target, mut visit: impl FnMut(&Socket)) {
-        let index = self.index.read();
-        let excluded: HashSet<Id> =
-            target.except.iter().flat_map(|room| index.members(room)).map(Socket::key).collect();
-        let keep = |socket: &&Socket| excluded.is_empty() || !excluded.contains(&socket.key());
-        match &*target.rooms {
-            [] => index.sockets.values().map(|m| &m.socket).filter(keep).for_each(visit),
-            [room] => index.members(room).filter(keep).for_each(visit),
-            rooms => {
-                let mut seen = HashSet::new();
-                let all = rooms.iter().flat_map(|room| index.members(room)).filter(keep);
-                all.filter(|socket| seen.insert(socket.key())).for_each(&mut visit);
-            }
-        }
+    pub(super) fn each(&self, target: &Target, visit: impl FnMut(&Socket)) {
+        self.index.read().visit(target, visit);
     }
 }
 
 impl Index {
+    /// Visits the sockets of a target, each once.
+    fn visit(&self, target: &Target, mut visit: impl FnMut(&Socket)) {
+        let excluded: HashSet<Id> =
+            target.except.iter().flat_map(|room| self.members(room)).map(Socket::key).collect();
+        let keep = |socket: &&Socket| excluded.is_empty() || !excluded.contains(&socket.key());
+        match &*target.rooms {
+            [] => self.sockets.values().map(|m| &m.socket).filter(keep).for_each(visit),
+            [room] => self.members(room).filter(keep).for_each(visit),
+            rooms => {
+                let mut seen = HashSet::new();
+                let all = rooms.iter().flat_map(|room| self.members(room)).filter(keep);
+                all.filter(|socket| seen.insert(socket.key())).for_each(&mut visit);
+            }
+        }
+    }
+
+    /// The rooms a socket is in.
+    fn rooms_of(&self, socket: &Socket) -> &[Room] {
+        self.sockets.get(&socket.key()).map_or(&[], |member| &member.rooms)
+    }
+
+    /// How many sockets are in a room: also the one named by its id, whether it has joined that room as well or not.
+    fn count(&self, room: &str) -> usize {
+        let joined = self.rooms.get(room);
+        let own = socket_id(room).filter(|id| self.sockets.contains_key(id));
+        let only_own = own.filter(|id| joined.is_none_or(|room| !room.contains_key(id)));
+        joined.map_or(0, HashMap::len) + usize::from(only_own.is_some())
+    }
+
     /// The sockets of one room; a room named like a socket's id holds that socket.
     fn members(&self, room: &str) -> impl Iterator<Item = &Socket> {
         let own = socket_id(room).and_then(|id| self.sockets.get(&id));
@@ -212,11 +197,14 @@ impl Index {
         )
     }
 
-    fn join(&mut self, socket: &Socket, rooms: &[Room]) {
+    fn join(&mut self, socket: &Socket, rooms: &[Room], changed: &mut Changed) {
         let Some(member) = self.sockets.get_mut(&socket.key()) else { return };
         for room in rooms {
             // The room is asked, not the socket, for the same reason.
             let guests = self.rooms.entry(Arc::clone(room)).or_default();
+            if guests.is_empty() {
+                changed.note(room);
+            }
             guests.entry(socket.key()).or_insert_with(|| {
                 member.rooms.push(Arc::clone(room));
                 Guest { socket: socket.clone(), at: member.rooms.len() - 1 }
@@ -224,8 +212,8 @@ impl Index {
         }
     }
 
-    fn leave(&mut self, key: Id, room: &str) {
-        let Some(Guest { at, .. }) = self.forget(room, key) else { return };
+    fn leave(&mut self, key: Id, room: &str, changed: &mut Changed) {
+        let Some(Guest { at, .. }) = self.forget(room, key, changed) else { return };
         let Some(member) = self.sockets.get_mut(&key) else { return };
         member.rooms.swap_remove(at);
         // The last of them stands in its place now, unless it was the last.
@@ -235,11 +223,12 @@ impl Index {
         }
     }
 
-    fn forget(&mut self, room: &str, key: Id) -> Option<Guest> {
+    fn forget(&mut self, room: &str, key: Id, changed: &mut Changed) -> Option<Guest> {
         let guests = self.rooms.get_mut(room)?;
         let guest = guests.remove(&key);
         if guests.is_empty() {
             self.rooms.remove(room);
+            changed.note(room);
         }
         guest
     }

@@ -38,7 +38,7 @@ pub enum EmitError {
 
 reads_as_text!(EmitError);
 
-/// How many sockets a broadcast was queued for, and how many it was dropped for.
+/// How many sockets of this node a broadcast was queued for, and how many it was dropped for.
 ///
 /// Dropped are those that are leaving, whose outbox is full, or who are busy while the packet is volatile.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

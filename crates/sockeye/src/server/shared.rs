@@ -4,12 +4,12 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use sockeye_proto::{
     session::{Config, Pace, websocket},
-    wire::encoding::Parser,
+    wire::{cluster::Message, encoding::Parser},
 };
 
 use super::{
     Broadcast, Builder, Cookie, Service, admission::Admission, clients::Clients,
-    namespace::Inner as NamespaceInner, origins, rooms::Target, sessions::Sessions,
+    namespace::Inner as NamespaceInner, op::Op, origins, sessions::Sessions,
 };
 use crate::{
     dispatch::Backlog,
@@ -109,16 +109,23 @@ impl Server {
     /// Everybody in a namespace. A namespace that was not built is empty: what is emitted to it reaches nobody, and
     /// is logged.
     pub fn of(&self, namespace: &str) -> Broadcast {
-        let found = self.0.namespace(namespace).map(Arc::clone).unwrap_or_else(|| {
-            tracing::warn!(namespace, "no such namespace was built; nobody is reached");
-            NamespaceInner::nowhere(namespace)
-        });
-        Broadcast::new(found, Target::default())
+        self.0.namespace(namespace).map_or_else(
+            || {
+                tracing::warn!(namespace, "no such namespace was built; nobody is reached");
+                Broadcast::of(&NamespaceInner::nowhere(namespace))
+            },
+            Broadcast::of,
+        )
     }
 
-    /// How many sockets are in a namespace, or in one room of it.
-    pub fn count(&self, namespace: &str, room: Option<&str>) -> usize {
-        self.0.namespace(namespace).map_or(0, |namespace| namespace.rooms.count(room))
+    /// Carries out here what the node `uid` has told all others of, through a [`Bus`](super::Bus). A namespace that was
+    /// not built here is passed over.
+    #[doc(hidden)] // until a bus is published
+    pub fn receive(&self, uid: &str, message: Message) {
+        let Message { namespace, target, action } = message;
+        if let Some(namespace) = self.0.namespace(&namespace) {
+            namespace.carry_out(Op::of_node(uid, target, action));
+        }
     }
 
     /// How many sessions are open.

@@ -18,7 +18,7 @@ use sockeye_proto::{
 
 use super::{
     Broadcast, Call, CallErrorKind, EmitError, Room, SendHandle, ToRoom, call::call,
-    namespace::Inner as NamespaceInner, rooms::Target, send::Number, welcome::SocketData,
+    namespace::Inner as NamespaceInner, send::Number, welcome::SocketData,
 };
 use crate::{
     event::{Answer, FromAck, ReplyPath, ToArgs},
@@ -50,7 +50,7 @@ pub(super) struct Inner {
     phase: Mutex<Phase>,
     id: Id,
     pub(super) namespace: Arc<NamespaceInner>,
-    handshake: Option<Arc<Handshake>>,
+    pub(super) handshake: Option<Arc<Handshake>>,
     /// The public id, where that is not the text of `id`.
     long_id: Option<Box<LongId>>,
     data: OnceLock<SocketData>,
@@ -198,18 +198,17 @@ impl Socket {
     /// Everybody in the namespace but this socket.
     #[must_use = "a broadcast does nothing until something is emitted"]
     pub fn broadcast(&self) -> Broadcast {
-        let target = Target { rooms: Vec::new(), except: vec![self.id().into()] };
-        Broadcast::new(Arc::clone(&self.0.namespace), target)
+        Broadcast::of(&self.0.namespace).except(self.id())
     }
 
     /// Joins a room. In a connect handler it takes effect once the socket is in; after it has left, never.
     pub fn join(&self, room: impl ToRoom) {
-        self.0.namespace.rooms.join(self, &[room.to_room()]);
+        self.0.namespace.join(self, &[room.to_room()]);
     }
 
     /// Leaves a room.
     pub fn leave(&self, room: impl ToRoom) {
-        self.0.namespace.rooms.leave(self, &[room.to_room()]);
+        self.0.namespace.leave(self, &[room.to_room()]);
     }
 
     /// The rooms the socket is in. A disconnect handler takes [`LastRooms`](super::LastRooms) instead.
@@ -292,7 +291,7 @@ impl Socket {
             let _ = self.0.data.set(data);
         }
         let mut wakes = Wakes::default();
-        let admitted = self.0.namespace.rooms.admit(self, || {
+        let admitted = self.0.namespace.admit(self, || {
             let mut phase = self.0.phase.lock();
             let Phase::Joining { held, rooms } = &mut *phase else { return None };
             let rooms = std::mem::take(rooms).into_iter().collect();

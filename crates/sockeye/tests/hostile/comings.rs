@@ -109,7 +109,7 @@ async fn handlers_that_are_left_behind_have_a_bound() {
         assert!(more <= LEFT_BEHIND + 1, "{namespace} on polling: {more}");
 
         assert_eq!(witness.call::<u8>("echo", &7).await.unwrap(), 7);
-        until(|| server.count("/", None) == 1).await;
+        until(|| server.of("/").local_count() == 1).await;
         memory.grown_at_most(A_LITTLE);
     }
 }

@@ -143,7 +143,7 @@ async fn a_close_frame_that_is_not_answered() {
     let (server, url, witness) = scene(|builder| builder).await;
     let mut http = websocket(&url, "").await;
     http.write(b"\x81\x82\0\0\0\x0040").await;
-    until(|| server.count("/", None) == 2).await;
+    until(|| server.of("/").local_count() == 2).await;
     http.write(LARGE).await;
     // The server closes it, and the peer does not stop talking.
     let closing = tokio::spawn({

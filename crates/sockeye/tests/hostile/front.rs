@@ -274,7 +274,7 @@ async fn messages_that_dribble() {
         for at_once in [0, 900_000] {
             let mut stream = scene.websocket("/socket.io/?EIO=4&transport=websocket").await;
             stream.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
-            until(|| scene.server.count("/", None) > others).await;
+            until(|| scene.server.of("/").local_count() > others).await;
             stream.write_all(FRAME).await.unwrap();
             stream.write_all(&vec![b'x'; at_once]).await.unwrap();
             dribble(stream, "a message").await;
@@ -292,7 +292,7 @@ async fn a_large_message_at_a_good_pace_passes() {
     for scene in Scene::both("front-pace", Limits::default(), build).await {
         let mut stream = scene.websocket("/socket.io/?EIO=4&transport=websocket").await;
         stream.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
-        until(|| scene.server.count("/", None) == 1).await;
+        until(|| scene.server.of("/").local_count() == 1).await;
         let text = format!(r#"420["echo","{}"]"#, "x".repeat(60_000));
         let length = u16::try_from(text.len()).unwrap().to_be_bytes();
         stream.write_all(&[&[0x81, 0xfe], &length[..], &[0; 4]].concat()).await.unwrap();
@@ -341,7 +341,7 @@ async fn a_session_that_is_read_byte_by_byte() {
     for scene in Scene::both("front-session", Limits::default(), build).await {
         let mut stream = scene.websocket("/socket.io/?EIO=4&transport=websocket").await;
         stream.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
-        until(|| scene.server.count("/", None) == 1).await;
+        until(|| scene.server.of("/").local_count() == 1).await;
         scene.server.of("/").emit("large", "x".repeat(4 * LARGE)).unwrap();
         let start = Instant::now();
         let mut byte = [0];

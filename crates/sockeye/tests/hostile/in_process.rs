@@ -123,7 +123,7 @@ async fn namespaces_without_number() {
     hostile.join("/a", ()).await.unwrap();
     hostile.send_text("40/b,").await.unwrap();
     scene.ended(hostile, 1002, "one more than two").await;
-    assert_eq!(scene.server.count("/a", None), 0);
+    assert_eq!(scene.server.of("/a").local_count(), 0);
 }
 
 #[tokio::test]

@@ -114,7 +114,7 @@ impl Stopped {
         );
         let reader = Command::new("bash").args(["-c", &script]).spawn().unwrap();
         let reader = Self(reader);
-        crate::common::until(|| server.count("/", None) == READERS + 1).await;
+        crate::common::until(|| server.of("/").local_count() == READERS + 1).await;
         rustix::process::kill_process(reader.pid(), Signal::STOP).unwrap();
         reader
     }
@@ -158,7 +158,7 @@ async fn one_of_a_thousand_stops_reading_in_a_storm() {
     let with = storm(&server, &tally, &mut number).await;
     let end = read.next().await;
     assert!(end.ends_with(" slow consumer"), "{end}");
-    assert_eq!(server.count("/", None), READERS, "it alone is cut");
+    assert_eq!(server.of("/").local_count(), READERS, "it alone is cut");
     assert_eq!(tally.count.load(Ordering::Relaxed), number * READERS, "all others have all");
     memory.grown_at_most(16);
     // The 99th percentile of so few is nearly the longest; the machine runs other tests, too.

@@ -58,8 +58,7 @@ pub struct Target {
     pub except: Vec<Arc<str>>,
 }
 
-/// What is done to a group.
-#[non_exhaustive]
+/// What is done to a group. Nobody can pass over a new one: who carries actions out has to know them all.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// An event is sent to them.
