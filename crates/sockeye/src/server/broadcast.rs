@@ -6,7 +6,7 @@ use sockeye_proto::wire::cluster::{self, Target};
 
 use super::{
     EmitError, Fetched, RemoteSocket, Room, Sent, Socket, ToRoom,
-    namespace::Inner,
+    live::LiveNamespace,
     op::{Action, Op, Origin, Outcome, Question},
 };
 use crate::event::ToArgs;
@@ -28,7 +28,7 @@ use crate::event::ToArgs;
 #[derive(Clone)]
 #[must_use = "it does nothing until something is emitted"]
 pub struct Broadcast {
-    namespace: Arc<Inner>,
+    namespace: Arc<LiveNamespace>,
     target: Target,
     volatile: bool,
     local: bool,
@@ -36,7 +36,7 @@ pub struct Broadcast {
 
 impl Broadcast {
     /// Everybody in a namespace.
-    pub(super) fn of(namespace: &Arc<Inner>) -> Self {
+    pub(super) fn of(namespace: &Arc<LiveNamespace>) -> Self {
         let (namespace, target) = (Arc::clone(namespace), Target::default());
         Self { namespace, target, volatile: false, local: false }
     }

@@ -13,6 +13,7 @@ use super::{
     address::Network,
     admission::Admission,
     clients::Clients,
+    live::LiveNamespace,
     origins::OriginsError,
     sessions::Sessions,
     shared::{Shared, Transports},
@@ -413,8 +414,9 @@ impl Builder {
             if !packet::is_namespace(&name) {
                 return Err(BuildError::NamespaceName { name });
             }
-            let built = namespace.build(&name, &states, call_timeout, self.bus.as_ref())?;
-            if namespaces.insert(name.clone().into_boxed_str(), built).is_some() {
+            let behaviour = Arc::new(namespace.build(&name, &states, call_timeout)?);
+            let live = LiveNamespace::new(&name, behaviour, self.bus.clone());
+            if namespaces.insert(name.clone().into_boxed_str(), Arc::new(live)).is_some() {
                 return Err(BuildError::NamespaceTwice { name });
             }
         }

@@ -20,7 +20,7 @@ pub(super) fn call<R: FromAck>(
     let named = Named::new(event, &namespace.name);
     let id = namespace.next_ack();
     let packet = namespace.prepare(event, Some(id), args);
-    let (socket, timeout) = (socket.clone(), namespace.call_timeout);
+    let (socket, timeout) = (socket.clone(), namespace.behaviour.call_timeout);
     Call::new(named, timeout, move |timeout| make(socket, id, packet, timeout))
 }
 

@@ -93,7 +93,7 @@ impl Lane {
         }
         let (mut context, work) = runner.end();
         let namespace = &socket.0.namespace;
-        let says_goodbye = state == State::Joined && namespace.disconnect.is_some();
+        let says_goodbye = state == State::Joined && namespace.behaviour.disconnect.is_some();
         if work.is_some() || says_goodbye {
             context.farewell = Some(Box::new(Farewell { reason, rooms }));
             // Without a runtime nobody is left to run it.
@@ -103,7 +103,7 @@ impl Lane {
                     if let Some(work) = work {
                         work.finish(context.namespace()).await;
                     }
-                    let disconnect = &context.socket.0.namespace.disconnect;
+                    let disconnect = &context.socket.0.namespace.behaviour.disconnect;
                     if says_goodbye && let Some(disconnect) = disconnect {
                         run_hook("disconnect", disconnect, &context).await;
                     }
@@ -115,8 +115,8 @@ impl Lane {
     }
 
     fn knock(&mut self, auth: &Payload<'_>) {
-        let namespace = Arc::clone(&self.runner.context().socket.0.namespace);
-        let Some(connect) = &namespace.connect else { return self.decide(Ok(None)) };
+        let behaviour = Arc::clone(&self.runner.context().socket.0.namespace.behaviour);
+        let Some(connect) = &behaviour.connect else { return self.decide(Ok(None)) };
         if let Err(refusal) = self.runner.hook("connect", connect, auth) {
             self.decide(Err(refusal));
         }
@@ -160,7 +160,7 @@ impl RunContext for Context {
     }
 
     fn handlers(&self) -> &Handlers<Self> {
-        &self.socket.0.namespace.handlers
+        &self.socket.0.namespace.behaviour.handlers
     }
 
     fn backlog(&self) -> Backlog {

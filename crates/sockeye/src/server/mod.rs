@@ -14,6 +14,7 @@ mod dispatcher;
 mod door;
 mod extract;
 mod lane;
+mod live;
 mod namespace;
 mod op;
 mod opening;

@@ -1,27 +1,13 @@
-//! A namespace: its handlers, as the author states them, and as the server runs them.
+//! The handlers of a namespace, as the author states them, and as the server runs them.
 
-use std::{
-    any::TypeId,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{any::TypeId, fmt, time::Duration};
 
 use futures_util::FutureExt as _;
-use sockeye_proto::wire::{packet::Kind, prepared::Prepared};
 
-use super::{
-    BuildError, Bus, Context, EmitError, IntoWelcome, Room, Socket,
-    extract::GIVEN,
-    rooms::{Changed, Rooms},
-    welcome::SocketData,
-};
+use super::{BuildError, Context, IntoWelcome, extract::GIVEN, welcome::SocketData};
 use crate::{
     dispatch::{Handlers, HandlersBuilder, Miswired},
-    event::{EncodeError, Handler, Needs, OnEvent, Place, Refusal, Start, States, ToArgs},
+    event::{Handler, Needs, OnEvent, Place, Refusal, Start, States},
 };
 
 /// What a connect handler comes to.
@@ -115,24 +101,14 @@ impl Namespace {
         name: &str,
         states: &States,
         call_timeout: Duration,
-        bus: Option<&Arc<dyn Bus>>,
-    ) -> Result<Arc<Inner>, BuildError> {
+    ) -> Result<Behaviour, BuildError> {
         let wiring = |Miswired { handler, problem }| BuildError::Wiring {
             namespace: name.to_owned(),
             handler,
             problem,
         };
         let handlers = self.events.build(states, self.data, GIVEN).map_err(wiring)?;
-        Ok(Arc::new(Inner {
-            name: name.into(),
-            connect: self.connect,
-            handlers,
-            disconnect: self.disconnect,
-            rooms: Rooms::default(),
-            call_timeout,
-            next_ack: AtomicU64::new(0),
-            bus: bus.map(Arc::clone),
-        }))
+        Ok(Behaviour { connect: self.connect, handlers, disconnect: self.disconnect, call_timeout })
     }
 }
 
@@ -142,88 +118,18 @@ impl fmt::Debug for Namespace {
     }
 }
 
-/// A namespace at run time.
-pub(super) struct Inner {
-    pub(super) name: Arc<str>,
+/// What happens to the sockets of a namespace, whatever it is called.
+#[derive(Default)]
+pub(super) struct Behaviour {
     pub(super) connect: Option<Start<Context, Verdict>>,
     pub(super) handlers: Handlers<Context>,
     pub(super) disconnect: Option<Start<Context, ()>>,
-    pub(super) rooms: Rooms,
     /// How long a call waits that does not say.
     pub(super) call_timeout: Duration,
-    /// Ack ids count per namespace, because the packet of a broadcast is shared by all its sockets.
-    next_ack: AtomicU64,
-    /// The other nodes.
-    pub(super) bus: Option<Arc<dyn Bus>>,
 }
 
-impl Inner {
-    /// A namespace that nobody can join.
-    pub(super) fn nowhere(name: &str) -> Arc<Self> {
-        Arc::new(Self {
-            name: name.into(),
-            connect: None,
-            handlers: Handlers::default(),
-            disconnect: None,
-            rooms: Rooms::default(),
-            call_timeout: Duration::ZERO,
-            next_ack: AtomicU64::new(0),
-            bus: None,
-        })
-    }
-
-    pub(super) fn next_ack(&self) -> u64 {
-        self.next_ack.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Lets a socket in, as [`Rooms::admit`].
-    pub(super) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) -> bool {
-        self.changing(|changed| self.rooms.admit(socket, enter, changed))
-    }
-
-    /// Puts a socket into rooms.
-    pub(super) fn join(&self, socket: &Socket, rooms: &[Room]) {
-        self.changing(|changed| self.rooms.join(socket, rooms, changed));
-    }
-
-    /// Takes a socket out of rooms.
-    pub(super) fn leave(&self, socket: &Socket, rooms: &[Room]) {
-        self.changing(|changed| self.rooms.leave(socket, rooms, changed));
-    }
-
-    /// Removes a socket for good and says where it was.
-    pub(super) fn remove(&self, socket: &Socket) -> Vec<Room> {
-        self.changing(|changed| self.rooms.remove(socket, changed))
-    }
-
-    /// Changes who is where, and then, without the lock, tells the bus which rooms that has begun or ended.
-    fn changing<R>(&self, change: impl FnOnce(&mut Changed) -> R) -> R {
-        let mut changed = Changed::noted_if(self.bus.is_some());
-        let result = change(&mut changed);
-        if let Some(bus) = &self.bus {
-            changed.into_rooms().iter().for_each(|room| bus.room_changed(&self.name, room));
-        }
-        result
-    }
-
-    /// Encodes an event of this namespace.
-    pub(super) fn prepare(
-        &self,
-        event: &str,
-        ack: Option<u64>,
-        args: &impl ToArgs,
-    ) -> Result<Prepared, EmitError> {
-        let payload = args.to_event(event).map_err(|error| match error {
-            EncodeError::ReservedEventName { name } => EmitError::ReservedName { name },
-            error => EmitError::Encode(error),
-        })?;
-        let (array, attachments) = payload.into_parts();
-        Ok(Prepared::packet(Kind::Event, &self.name, ack, &array, attachments))
-    }
-}
-
-impl fmt::Debug for Inner {
+impl fmt::Debug for Behaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace").field("name", &self.name).finish_non_exhaustive()
+        f.write_str("Behaviour")
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sockeye_proto::wire::cluster::{self, Message, Target};
 
-use super::{Room, Sent, Socket, namespace::Inner};
+use super::{Room, Sent, Socket, live::LiveNamespace};
 use crate::net::Wakes;
 
 /// An action on a group of sockets of one namespace.
@@ -66,7 +66,7 @@ impl Op {
     }
 }
 
-impl Inner {
+impl LiveNamespace {
     /// Carries out an action on a group; every one passes here. What changes a group, and begins here, is told to the
     /// other nodes first, unless it is local.
     pub(super) fn carry_out(&self, op: Op) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Broadcast, EmitError, Handshake, Room, Socket, ToRoom, namespace::Inner};
+use super::{Broadcast, EmitError, Handshake, Room, Socket, ToRoom, live::LiveNamespace};
 use crate::event::ToArgs;
 
 /// What [`Broadcast::fetch`] found.
@@ -33,7 +33,7 @@ pub struct Fetched {
 /// ```
 #[derive(Clone)]
 pub struct RemoteSocket {
-    namespace: Arc<Inner>,
+    namespace: Arc<LiveNamespace>,
     id: Room,
     rooms: Vec<Room>,
     handshake: Option<Arc<Handshake>>,

@@ -9,7 +9,7 @@ use sockeye_proto::{
 
 use super::{
     Broadcast, Builder, Cookie, Service, admission::Admission, clients::Clients,
-    namespace::Inner as NamespaceInner, op::Op, origins, sessions::Sessions,
+    live::LiveNamespace, op::Op, origins, sessions::Sessions,
 };
 use crate::{
     dispatch::Backlog,
@@ -36,7 +36,7 @@ pub(super) struct Shared {
     pub(super) admission: Option<Admission>,
     pub(super) http_compression: bool,
     pub(super) states: States,
-    pub(super) namespaces: HashMap<Box<str>, Arc<NamespaceInner>>,
+    pub(super) namespaces: HashMap<Box<str>, Arc<LiveNamespace>>,
     pub(super) wheel: Arc<Wheel>,
     pub(super) sessions: Sessions,
     pub(super) clients: Clients,
@@ -50,13 +50,14 @@ pub(super) struct Transports {
 }
 
 impl Shared {
-    pub(super) fn namespace(&self, name: &str) -> Option<&Arc<NamespaceInner>> {
+    pub(super) fn namespace(&self, name: &str) -> Option<&Arc<LiveNamespace>> {
         self.namespaces.get(name)
     }
 
     /// The namespaces that have a handler for this event, quoted and sorted.
     pub(super) fn namespaces_with(&self, event: &str) -> Vec<String> {
-        let with = self.namespaces.values().filter(|namespace| namespace.handlers.has(event));
+        let with =
+            self.namespaces.values().filter(|namespace| namespace.behaviour.handlers.has(event));
         let mut names: Vec<_> = with.map(|namespace| format!("{:?}", namespace.name)).collect();
         names.sort_unstable();
         names
@@ -112,7 +113,7 @@ impl Server {
         self.0.namespace(namespace).map_or_else(
             || {
                 tracing::warn!(namespace, "no such namespace was built; nobody is reached");
-                Broadcast::of(&NamespaceInner::nowhere(namespace))
+                Broadcast::of(&Arc::new(LiveNamespace::nowhere(namespace)))
             },
             Broadcast::of,
         )

@@ -18,7 +18,7 @@ use sockeye_proto::{
 
 use super::{
     Broadcast, Call, CallErrorKind, EmitError, Room, SendHandle, ToRoom, call::call,
-    namespace::Inner as NamespaceInner, send::Number, welcome::SocketData,
+    live::LiveNamespace, send::Number, welcome::SocketData,
 };
 use crate::{
     event::{Answer, FromAck, ReplyPath, ToArgs},
@@ -49,7 +49,7 @@ pub(super) struct Inner {
     pub(super) conn: Arc<Conn>,
     phase: Mutex<Phase>,
     id: Id,
-    pub(super) namespace: Arc<NamespaceInner>,
+    pub(super) namespace: Arc<LiveNamespace>,
     pub(super) handshake: Option<Arc<Handshake>>,
     /// The public id, where that is not the text of `id`.
     long_id: Option<Box<LongId>>,
@@ -93,7 +93,7 @@ pub struct Handshake {
 impl Socket {
     pub(super) fn new(
         id: Id,
-        namespace: Arc<NamespaceInner>,
+        namespace: Arc<LiveNamespace>,
         conn: Arc<Conn>,
         handshake: Option<Arc<Handshake>>,
     ) -> Self {
