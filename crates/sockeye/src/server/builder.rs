@@ -11,15 +11,13 @@ use thiserror::Error;
 use super::{
     Bus, Cookie, Handshake, Namespace, Origins, PacketLimits, Server,
     address::Network,
-    admission::Admission,
-    clients::Clients,
-    live::LiveNamespace,
-    origins::OriginsError,
-    sessions::Sessions,
+    group::LiveNamespace,
+    http::{Admission, OriginsError},
+    session::{Clients, Sessions},
     shared::{Shared, Transports},
 };
 use crate::{
-    dispatch::Backlog,
+    dispatch::{Backlog, Miswired},
     event::{Refusal, States},
     net::{Bounds, TimeError, Wheel, check_times},
 };
@@ -414,8 +412,11 @@ impl Builder {
             if !packet::is_namespace(&name) {
                 return Err(BuildError::NamespaceName { name });
             }
-            let behaviour = Arc::new(namespace.build(&name, &states, call_timeout)?);
-            let live = LiveNamespace::new(&name, behaviour, self.bus.clone());
+            let behaviour = namespace.build(&states, call_timeout);
+            let behaviour = behaviour.map_err(|Miswired { handler, problem }| {
+                BuildError::Wiring { namespace: name.clone(), handler, problem }
+            })?;
+            let live = LiveNamespace::new(&name, Arc::new(behaviour), self.bus.clone());
             if namespaces.insert(name.clone().into_boxed_str(), Arc::new(live)).is_some() {
                 return Err(BuildError::NamespaceTwice { name });
             }

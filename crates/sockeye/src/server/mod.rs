@@ -2,60 +2,34 @@
 #![doc = include_str!("../docs/server.md")]
 
 mod address;
-mod admission;
-mod body;
-mod broadcast;
 mod builder;
-mod bus;
 mod call;
-mod clients;
-mod cookie;
-mod dispatcher;
-mod door;
 mod extract;
-mod lane;
-mod live;
-mod namespace;
-mod op;
-mod opening;
-mod origins;
-mod polling;
-mod query;
-mod refused;
-mod remote;
-mod rooms;
+mod group;
+mod http;
 mod send;
 mod send_handle;
 pub mod serve;
-mod service;
-mod sessions;
+mod session;
 mod settings;
 mod shared;
 mod socket;
-mod to_room;
 mod welcome;
 
+pub use self::http::{Body, Cookie, Origins, ResponseFuture, SameSite, Service};
 pub use address::PeerAddress;
-pub use body::Body;
-pub use broadcast::Broadcast;
 pub use builder::{BuildError, Builder};
-#[doc(hidden)]
-pub use bus::Bus;
 pub use call::{CallError, CallErrorKind};
-pub use cookie::{Cookie, SameSite};
 pub use extract::{Auth, Context, Data, LastRooms};
-pub use namespace::Namespace;
-pub use origins::Origins;
-pub use remote::{Fetched, RemoteSocket};
-pub use rooms::Room;
+#[doc(hidden)]
+pub use group::Bus;
+pub use group::{Broadcast, Fetched, Namespace, RemoteSocket, Room, ToRoom};
 pub use send::{EmitError, Sent};
 pub use send_handle::SendHandle;
 pub use serve::{Serve, serve};
-pub use service::{ResponseFuture, Service};
 pub use settings::Settings;
 pub use shared::Server;
 pub use socket::{Handshake, Socket};
-pub use to_room::ToRoom;
 pub use welcome::IntoWelcome;
 
 pub use crate::{

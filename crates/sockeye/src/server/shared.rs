@@ -8,8 +8,10 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Builder, Cookie, Service, admission::Admission, clients::Clients,
-    live::LiveNamespace, op::Op, origins, sessions::Sessions,
+    Broadcast, Builder, Cookie, Service,
+    group::LiveNamespace,
+    http::{Admission, OriginPolicy},
+    session::{Clients, Sessions},
 };
 use crate::{
     dispatch::Backlog,
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// What all sessions of a server share; nothing in it changes after `build`, but the sessions and how many there may be.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) config: Arc<Config>,
     pub(super) websocket: websocket::Config,
     pub(super) outbox: Bounds,
@@ -31,7 +33,7 @@ pub(super) struct Shared {
     pub(super) engine_v3: bool,
     pub(super) parser: Parser,
     pub(super) post_timeout: Duration,
-    pub(super) origins: origins::Policy,
+    pub(super) origins: OriginPolicy,
     pub(super) cookie: Option<Cookie>,
     pub(super) admission: Option<Admission>,
     pub(super) http_compression: bool,
@@ -125,7 +127,7 @@ impl Server {
     pub fn receive(&self, uid: &str, message: Message) {
         let Message { namespace, target, action } = message;
         if let Some(namespace) = self.0.namespace(&namespace) {
-            namespace.carry_out(Op::of_node(uid, target, action));
+            namespace.receive(uid, target, action);
         }
     }
 

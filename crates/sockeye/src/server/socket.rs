@@ -18,7 +18,7 @@ use sockeye_proto::{
 
 use super::{
     Broadcast, Call, CallErrorKind, EmitError, Room, SendHandle, ToRoom, call::call,
-    live::LiveNamespace, send::Number, welcome::SocketData,
+    group::LiveNamespace, send::Number, welcome::SocketData,
 };
 use crate::{
     event::{Answer, FromAck, ReplyPath, ToArgs},
@@ -213,7 +213,7 @@ impl Socket {
 
     /// The rooms the socket is in. A disconnect handler takes [`LastRooms`](super::LastRooms) instead.
     pub fn rooms(&self) -> Vec<Room> {
-        self.0.namespace.rooms.of(self)
+        self.0.namespace.rooms_of(self)
     }
 
     /// Makes the client leave this namespace (its reason: `server namespace disconnect`); it will not reconnect by itself.
@@ -355,7 +355,7 @@ impl Inner {
         }
     }
 
-    /// Counts one more concurrent handler, unless so many are at work already. Only the socket's lane calls this.
+    /// Counts one more concurrent handler, unless so many are at work already. Only its membership calls this.
     pub(super) fn begin_concurrent(self: &Arc<Self>, max: usize) -> Option<AtWork> {
         (self.at_work() < max).then(|| AtWork::begin(self))
     }

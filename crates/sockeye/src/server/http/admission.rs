@@ -4,16 +4,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time;
 
-use super::Handshake;
 use crate::{
     dispatch::guard,
     event::{Refusal, Running},
+    server::socket::Handshake,
 };
 
 type Verdict = Running<Result<(), Refusal>>;
 
-/// What [`Builder::allow_request`](super::Builder::allow_request) was given.
-pub(super) struct Admission(Box<dyn Fn(Arc<Handshake>) -> Verdict + Send + Sync>);
+/// What [`Builder::allow_request`](crate::server::Builder::allow_request) was given.
+pub(crate) struct Admission(Box<dyn Fn(Arc<Handshake>) -> Verdict + Send + Sync>);
 
 /// Why a session may not be opened.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) enum Denied {
 }
 
 impl Admission {
-    pub(super) fn new<F, Fut>(ask: F) -> Self
+    pub(crate) fn new<F, Fut>(ask: F) -> Self
     where
         F: Fn(Arc<Handshake>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), Refusal>> + Send + 'static,

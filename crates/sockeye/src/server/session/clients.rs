@@ -4,14 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 
-use super::address::{Household, Network, PeerAddress, is_shared};
+use crate::server::address::{Household, Network, PeerAddress, is_shared};
 
 /// The header that most proxies set; those of RFC 7239 are fewer.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who is counted as one client.
 #[derive(Debug, Default)]
-pub(super) struct Clients {
+pub(crate) struct Clients {
     proxies: Vec<Network>,
 }
 
@@ -25,12 +25,12 @@ enum Said {
 }
 
 impl Clients {
-    pub(super) const fn behind(proxies: Vec<Network>) -> Self {
+    pub(crate) const fn behind(proxies: Vec<Network>) -> Self {
         Self { proxies }
     }
 
     /// Whose share a request takes from; `None` if nobody can say.
-    pub(super) fn household(
+    pub(crate) fn household(
         &self,
         headers: &HeaderMap,
         extensions: &Extensions,

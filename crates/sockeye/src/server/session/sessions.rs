@@ -16,8 +16,10 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::{address::Household, refused::Refused, shared::Shared};
-use crate::net::{Conn, Id};
+use crate::{
+    net::{Conn, Id},
+    server::{address::Household, shared::Shared},
+};
 
 /// How long a session that was cut may take to be polled for the last time.
 const LAST_POLL: Duration = Duration::from_secs(1);
@@ -25,12 +27,23 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 /// So long after a session was refused for want of a place it is told anew.
 const CALM: Duration = Duration::from_secs(10);
 
+/// Why no further session may open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NoPlace {
+    /// The server is closing.
+    Closing,
+    /// There are as many as there may be.
+    Full,
+    /// There are as many of one household as there may be.
+    TooMany,
+}
+
 /// The open sessions by their secret ids.
 ///
 /// A look into a hash map takes longer or shorter, but its hash is keyed with a secret of its own: how long says nothing
 /// about how much of an id was guessed.
 #[derive(Debug)]
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
     inner: Mutex<Inner>,
     max: AtomicUsize,
     /// Of one household.
@@ -57,7 +70,7 @@ struct Open {
 }
 
 impl Sessions {
-    pub(super) fn new(max: usize, max_each: usize) -> Self {
+    pub(crate) fn new(max: usize, max_each: usize) -> Self {
         Self {
             inner: Mutex::default(),
             max: AtomicUsize::new(max),
@@ -67,12 +80,12 @@ impl Sessions {
     }
 
     /// From now on so many; those that are open stay.
-    pub(super) fn set_max(&self, max: usize) {
+    pub(crate) fn set_max(&self, max: usize) {
         self.max.store(max.max(1), Relaxed);
     }
 
     /// From now on so many of one address; those that are open stay.
-    pub(super) fn set_max_each(&self, max: usize) {
+    pub(crate) fn set_max_each(&self, max: usize) {
         self.max_each.store(max.max(1), Relaxed);
     }
 
@@ -80,8 +93,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Refused::Closing`], [`Refused::Full`], [`Refused::TooMany`].
-    pub(super) fn has_place(&self, household: Option<Household>) -> Result<(), Refused> {
+    /// [`NoPlace`].
+    pub(crate) fn has_place(&self, household: Option<Household>) -> Result<(), NoPlace> {
         let (max, max_each) = (self.max.load(Relaxed), self.max_each.load(Relaxed));
         let (refused, is_news) = {
             let mut inner = self.inner.lock();
@@ -89,13 +102,13 @@ impl Sessions {
             (refused, inner.is_news())
         };
         match refused {
-            Refused::Full if is_news => {
+            NoPlace::Full if is_news => {
                 tracing::warn!(
                     max,
                     "sessions are refused: there are as many as max_sessions allows"
                 );
             }
-            Refused::TooMany if is_news => tracing::warn!(
+            NoPlace::TooMany if is_news => tracing::warn!(
                 max = max_each,
                 "sessions are refused: one address has as many as max_sessions_per_address allows; if it is a proxy's, \
                  name it among the trusted_proxies"
@@ -105,7 +118,7 @@ impl Sessions {
         Err(refused)
     }
 
-    pub(super) fn remove(&self, sid: Id) {
+    pub(crate) fn remove(&self, sid: Id) {
         let mut inner = self.inner.lock();
         let removed = inner.open.remove(&sid);
         inner.give_back(removed.as_ref().and_then(|open| open.household));
@@ -120,17 +133,17 @@ impl Sessions {
         }
     }
 
-    pub(super) fn find(&self, sid: &str) -> Option<Arc<Conn>> {
+    pub(crate) fn find(&self, sid: &str) -> Option<Arc<Conn>> {
         let sid = Id::parse(sid)?;
         self.inner.lock().open.get(&sid).map(|open| Arc::clone(&open.conn))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.inner.lock().open.len()
     }
 
     /// Closes all sessions and waits until what was queued for them is written, or cuts them; says how many those were.
-    pub(super) async fn close(&self, drain: Duration) -> usize {
+    pub(crate) async fn close(&self, drain: Duration) -> usize {
         self.inner.lock().closing = true;
         for conn in self.list() {
             conn.command(|machine| machine.close(Reason::ServerShuttingDown));
@@ -175,14 +188,14 @@ impl Inner {
         household: Option<Household>,
         max: usize,
         max_each: usize,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), NoPlace> {
         let share = household.and_then(|household| self.shares.get(&household));
         if self.closing {
-            Err(Refused::Closing)
+            Err(NoPlace::Closing)
         } else if self.open.len() + self.reserved >= max {
-            Err(Refused::Full)
+            Err(NoPlace::Full)
         } else if share.is_some_and(|share| *share >= max_each) {
-            Err(Refused::TooMany)
+            Err(NoPlace::TooMany)
         } else {
             Ok(())
         }
@@ -208,7 +221,7 @@ impl Inner {
 }
 
 /// A place for one session that is about to open; dropped, it is free again.
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Where it is, until it is taken.
     shared: Option<Arc<Shared>>,
     household: Option<Household>,
@@ -220,10 +233,10 @@ impl Place {
     /// # Errors
     ///
     /// As [`Sessions::has_place`].
-    pub(super) fn reserve(
+    pub(crate) fn reserve(
         shared: &Arc<Shared>,
         household: Option<Household>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, NoPlace> {
         let sessions = &shared.sessions;
         let (max, max_each) = (sessions.max.load(Relaxed), sessions.max_each.load(Relaxed));
         let mut inner = sessions.inner.lock();
@@ -237,7 +250,7 @@ impl Place {
     }
 
     /// Puts the session there; `false` if the server began to close and takes none.
-    pub(super) fn take(mut self, conn: &Arc<Conn>) -> bool {
+    pub(crate) fn take(mut self, conn: &Arc<Conn>) -> bool {
         let Some(shared) = self.shared.take() else { return false };
         let household = self.household;
         let mut inner = shared.sessions.inner.lock();

@@ -14,11 +14,15 @@ use tokio::{
     time,
 };
 
-use super::{
-    Handshake, admission::Denied, body::Whole, dispatcher::Dispatcher, polling, refused::Refused,
-    sessions::Place, shared::Shared,
+use super::{admission::Denied, body::Whole, polling, refused::Refused};
+use crate::{
+    net::{Answered, Candidate, Conn, Driver, Id, Stream},
+    server::{
+        session::{Dispatcher, Place},
+        shared::Shared,
+        socket::Handshake,
+    },
 };
-use crate::net::{Answered, Candidate, Conn, Driver, Id, Stream};
 
 /// Opens a session on a WebSocket; `accepted` is the answer that makes the stream one.
 pub(super) async fn on_websocket(

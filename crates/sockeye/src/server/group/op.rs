@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use sockeye_proto::wire::cluster::{self, Message, Target};
 
-use super::{Room, Sent, Socket, live::LiveNamespace};
-use crate::net::Wakes;
+use super::{LiveNamespace, Room};
+use crate::{
+    net::Wakes,
+    server::{send::Sent, socket::Socket},
+};
 
 /// An action on a group of sockets of one namespace.
 #[derive(Clone, Debug)]
@@ -58,15 +61,13 @@ pub(super) struct Outcome {
     pub(super) rooms: Vec<(Room, usize)>,
 }
 
-impl Op {
-    /// What another node told.
-    pub(super) fn of_node(uid: &str, target: Target, action: cluster::Action) -> Self {
-        let origin = Origin::Node(uid.into());
-        Self { origin, target, local: false, action: Action::Change(action) }
-    }
-}
-
 impl LiveNamespace {
+    /// Carries out here what the node `uid` has told all others of.
+    pub(crate) fn receive(&self, uid: &str, target: Target, action: cluster::Action) {
+        let (origin, action) = (Origin::Node(uid.into()), Action::Change(action));
+        self.carry_out(Op { origin, target, local: false, action });
+    }
+
     /// Carries out an action on a group; every one passes here. What changes a group, and begins here, is told to the
     /// other nodes first, unless it is local.
     pub(super) fn carry_out(&self, op: Op) -> Outcome {

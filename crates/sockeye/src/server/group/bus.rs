@@ -7,7 +7,7 @@ use sockeye_proto::wire::cluster::Message;
 use super::Room;
 
 /// Carries what is done to groups of sockets to the other nodes of a cluster, whose buses give it to
-/// [`Server::receive`](super::Server::receive).
+/// [`Server::receive`](crate::server::Server::receive).
 ///
 /// Both methods are called from handlers and from whoever emits: queue what has to be sent, and return.
 pub trait Bus: fmt::Debug + Send + Sync + 'static {

@@ -13,7 +13,7 @@ use tower_http::compression::CompressionBody;
 
 use crate::net::Delivery;
 
-/// The body of an answer of [`Service`](super::Service).
+/// The body of an answer of [`Service`](crate::server::Service).
 #[derive(Default)]
 pub struct Body(CompressionBody<Whole>);
 

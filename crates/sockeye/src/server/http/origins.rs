@@ -74,7 +74,7 @@ impl Origins {
     }
 
     /// Checks everything once.
-    pub(super) fn build(self) -> Result<Policy, OriginsError> {
+    pub(crate) fn build(self) -> Result<Policy, OriginsError> {
         let allowed = match self.allowed {
             Allowed::Same => Rule::Same,
             Allowed::Any if self.credentials => return Err(OriginsError::AnyWithCredentials),
@@ -95,14 +95,14 @@ impl Origins {
 
 /// What is wrong with [`Origins`].
 #[derive(Debug)]
-pub(super) enum OriginsError {
+pub(crate) enum OriginsError {
     Unusable { origin: String, problem: String },
     AnyWithCredentials,
 }
 
 /// [`Origins`], checked.
 #[derive(Debug)]
-pub(super) struct Policy {
+pub(crate) struct Policy {
     rule: Rule,
     credentials: bool,
 }

@@ -12,9 +12,8 @@ use sockeye_proto::wire::{
 use super::{
     query::{Field, Query},
     refused::Refused,
-    shared::Shared,
 };
-use crate::net::Conn;
+use crate::{net::Conn, server::shared::Shared};
 
 /// What a request wants that may be had.
 #[derive(Debug)]

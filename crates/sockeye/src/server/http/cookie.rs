@@ -87,7 +87,7 @@ impl Cookie {
     }
 
     /// What is wrong with it, and what to do.
-    pub(super) fn problem(&self) -> Option<&'static str> {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
         if self.name.is_empty() || !self.name.bytes().all(is_token) {
             return Some("must have a name of letters, digits and the like; \"io\", for instance");
         }

@@ -11,17 +11,19 @@ use std::{
 use sockeye_proto::wire::{packet::Kind, prepared::Prepared};
 
 use super::{
-    Bus, EmitError, Room, Socket,
-    namespace::Behaviour,
+    Behaviour, Bus, Room,
     rooms::{Changed, Rooms},
 };
-use crate::event::{EncodeError, ToArgs};
+use crate::{
+    event::{EncodeError, ToArgs},
+    server::{send::EmitError, socket::Socket},
+};
 
 /// One namespace at run time: its name, and what belongs to that name alone.
-pub(super) struct LiveNamespace {
-    pub(super) name: Arc<str>,
+pub(crate) struct LiveNamespace {
+    pub(crate) name: Arc<str>,
     /// Other names may have the same.
-    pub(super) behaviour: Arc<Behaviour>,
+    pub(crate) behaviour: Arc<Behaviour>,
     pub(super) rooms: Rooms,
     /// Ack ids count per namespace, because the packet of a broadcast is shared by all its sockets.
     next_ack: AtomicU64,
@@ -30,38 +32,43 @@ pub(super) struct LiveNamespace {
 }
 
 impl LiveNamespace {
-    pub(super) fn new(name: &str, behaviour: Arc<Behaviour>, bus: Option<Arc<dyn Bus>>) -> Self {
+    pub(crate) fn new(name: &str, behaviour: Arc<Behaviour>, bus: Option<Arc<dyn Bus>>) -> Self {
         let (rooms, next_ack) = (Rooms::default(), AtomicU64::new(0));
         Self { name: name.into(), behaviour, rooms, next_ack, bus }
     }
 
     /// A namespace that nobody can join.
-    pub(super) fn nowhere(name: &str) -> Self {
+    pub(crate) fn nowhere(name: &str) -> Self {
         Self::new(name, Arc::default(), None)
     }
 
-    pub(super) fn next_ack(&self) -> u64 {
+    pub(crate) fn next_ack(&self) -> u64 {
         self.next_ack.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Lets a socket in, as [`Rooms::admit`].
-    pub(super) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) -> bool {
+    pub(crate) fn admit(&self, socket: &Socket, enter: impl FnOnce() -> Option<Vec<Room>>) -> bool {
         self.changing(|changed| self.rooms.admit(socket, enter, changed))
     }
 
     /// Puts a socket into rooms.
-    pub(super) fn join(&self, socket: &Socket, rooms: &[Room]) {
+    pub(crate) fn join(&self, socket: &Socket, rooms: &[Room]) {
         self.changing(|changed| self.rooms.join(socket, rooms, changed));
     }
 
     /// Takes a socket out of rooms.
-    pub(super) fn leave(&self, socket: &Socket, rooms: &[Room]) {
+    pub(crate) fn leave(&self, socket: &Socket, rooms: &[Room]) {
         self.changing(|changed| self.rooms.leave(socket, rooms, changed));
     }
 
     /// Removes a socket for good and says where it was.
-    pub(super) fn remove(&self, socket: &Socket) -> Vec<Room> {
+    pub(crate) fn remove(&self, socket: &Socket) -> Vec<Room> {
         self.changing(|changed| self.rooms.remove(socket, changed))
+    }
+
+    /// The rooms a socket is in.
+    pub(crate) fn rooms_of(&self, socket: &Socket) -> Vec<Room> {
+        self.rooms.of(socket)
     }
 
     /// Changes who is where, and then, without the lock, tells the bus which rooms that has begun or ended.
@@ -75,7 +82,7 @@ impl LiveNamespace {
     }
 
     /// Encodes an event of this namespace.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         &self,
         event: &str,
         ack: Option<u64>,

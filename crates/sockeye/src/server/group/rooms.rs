@@ -8,8 +8,7 @@ use std::{
 use parking_lot::RwLock;
 use sockeye_proto::wire::cluster::Target;
 
-use super::Socket;
-use crate::net::Id;
+use crate::{net::Id, server::socket::Socket};
 
 /// A room's name.
 pub type Room = Arc<str>;

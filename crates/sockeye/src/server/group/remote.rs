@@ -2,8 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Broadcast, EmitError, Handshake, Room, Socket, ToRoom, live::LiveNamespace};
-use crate::event::ToArgs;
+use super::{Broadcast, LiveNamespace, Room, ToRoom};
+use crate::{
+    event::ToArgs,
+    server::{
+        send::EmitError,
+        socket::{Handshake, Socket},
+    },
+};
 
 /// What [`Broadcast::fetch`] found.
 #[non_exhaustive]

@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::{body::Whole, origins};
+use crate::server::session::NoPlace;
 
 /// Why a request gets nothing: the client's fault, but for the last ones.
 #[derive(Debug)]
@@ -91,6 +92,16 @@ impl Refused {
             Self::Closing => Some("1"), // the server that follows may take over in a moment
             Self::Full | Self::TooMany => Some("5"),
             _ => None,
+        }
+    }
+}
+
+impl From<NoPlace> for Refused {
+    fn from(none: NoPlace) -> Self {
+        match none {
+            NoPlace::Closing => Self::Closing,
+            NoPlace::Full => Self::Full,
+            NoPlace::TooMany => Self::TooMany,
         }
     }
 }

@@ -22,8 +22,8 @@ use super::{
     door::{self, Wish},
     opening, polling,
     refused::Refused,
-    shared::Shared,
 };
+use crate::server::shared::Shared;
 
 /// Smaller answers are not worth compressing.
 const MIN_COMPRESSED_BYTES: u64 = 1_024;
@@ -35,7 +35,7 @@ const MIN_COMPRESSED_BYTES: u64 = 1_024;
 /// server does. A client that asks elsewhere is answered by whatever is there, such as axum's 404: its option `path` says
 /// where it asks, `/socket.io/` if nobody sets it. The path of the *URL* that it is given is no place, but a namespace.
 ///
-/// What pages of other origins may do is decided by [`Builder::origins`](super::Builder::origins), and told to
+/// What pages of other origins may do is decided by [`Builder::origins`](crate::server::Builder::origins), and told to
 /// browsers from in here: a CORS layer around it is neither needed nor of use.
 #[derive(Clone)]
 pub struct Service(Stack);
@@ -50,7 +50,7 @@ enum Stack {
 type Compressed = Compression<Door, SizeAbove>;
 
 impl Service {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let compresses = shared.http_compression;
         let cors = shared.origins.cors();
         let door = CompressionLayer::new()

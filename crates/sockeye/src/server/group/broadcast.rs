@@ -5,11 +5,16 @@ use std::{fmt, sync::Arc};
 use sockeye_proto::wire::cluster::{self, Target};
 
 use super::{
-    EmitError, Fetched, RemoteSocket, Room, Sent, Socket, ToRoom,
-    live::LiveNamespace,
+    Fetched, LiveNamespace, RemoteSocket, Room, ToRoom,
     op::{Action, Op, Origin, Outcome, Question},
 };
-use crate::event::ToArgs;
+use crate::{
+    event::ToArgs,
+    server::{
+        send::{EmitError, Sent},
+        socket::Socket,
+    },
+};
 
 /// Sockets of one namespace: all of them, those in some rooms, or those not in others.
 ///
@@ -36,7 +41,7 @@ pub struct Broadcast {
 
 impl Broadcast {
     /// Everybody in a namespace.
-    pub(super) fn of(namespace: &Arc<LiveNamespace>) -> Self {
+    pub(crate) fn of(namespace: &Arc<LiveNamespace>) -> Self {
         let (namespace, target) = (Arc::clone(namespace), Target::default());
         Self { namespace, target, volatile: false, local: false }
     }

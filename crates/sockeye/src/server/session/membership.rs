@@ -9,21 +9,20 @@ use std::{
 use sockeye_proto::{session::Reason, wire::payload::Payload};
 use tokio::runtime::Handle;
 
-use super::{
-    Context,
-    extract::Farewell,
-    namespace::Verdict,
-    socket::{AtWork, Inner},
-};
 use crate::{
     dispatch::{Backlog, Handlers, RunContext, Runner, run_hook},
     event::{Refusal, Reply},
     net::Pressure,
+    server::{
+        extract::{Context, Farewell},
+        group::Verdict,
+        socket::{AtWork, Inner},
+    },
 };
 
 /// A socket and what its handlers are doing.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct Membership {
     runner: Runner<Context, Verdict>,
     state: State,
 }
@@ -36,12 +35,12 @@ enum State {
     Refused,
 }
 
-impl Lane {
+impl Membership {
     /// Starts the connect handler of a socket that asks to join.
     pub(super) fn new(context: Context, auth: &Payload<'_>) -> Self {
-        let mut lane = Self { runner: Runner::new(context), state: State::Knocking };
-        lane.knock(auth);
-        lane
+        let mut membership = Self { runner: Runner::new(context), state: State::Knocking };
+        membership.knock(auth);
+        membership
     }
 
     /// Takes an event; it is handled at once if no other handler of this socket is at work.
@@ -67,7 +66,7 @@ impl Lane {
         self.runner.pressure(now)
     }
 
-    /// Why the lane is over, if it is: refused, or disconnected by this side.
+    /// Why the membership is over, if it is: refused, or disconnected by this side.
     pub(super) fn ended(&self) -> Option<Reason> {
         match self.state {
             State::Refused => Some(Reason::ServerDisconnect),

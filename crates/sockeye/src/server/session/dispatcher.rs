@@ -11,15 +11,22 @@ use sockeye_proto::{
     wire::engine::Version,
 };
 
-use super::{Context, Handshake, Socket, lane::Lane, shared::Shared, socket};
-use crate::net::{Conn, Id, OnAck, Pressure, Upper};
+use super::membership::Membership;
+use crate::{
+    net::{Conn, Id, OnAck, Pressure, Upper},
+    server::{
+        extract::Context,
+        shared::Shared,
+        socket::{self, Handshake, Socket},
+    },
+};
 
 /// The server's side of one session; owned by its driver.
-pub(super) struct Dispatcher {
+pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
     conn: Arc<Conn>,
     /// One for each socket; most sessions have one or two.
-    lanes: Vec<Lane>,
+    memberships: Vec<Membership>,
     /// Boxed: an idle session has none of it.
     rest: Option<Box<Rest>>,
 }
@@ -52,13 +59,13 @@ fn at_work(socket: &Weak<socket::Inner>) -> usize {
 }
 
 impl Dispatcher {
-    pub(super) fn new(
+    pub(crate) fn new(
         shared: Arc<Shared>,
         conn: Arc<Conn>,
         handshake: Option<Arc<Handshake>>,
     ) -> Self {
         let rest = handshake.is_some().then(|| Box::new(Rest { handshake, ..Rest::default() }));
-        let mut dispatcher = Self { shared, conn, lanes: Vec::new(), rest };
+        let mut dispatcher = Self { shared, conn, memberships: Vec::new(), rest };
         // A client of version 3 is in `/` without asking.
         if let Some(Received::Connect { namespace, auth }) =
             dispatcher.conn.command(|machine| machine.join_root())
@@ -69,7 +76,7 @@ impl Dispatcher {
     }
 
     fn position(&self, namespace: &str) -> Option<usize> {
-        self.lanes.iter().position(|lane| lane.namespace() == namespace)
+        self.memberships.iter().position(|membership| membership.namespace() == namespace)
     }
 
     fn connect(&mut self, name: &str, auth: &sockeye_proto::wire::payload::Payload<'_>) {
@@ -93,8 +100,8 @@ impl Dispatcher {
         let handshake = self.rest.as_ref().and_then(|rest| rest.handshake.clone());
         let socket = Socket::new(id, namespace, Arc::clone(&self.conn), handshake);
         let context = Context { socket, shared: Arc::clone(&self.shared), farewell: None };
-        self.lanes.reserve_exact(1); // most sessions have one socket for all their life
-        self.lanes.push(Lane::new(context, auth));
+        self.memberships.reserve_exact(1); // most sessions have one socket for all their life
+        self.memberships.push(Membership::new(context, auth));
     }
 
     /// The id of a socket: one of its own, but for clients that compute it from the session's.
@@ -105,11 +112,11 @@ impl Dispatcher {
         }
     }
 
-    /// Ends the lanes of sockets that were refused, or disconnected by this side.
+    /// Ends the memberships of sockets that were refused, or disconnected by this side.
     fn sweep(&mut self) {
         let mut index = 0;
-        while let Some(lane) = self.lanes.get(index) {
-            match lane.ended() {
+        while let Some(membership) = self.memberships.get(index) {
+            match membership.ended() {
                 Some(reason) => self.end(index, reason),
                 None => index += 1,
             }
@@ -117,7 +124,7 @@ impl Dispatcher {
     }
 
     fn end(&mut self, index: usize, reason: Reason) {
-        if let Some(socket) = self.lanes.swap_remove(index).end(reason) {
+        if let Some(socket) = self.memberships.swap_remove(index).end(reason) {
             self.rest.get_or_insert_default().leave_behind(socket);
         }
     }
@@ -128,9 +135,9 @@ impl Upper for Dispatcher {
         match received {
             Received::Event { namespace, name, id, payload } => {
                 let Some(index) = self.position(&namespace) else { return };
-                let lane = &mut self.lanes[index];
-                if lane.ended().is_none() {
-                    lane.event((&name, id, payload), cx);
+                let membership = &mut self.memberships[index];
+                if membership.ended().is_none() {
+                    membership.event((&name, id, payload), cx);
                 }
             }
             Received::Ack { token, payload } => token(Ok(payload)),
@@ -149,8 +156,8 @@ impl Upper for Dispatcher {
     }
 
     fn poll(&mut self, cx: &mut task::Context<'_>) {
-        for lane in &mut self.lanes {
-            lane.poll(cx);
+        for membership in &mut self.memberships {
+            membership.poll(cx);
         }
         self.sweep();
     }
@@ -160,22 +167,22 @@ impl Upper for Dispatcher {
         if left_behind > self.shared.backlog.max_events {
             return Pressure::Overload;
         }
-        let pressures = self.lanes.iter().map(|lane| lane.pressure(now));
+        let pressures = self.memberships.iter().map(|membership| membership.pressure(now));
         pressures.fold(Pressure::Calm, Pressure::worse)
     }
 
     fn closed(&mut self, reason: Reason) {
-        for lane in self.lanes.drain(..) {
+        for membership in self.memberships.drain(..) {
             // One that this side disconnected a moment ago keeps that reason.
-            let reason = lane.ended().unwrap_or(reason);
-            lane.end(reason); // nothing comes after them
+            let reason = membership.ended().unwrap_or(reason);
+            membership.end(reason); // nothing comes after them
         }
     }
 }
 
 impl Drop for Dispatcher {
     fn drop(&mut self) {
-        // Lanes are left only if the driver was dropped half-way, by a panic or by the end of its runtime.
+        // Memberships are left only if the driver was dropped half-way, by a panic or by the end of its runtime.
         self.closed(Reason::TransportError);
         self.shared.sessions.remove(self.conn.sid);
     }
@@ -191,6 +198,6 @@ mod tests {
         // What tens of thousands of idle sessions cost; more needs a reason.
         // tokio puts about 96 bytes around a task, and rounds up to a multiple of 128.
         assert!(size_of::<Driver<Dispatcher>>() <= 288, "{}", size_of::<Driver<Dispatcher>>());
-        assert!(size_of::<Lane>() <= 48, "{}", size_of::<Lane>());
+        assert!(size_of::<Membership>() <= 48, "{}", size_of::<Membership>());
     }
 }

@@ -8,8 +8,11 @@ use http_body_util::BodyExt as _;
 use sockeye_proto::{session, wire::polling::Format};
 use tokio::time;
 
-use super::{body::Whole, refused::Refused, shared::Shared};
-use crate::net::{Answered, Conn, PostError};
+use super::{body::Whole, refused::Refused};
+use crate::{
+    net::{Answered, Conn, PostError},
+    server::shared::Shared,
+};
 
 /// Between two notes to the machine that a body is still coming in.
 const HEARD_PAUSE: Duration = Duration::from_millis(100);

@@ -4,14 +4,17 @@ use std::{any::TypeId, fmt, time::Duration};
 
 use futures_util::FutureExt as _;
 
-use super::{BuildError, Context, IntoWelcome, extract::GIVEN, welcome::SocketData};
 use crate::{
     dispatch::{Handlers, HandlersBuilder, Miswired},
     event::{Handler, Needs, OnEvent, Place, Refusal, Start, States},
+    server::{
+        extract::{Context, GIVEN},
+        welcome::{IntoWelcome, SocketData},
+    },
 };
 
 /// What a connect handler comes to.
-pub(super) type Verdict = Result<Option<SocketData>, Refusal>;
+pub(crate) type Verdict = Result<Option<SocketData>, Refusal>;
 
 /// Handlers for the sockets of one namespace. Handlers belong to the namespace, so a socket that is idle carries none.
 ///
@@ -53,7 +56,7 @@ impl Namespace {
         Self::default()
     }
 
-    /// Decides who joins. Returns `()`, or `Result<T, Refusal>`: the `T` becomes the socket's [`Data`](super::Data).
+    /// Decides who joins. Returns `()`, or `Result<T, Refusal>`: the `T` becomes the socket's [`Data`](crate::server::Data).
     pub fn on_connect<M, H>(mut self, handler: H) -> Self
     where
         H: Handler<Context, M>,
@@ -71,7 +74,7 @@ impl Namespace {
 
     /// Handles an event. What the handler returns answers the client's ack, if it asked for one.
     ///
-    /// Events of one socket are handled one after the other, in order; see [`concurrent`](super::concurrent).
+    /// Events of one socket are handled one after the other, in order; see [`concurrent`](crate::server::concurrent).
     pub fn on<M>(mut self, event: impl Into<String>, handler: impl OnEvent<Context, M>) -> Self {
         self.events.on(event.into(), handler);
         self
@@ -96,18 +99,16 @@ impl Namespace {
     }
 
     /// Checks the wiring and makes what the server runs.
-    pub(super) fn build(
+    ///
+    /// # Errors
+    ///
+    /// [`Miswired`]: a handler can't work.
+    pub(crate) fn build(
         self,
-        name: &str,
         states: &States,
         call_timeout: Duration,
-    ) -> Result<Behaviour, BuildError> {
-        let wiring = |Miswired { handler, problem }| BuildError::Wiring {
-            namespace: name.to_owned(),
-            handler,
-            problem,
-        };
-        let handlers = self.events.build(states, self.data, GIVEN).map_err(wiring)?;
+    ) -> Result<Behaviour, Miswired> {
+        let handlers = self.events.build(states, self.data, GIVEN)?;
         Ok(Behaviour { connect: self.connect, handlers, disconnect: self.disconnect, call_timeout })
     }
 }
@@ -120,12 +121,12 @@ impl fmt::Debug for Namespace {
 
 /// What happens to the sockets of a namespace, whatever it is called.
 #[derive(Default)]
-pub(super) struct Behaviour {
-    pub(super) connect: Option<Start<Context, Verdict>>,
-    pub(super) handlers: Handlers<Context>,
-    pub(super) disconnect: Option<Start<Context, ()>>,
+pub(crate) struct Behaviour {
+    pub(crate) connect: Option<Start<Context, Verdict>>,
+    pub(crate) handlers: Handlers<Context>,
+    pub(crate) disconnect: Option<Start<Context, ()>>,
     /// How long a call waits that does not say.
-    pub(super) call_timeout: Duration,
+    pub(crate) call_timeout: Duration,
 }
 
 impl fmt::Debug for Behaviour {
