@@ -1,8 +1,8 @@
 //! A Socket.IO server and client, and raw WebSocket at both ends, for tokio.
 //!
-//! - [`server`]: namespaces, sockets, rooms, broadcasts and acks, as a [`tower`] service for axum or plain hyper. It
-//!   serves clients by polling and WebSocket: those of Socket.IO 3 and newer, and older ones if it is told to. Begin with
-//!   [`server::Server`].
+//! - [`server`]: namespaces, sockets, rooms, broadcasts and acks, as a [tower](https://docs.rs/tower) service for axum or
+//!   plain hyper. It serves clients by polling and WebSocket: those of Socket.IO 3 and newer, and older ones if it is told
+//!   to. Begin with [`server::Server`].
 //! - [`client`]: connects to any Socket.IO server, of Engine.IO 3 or 4, and stays connected; async, or for threads
 //!   ([`client::blocking`]). Begin with [`client::Client`].
 //! - [`event`]: what handlers are made of. They are async functions that take [`Args`](event::Args),
@@ -25,9 +25,8 @@
 //! ```
 //!
 //! Whatever a peer can send or leave unread has a bound; [`server::Builder`], [`client::Builder`] and
-//! [`ws::Options`] list the bounds with their defaults. Features: `server` and `client` (with the dialling half of
-//! [`ws`]), both on by default. The protocols
-//! themselves are in [`sockeye_proto`], which does no I/O.
+//! [`ws::Options`] list the bounds with their defaults. Features: `server` (with the answering half of [`ws`]) and
+//! `client` (with the dialling half), both on by default; each alone brings only what it needs. The protocols themselves are in [`sockeye_proto`], which does no I/O.
 
 #[macro_use]
 mod causes; // first, as its macro is for all that follow

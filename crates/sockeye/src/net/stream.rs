@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
-use hyper_util::{rt::TokioIo, server::conn::auto};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{
@@ -20,6 +20,9 @@ use tokio::{
 
 #[cfg(all(feature = "server", feature = "tls"))]
 use tokio_rustls::server::TlsStream;
+
+#[cfg(feature = "server")]
+use hyper_util::server::conn::auto;
 
 #[cfg(feature = "server")]
 use super::Guarded;
@@ -70,6 +73,7 @@ impl Stream {
             Err(upgraded) => upgraded,
         };
         // axum serves through hyper-util's `auto` connection, which has a wrapper of its own.
+        #[cfg(feature = "server")]
         let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => return (Self::tcp(parts.io.into_inner()), parts.read_buf),
             Err(upgraded) => upgraded,
