@@ -2,7 +2,8 @@
 //!
 //! - [`wire`] turns bytes into values and back: [`wire::ws`] is a WebSocket codec of its own, [`wire::engine`] and
 //!   [`wire::packet`] read the two protocols above it, [`wire::polling`] the bodies that carry them without a WebSocket,
-//!   [`wire::msgpack`] packets that are not text. [`wire::prepared`] is a packet encoded once for many receivers.
+//!   [`wire::msgpack`] packets that are not text. [`wire::prepared`] is a packet encoded once for many receivers,
+//!   [`wire::cluster`] what the nodes of a cluster tell each other.
 //! - [`session`] decides what follows from them: heartbeats, namespaces, acks, attachments, and who is at fault. Begin
 //!   with [`session::Session`], or with [`session::websocket::WebSocket`] for raw WebSocket.
 //!

@@ -31,7 +31,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone)]
-#[must_use = "it does nothing until something is emitted"]
+#[must_use = "a group does nothing until something is done to it"]
 pub struct Broadcast {
     namespace: Arc<LiveNamespace>,
     target: Target,
