@@ -9,7 +9,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use sockeye_proto::session::Reason;
 
-use super::{Room, Server, Socket, shared::Shared};
+use super::{Room, Server, Socket};
 use crate::event::{Event, FromEvent, Given, HasState, Needs, Place, Refusal, Reject};
 
 /// What handlers of a server are given without a state.
@@ -24,7 +24,7 @@ pub(super) const GIVEN: &Given = &[
 #[derive(Clone, Debug)]
 pub struct Context {
     pub(super) socket: Socket,
-    pub(super) shared: Arc<Shared>,
+    pub(super) server: Server,
     /// Set for a disconnect handler.
     pub(super) farewell: Option<Box<Farewell>>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Farewell {
 
 impl HasState for Context {
     fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.shared.states.find()
+        self.server.0.states.find()
     }
 }
 
@@ -50,7 +50,7 @@ impl FromEvent<Context> for Socket {
 
 impl FromEvent<Context> for Server {
     fn from_event(event: &Event<'_, Context>) -> Result<Self, Reject> {
-        Ok(Self::new(Arc::clone(&event.context().shared)))
+        Ok(event.context().server.clone())
     }
 }
 

@@ -17,6 +17,12 @@ mod socket;
 mod welcome;
 
 pub use self::http::{Body, Cookie, Origins, ResponseFuture, SameSite, Service};
+// What the server at run time is made of.
+use self::{
+    group::LiveNamespace,
+    http::{Admission, OriginPolicy},
+    session::{Clients, Sessions},
+};
 pub use address::PeerAddress;
 pub use builder::{BuildError, Builder};
 pub use call::{CallError, CallErrorKind};

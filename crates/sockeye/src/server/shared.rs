@@ -8,10 +8,7 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Builder, Cookie, Service,
-    group::LiveNamespace,
-    http::{Admission, OriginPolicy},
-    session::{Clients, Sessions},
+    Admission, Broadcast, Builder, Clients, Cookie, LiveNamespace, OriginPolicy, Service, Sessions,
 };
 use crate::{
     dispatch::Backlog,
@@ -92,7 +89,7 @@ impl fmt::Debug for Shared {
 /// # Ok::<_, sockeye::server::BuildError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Server(Arc<Shared>);
+pub struct Server(pub(super) Arc<Shared>);
 
 impl Server {
     /// Begins to build a server.

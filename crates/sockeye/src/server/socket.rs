@@ -17,8 +17,8 @@ use sockeye_proto::{
 };
 
 use super::{
-    Broadcast, Call, CallErrorKind, EmitError, Room, SendHandle, ToRoom, call::call,
-    group::LiveNamespace, send::Number, welcome::SocketData,
+    Broadcast, Call, CallErrorKind, EmitError, LiveNamespace, Room, SendHandle, ToRoom, call::call,
+    send::Number, welcome::SocketData,
 };
 use crate::{
     event::{Answer, FromAck, ReplyPath, ToArgs},

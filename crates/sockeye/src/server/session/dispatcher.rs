@@ -16,7 +16,7 @@ use crate::{
     net::{Conn, Id, OnAck, Pressure, Upper},
     server::{
         extract::Context,
-        shared::Shared,
+        shared::{Server, Shared},
         socket::{self, Handshake, Socket},
     },
 };
@@ -99,7 +99,8 @@ impl Dispatcher {
         let namespace = Arc::clone(namespace);
         let handshake = self.rest.as_ref().and_then(|rest| rest.handshake.clone());
         let socket = Socket::new(id, namespace, Arc::clone(&self.conn), handshake);
-        let context = Context { socket, shared: Arc::clone(&self.shared), farewell: None };
+        let context =
+            Context { socket, server: Server::new(Arc::clone(&self.shared)), farewell: None };
         self.memberships.reserve_exact(1); // most sessions have one socket for all their life
         self.memberships.push(Membership::new(context, auth));
     }

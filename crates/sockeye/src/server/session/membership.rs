@@ -163,17 +163,17 @@ impl RunContext for Context {
     }
 
     fn backlog(&self) -> Backlog {
-        self.shared.backlog
+        self.server.0.backlog
     }
 
     /// Says who would handle it, too.
     fn unhandled(&self, event: &str) -> Refusal {
-        let others = |event: &str| self.shared.namespaces_with(event);
+        let others = |event: &str| self.server.0.namespaces_with(event);
         self.handlers().refuse(self.namespace(), event, others)
     }
 
     fn begin_concurrent(&self) -> Option<AtWork> {
-        self.socket.0.begin_concurrent(self.shared.backlog.max_events)
+        self.socket.0.begin_concurrent(self.server.0.backlog.max_events)
     }
 }
 
