@@ -10,7 +10,7 @@ use tokio::time;
 
 use super::{
     ConnectionState, Disconnect, Left, Transport,
-    lane::Lane,
+    entrance::Entrance,
     member::Member,
     session::Session,
     shared::{Order, Shared},
@@ -26,7 +26,7 @@ const MAX_STRAYS: usize = 100;
 /// Owned by the keeper, and lent to the driver of each session.
 pub(super) struct Receiver {
     pub(super) shared: Arc<Shared>,
-    lanes: Vec<Lane>,
+    entrances: Vec<Entrance>,
     session: Option<Session>,
     delays: Delays,
     is_patient: bool,
@@ -52,7 +52,7 @@ impl Receiver {
     pub(super) fn new(shared: Arc<Shared>, delays: Delays, is_patient: bool) -> Self {
         let members = shared.members();
         let mut receiver = Self {
-            lanes: Vec::with_capacity(members.len()), // exactly: most clients have one for ever
+            entrances: Vec::with_capacity(members.len()), // exactly: most clients have one for ever
 
             session: None,
             delays,
@@ -78,8 +78,8 @@ impl Receiver {
     /// The session is over, or its driver was dropped.
     pub(super) fn end(&mut self) -> Option<Ended> {
         let session = self.session.take()?;
-        for lane in &self.lanes {
-            lane.member().reclaim(&session.conn);
+        for entrance in &self.entrances {
+            entrance.member().reclaim(&session.conn);
         }
         let disconnect = session
             .ended
@@ -95,7 +95,7 @@ impl Receiver {
 
     /// Whether there is anything left to connect for.
     pub(super) fn is_done(&self) -> bool {
-        self.is_closing || self.lanes.is_empty()
+        self.is_closing || self.entrances.is_empty()
     }
 
     /// Whether the application wants another session at once.
@@ -115,25 +115,25 @@ impl Receiver {
     /// Between two sessions: does what the handles want, and advances the handlers.
     pub(super) fn idle(&mut self, cx: &mut task::Context<'_>) {
         self.follow_orders();
-        self.poll_lanes(cx);
+        self.poll_entrances(cx);
     }
 
     /// Gives the session as much as it takes of what waits.
     pub(super) fn pump(&self) {
-        for lane in self.lanes.iter().filter(|lane| lane.is_in()) {
-            lane.member().pump(&self.shared.bounds);
+        for entrance in self.entrances.iter().filter(|entrance| entrance.is_in()) {
+            entrance.member().pump(&self.shared.bounds);
         }
     }
 
     /// When [`Self::idle`], or the driver, has something to do by the clock.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let lanes = self.lanes.iter().filter_map(Lane::deadline).min();
+        let entrances = self.entrances.iter().filter_map(Entrance::deadline).min();
         let max_age = self.shared.bounds.buffer.max_age;
         let expiry = max_age.and_then(|max_age| {
-            let members = self.lanes.iter().map(Lane::member);
+            let members = self.entrances.iter().map(Entrance::member);
             members.filter_map(|member| member.expire(now, max_age)).min()
         });
-        [lanes, expiry].into_iter().flatten().min()
+        [entrances, expiry].into_iter().flatten().min()
     }
 
     /// Nothing follows: what waits is given up, what is at work comes to its end.
@@ -147,13 +147,13 @@ impl Receiver {
             inbox.close();
         }
         self.follow_orders(); // whoever was too late shall hear of it
-        for lane in self.lanes.drain(..) {
-            lane.finish();
+        for entrance in self.entrances.drain(..) {
+            entrance.finish();
         }
     }
 
     fn join(&mut self, member: Arc<Member>) {
-        self.lanes.push(Lane::new(&self.shared, member, self.delays, self.is_patient));
+        self.entrances.push(Entrance::new(&self.shared, member, self.delays, self.is_patient));
     }
 
     fn follow_orders(&mut self) {
@@ -166,8 +166,8 @@ impl Receiver {
                 }
                 Order::Leave(member) => {
                     if self
-                        .lane(&member.name)
-                        .is_some_and(|lane| Arc::ptr_eq(lane.member(), &member))
+                        .entrance(&member.name)
+                        .is_some_and(|entrance| Arc::ptr_eq(entrance.member(), &member))
                     {
                         self.leave(&member.name);
                     }
@@ -189,7 +189,7 @@ impl Receiver {
         let now = now();
         if let Some(index) = self.position(namespace) {
             let session = self.session.as_ref().filter(|session| session.is_open());
-            self.lanes[index].leave(now, session);
+            self.entrances[index].leave(now, session);
             self.sweep();
         }
     }
@@ -204,14 +204,14 @@ impl Receiver {
         }
     }
 
-    fn poll_lanes(&mut self, cx: &mut task::Context<'_>) {
+    fn poll_entrances(&mut self, cx: &mut task::Context<'_>) {
         let now = now();
         let session = self.session.as_ref().filter(|session| session.is_open());
         if let Some(lifeline) = session.and_then(Session::lifeline) {
             lifeline.note(now);
         }
-        for lane in &mut self.lanes {
-            lane.poll(now, session, cx);
+        for entrance in &mut self.entrances {
+            entrance.poll(now, session, cx);
         }
         self.sweep();
         self.settle();
@@ -220,17 +220,17 @@ impl Receiver {
     /// Forgets namespaces that are left for good; if none is left, the session is over as well.
     fn sweep(&mut self) {
         let mut index = 0;
-        while let Some(lane) = self.lanes.get(index) {
-            if lane.is_over() {
-                if let super::Membership::Left(left) = &*lane.member().membership.borrow() {
+        while let Some(entrance) = self.entrances.get(index) {
+            if entrance.is_over() {
+                if let super::Membership::Left(left) = &*entrance.member().membership.borrow() {
                     self.last_left = left.clone();
                 }
-                self.lanes.swap_remove(index).finish();
+                self.entrances.swap_remove(index).finish();
             } else {
                 index += 1;
             }
         }
-        if self.lanes.is_empty() {
+        if self.entrances.is_empty() {
             self.close();
         }
     }
@@ -240,8 +240,8 @@ impl Receiver {
         let Some(session) = &mut self.session else { return };
         let is_settled = !session.is_settled
             && session.is_open()
-            && !self.lanes.iter().any(Lane::is_on_its_way)
-            && self.lanes.iter().any(Lane::is_in);
+            && !self.entrances.iter().any(Entrance::is_on_its_way)
+            && self.entrances.iter().any(Entrance::is_in);
         if is_settled {
             session.is_settled = true;
             self.tell_connected();
@@ -256,18 +256,18 @@ impl Receiver {
     }
 
     fn position(&self, namespace: &str) -> Option<usize> {
-        self.lanes.iter().position(|lane| lane.namespace() == namespace)
+        self.entrances.iter().position(|entrance| entrance.namespace() == namespace)
     }
 
-    fn lane(&self, namespace: &str) -> Option<&Lane> {
-        self.lanes.iter().find(|lane| lane.namespace() == namespace)
+    fn entrance(&self, namespace: &str) -> Option<&Entrance> {
+        self.entrances.iter().find(|entrance| entrance.namespace() == namespace)
     }
 
     /// Says, once, that nobody listens where an event arrives.
     fn stray(&mut self, namespace: &str, event: &str) {
         self.shared.count_unhandled();
         let (namespace, event) = (beginning(namespace), beginning(event));
-        let joined = self.lanes.iter().map(Lane::namespace).collect::<Vec<_>>().join(", ");
+        let joined = self.entrances.iter().map(Entrance::namespace).collect::<Vec<_>>().join(", ");
         if self.strays.len() < MAX_STRAYS && self.strays.insert(format!("{namespace},{event}")) {
             tracing::warn!(
                 target: "sockeye::packet",
@@ -283,8 +283,8 @@ impl Upper for Receiver {
         let namespace = match received {
             Received::Event { namespace, name, id, payload } => {
                 // Looked for here: it is what happens most.
-                match self.lanes.iter_mut().find(|lane| lane.namespace() == namespace) {
-                    Some(lane) => lane.event((&name, id, payload), cx),
+                match self.entrances.iter_mut().find(|entrance| entrance.namespace() == namespace) {
+                    Some(entrance) => entrance.event((&name, id, payload), cx),
                     None => self.stray(&namespace, &name),
                 }
                 return;
@@ -292,7 +292,7 @@ impl Upper for Receiver {
             Received::Ack { token, payload } => return token(Ok(payload)),
             Received::Opened { handshake } => {
                 session.opened(now(), handshake);
-                return self.poll_lanes(cx);
+                return self.poll_entrances(cx);
             }
             Received::Connected { namespace, data } => {
                 // On polling the framing of its first answer has told the version.
@@ -303,25 +303,28 @@ impl Upper for Receiver {
                     session.is_of_wrong_version = true;
                     return self.close();
                 }
-                let lane = self.lanes.iter_mut().find(|lane| lane.namespace() == namespace);
-                match lane {
-                    Some(lane) => lane.connected(now(), &data, session, cx),
+                let entrance =
+                    self.entrances.iter_mut().find(|entrance| entrance.namespace() == namespace);
+                match entrance {
+                    Some(entrance) => entrance.connected(now(), &data, session, cx),
                     None if session.version() == Version::V3 && namespace == "/" => {} // nobody asked
                     None => drop(session.conn.command(|machine| machine.leave(now(), &namespace))),
                 }
                 namespace
             }
             Received::Refused { namespace, error } => {
-                if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.namespace() == namespace)
+                if let Some(entrance) =
+                    self.entrances.iter_mut().find(|entrance| entrance.namespace() == namespace)
                 {
-                    lane.refused(now(), &error, session);
+                    entrance.refused(now(), &error, session);
                 }
                 namespace
             }
             Received::Disconnect { namespace } => {
-                if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.namespace() == namespace)
+                if let Some(entrance) =
+                    self.entrances.iter_mut().find(|entrance| entrance.namespace() == namespace)
                 {
-                    lane.disconnected(now(), session);
+                    entrance.disconnected(now(), session);
                 }
                 namespace
             }
@@ -329,16 +332,16 @@ impl Upper for Receiver {
             Received::Connect { .. } => return,
         };
         tracing::trace!(target: "sockeye::packet", %namespace, "membership");
-        self.poll_lanes(cx);
+        self.poll_entrances(cx);
     }
 
     fn poll(&mut self, cx: &mut task::Context<'_>) {
         self.follow_orders();
-        self.poll_lanes(cx);
+        self.poll_entrances(cx);
     }
 
     fn pressure(&self, now: Instant) -> Pressure {
-        let pressures = self.lanes.iter().map(|lane| lane.pressure(now));
+        let pressures = self.entrances.iter().map(|entrance| entrance.pressure(now));
         pressures.fold(Pressure::Calm, Pressure::worse)
     }
 
@@ -374,8 +377,8 @@ impl Upper for Receiver {
         let disconnect = session.disconnect(now(), reason);
         tracing::debug!(target: "sockeye::engine", %disconnect, "session over");
         session.ended = Some(Arc::clone(&disconnect));
-        for lane in &mut self.lanes {
-            lane.lost(&disconnect);
+        for entrance in &mut self.entrances {
+            entrance.lost(&disconnect);
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// One namespace, its handlers, and how far it is on the way in.
-pub(super) struct Lane {
+pub(super) struct Entrance {
     runner: Runner<Context, Verdict>,
     step: Step,
     /// The connect handler is at work, for this session or still for one before.
@@ -88,7 +88,7 @@ struct Early {
     payload: Payload<'static>,
 }
 
-impl Lane {
+impl Entrance {
     pub(super) fn new(
         shared: &Arc<Shared>,
         member: Arc<Member>,
@@ -474,8 +474,8 @@ impl Lane {
     }
 }
 
-impl std::fmt::Debug for Lane {
+impl std::fmt::Debug for Entrance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").field("namespace", &self.namespace()).finish_non_exhaustive()
+        f.debug_struct("Entrance").field("namespace", &self.namespace()).finish_non_exhaustive()
     }
 }
