@@ -19,8 +19,8 @@ use super::{
     context::CONNECT,
     member::{Member, Way},
     recovery::Recovery,
-    session::Session,
     shared::Shared,
+    stay::Stay,
     verdict::Verdict,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Entrance {
     pub(super) fn poll(
         &mut self,
         now: Instant,
-        session: Option<&Session>,
+        session: Option<&Stay>,
         cx: &mut task::Context<'_>,
     ) {
         if let Some(goodbye) = &mut self.goodbye {
@@ -236,7 +236,7 @@ impl Entrance {
         &mut self,
         now: Instant,
         data: &str,
-        session: &Session,
+        session: &Stay,
         cx: &mut task::Context<'_>,
     ) {
         self.greet(now, data, session);
@@ -245,7 +245,7 @@ impl Entrance {
         }
     }
 
-    fn greet(&mut self, now: Instant, data: &str, session: &Session) {
+    fn greet(&mut self, now: Instant, data: &str, session: &Stay) {
         let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
         let text = |key| data.get(key).and_then(Value::as_str);
         let id = match (text("sid"), session.version()) {
@@ -267,7 +267,7 @@ impl Entrance {
     }
 
     /// Begins with the connect handler, if there is one. There is one at a time.
-    fn begin_to_greet(&mut self, now: Instant, session: &Session) {
+    fn begin_to_greet(&mut self, now: Instant, session: &Stay) {
         if let Step::Greeting { has_begun, .. } = &mut self.step {
             *has_begun = true;
         }
@@ -290,7 +290,7 @@ impl Entrance {
     }
 
     /// The server has refused.
-    pub(super) fn refused(&mut self, now: Instant, error: &str, session: &Session) {
+    pub(super) fn refused(&mut self, now: Instant, error: &str, session: &Stay) {
         // Version 4 says `{"message", "data"?}`; version 3, and some servers of version 4, whatever they like.
         let left = match serde_json::from_str::<Value>(error) {
             Ok(Value::Object(mut object))
@@ -308,13 +308,13 @@ impl Entrance {
     }
 
     /// The server has disconnected us from the namespace.
-    pub(super) fn disconnected(&mut self, now: Instant, session: &Session) {
+    pub(super) fn disconnected(&mut self, now: Instant, session: &Stay) {
         self.say_goodbye(session.disconnect(now, Reason::ServerDisconnect));
         self.fail(now, Left::ServerDisconnect, session);
     }
 
     /// The application leaves.
-    pub(super) fn leave(&mut self, now: Instant, session: Option<&Session>) {
+    pub(super) fn leave(&mut self, now: Instant, session: Option<&Stay>) {
         if let Some(session) = session {
             session.conn.command(|machine| machine.leave(now, self.namespace()));
             self.say_goodbye(session.disconnect(now, Reason::ClientDisconnect));
@@ -383,7 +383,7 @@ impl Entrance {
         &self.runner.context().socket.shared
     }
 
-    fn authorize(&mut self, now: Instant, session: &Session) {
+    fn authorize(&mut self, now: Instant, session: &Stay) {
         let member = Arc::clone(self.member());
         match &member.auth {
             None => self.ask(now, Map::new(), session),
@@ -398,7 +398,7 @@ impl Entrance {
         }
     }
 
-    fn ask(&mut self, now: Instant, mut auth: Map<String, Value>, session: &Session) {
+    fn ask(&mut self, now: Instant, mut auth: Map<String, Value>, session: &Stay) {
         self.recovery.ask(&mut auth);
         let auth = if auth.is_empty() { String::new() } else { Value::Object(auth).to_string() };
         // In version 3 the root is being joined already; the answer is the same.
@@ -408,7 +408,7 @@ impl Entrance {
     }
 
     /// The connect handler has come to an end, if there is one.
-    fn decide(&mut self, now: Instant, verdict: Verdict, session: Option<&Session>) {
+    fn decide(&mut self, now: Instant, verdict: Verdict, session: Option<&Stay>) {
         // Its session may be over.
         let Step::Greeting { id, recovered, has_begun: true } = &self.step else { return };
         let (id, recovered) = (Arc::clone(id), *recovered);
@@ -427,7 +427,7 @@ impl Entrance {
         }
     }
 
-    fn fail(&mut self, now: Instant, left: Left, session: &Session) {
+    fn fail(&mut self, now: Instant, left: Left, session: &Stay) {
         tracing::debug!(target: "sockeye::packet", namespace = self.namespace(), %left, "not joined");
         self.take_early();
         let again = match &left {

@@ -11,7 +11,7 @@ use super::{CloseReason, Transport};
 use crate::{
     event::{ArgsError, EncodeError, EventError, RemoteError},
     net::{
-        Answer, DialError, HandshakeError, HttpError, OwnHeader, Plain, ProxyError, TimeError,
+        DialError, HandshakeError, HttpError, OwnHeader, Plain, ProxyError, Response, TimeError,
         TlsError, UrlError, WebSocketError,
     },
 };
@@ -250,7 +250,7 @@ impl TransportError {
     }
 
     /// As [`Self::of_answer`].
-    pub(super) fn of_polling(answer: &Answer) -> Self {
+    pub(super) fn of_polling(answer: &Response) -> Self {
         Self::of_answer(answer.status, answer.content_type(), &answer.excerpt())
     }
 

@@ -22,7 +22,7 @@ use super::{
     fate::{At, Fate},
     lifeline::Lifeline,
     resent::OnResend,
-    session,
+    stay,
     unsent::{Fit, GivenUp, Kind, Outlet, Unsent},
     verdict::Verdict,
 };
@@ -62,24 +62,24 @@ enum Phase {
     Away,
     /// It is in; until the connect handler is done, only that may send.
     Greeting {
-        session: Session,
+        session: Channel,
         /// Nothing that it sent has had to wait.
         lets_ahead: bool,
     },
-    In(Session),
+    In(Channel),
     /// For good.
     Out(Left),
 }
 
 /// The session that it is in by.
 #[derive(Clone)]
-struct Session {
+struct Channel {
     conn: Arc<Conn>,
     max_payload: Option<usize>,
     lifeline: Option<Arc<Lifeline>>,
 }
 
-impl Session {
+impl Channel {
     fn fit(&self, packet: &Prepared) -> Fit {
         Fit::of(packet, &self.conn, self.max_payload)
     }
@@ -100,7 +100,7 @@ impl Session {
 }
 
 impl Phase {
-    const fn session(&self) -> Option<&Session> {
+    const fn session(&self) -> Option<&Channel> {
         match self {
             Self::Greeting { session, .. } | Self::In(session) => Some(session),
             Self::Away | Self::Out(_) => None,
@@ -109,7 +109,7 @@ impl Phase {
 
     /// After a sleep that was too long for the server, it is away; gives the session that has to end.
     fn wake_up(&mut self) -> Option<Arc<Conn>> {
-        let Self::In(Session { conn, lifeline: Some(lifeline), .. }) = self else { return None };
+        let Self::In(Channel { conn, lifeline: Some(lifeline), .. }) = self else { return None };
         if !lifeline.is_overslept(now()) {
             return None;
         }
@@ -205,7 +205,7 @@ impl Member {
                 return Err(EmitError::TooLarge { bytes, max_bytes });
             }
             let since = matches!(phase, Phase::Away).then(now);
-            if let Phase::In(Session { conn, .. }) = phase {
+            if let Phase::In(Channel { conn, .. }) = phase {
                 unsent.sweep(conn);
             }
             let Some(sent) = unsent.push(packet, kind, since, &bounds.buffer) else {
@@ -291,7 +291,7 @@ impl Member {
         let (done, resent) = {
             let mut desk = self.desk.lock();
             let Desk { phase, unsent } = &mut *desk;
-            if let Some(Session { conn, .. }) = phase.session() {
+            if let Some(Channel { conn, .. }) = phase.session() {
                 unsent.sweep(conn);
             }
             self.hand_on(&mut desk, bounds, &mut wakes);
@@ -303,7 +303,7 @@ impl Member {
     }
 
     fn hand_on(self: &Arc<Self>, desk: &mut Desk, bounds: &Bounds, wakes: &mut Wakes) {
-        let Desk { phase: Phase::In(Session { conn, max_payload, .. }), unsent } = desk else {
+        let Desk { phase: Phase::In(Channel { conn, max_payload, .. }), unsent } = desk else {
             return;
         };
         let outlet = Outlet {
@@ -331,8 +331,8 @@ impl Member {
     }
 
     /// The server has let it in; until [`Self::open`] only the connect handler sends.
-    pub(super) fn greet(&self, session: &session::Session) {
-        let session = Session {
+    pub(super) fn greet(&self, session: &stay::Stay) {
+        let session = Channel {
             conn: Arc::clone(&session.conn),
             max_payload: session.max_payload(),
             lifeline: session.lifeline().cloned(),
@@ -423,7 +423,7 @@ impl Member {
     pub(super) fn unsent(&self) -> usize {
         let mut desk = self.desk.lock();
         let Desk { phase, unsent } = &mut *desk;
-        if let Some(Session { conn, .. }) = phase.session() {
+        if let Some(Channel { conn, .. }) = phase.session() {
             unsent.sweep(conn);
         }
         unsent.len()
@@ -439,7 +439,7 @@ impl Member {
     /// Makes it look as if this machine had slept.
     #[cfg(test)]
     pub(super) fn sleep(&self, time: Duration) {
-        if let Some(Session { lifeline: Some(lifeline), .. }) = self.desk.lock().phase.session() {
+        if let Some(Channel { lifeline: Some(lifeline), .. }) = self.desk.lock().phase.session() {
             lifeline.sleep(time);
         }
     }

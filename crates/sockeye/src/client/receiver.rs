@@ -12,8 +12,8 @@ use super::{
     ConnectionState, Disconnect, Left, Transport,
     entrance::Entrance,
     member::Member,
-    session::Session,
     shared::{Order, Shared},
+    stay::Stay,
 };
 use crate::{
     dispatch::beginning,
@@ -27,7 +27,7 @@ const MAX_STRAYS: usize = 100;
 pub(super) struct Receiver {
     pub(super) shared: Arc<Shared>,
     entrances: Vec<Entrance>,
-    session: Option<Session>,
+    session: Option<Stay>,
     delays: Delays,
     is_patient: bool,
     is_closing: bool,
@@ -71,7 +71,7 @@ impl Receiver {
 
     /// A session begins.
     pub(super) fn begin(&mut self, conn: &Arc<Conn>, transport: Transport) {
-        self.session = Some(Session::new(Arc::clone(conn), transport, now()));
+        self.session = Some(Stay::new(Arc::clone(conn), transport, now()));
         self.reconnects = false;
     }
 
@@ -207,7 +207,7 @@ impl Receiver {
     fn poll_entrances(&mut self, cx: &mut task::Context<'_>) {
         let now = now();
         let session = self.session.as_ref().filter(|session| session.is_open());
-        if let Some(lifeline) = session.and_then(Session::lifeline) {
+        if let Some(lifeline) = session.and_then(Stay::lifeline) {
             lifeline.note(now);
         }
         for entrance in &mut self.entrances {

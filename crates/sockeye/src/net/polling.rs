@@ -19,7 +19,7 @@ use super::{
     framed::Framed,
     outbox::{Flushed, Outbox},
     probe::{Probe, Probed},
-    requests::{Answer, Delivery, Posted},
+    requests::{Batch, Delivery, Posted},
 };
 
 /// Packets of a POST that are read in one poll, so that a flood does not starve the others on this thread.
@@ -35,7 +35,7 @@ const FAREWELL: Duration = Duration::from_secs(30);
 pub(super) struct Polling {
     /// For a WebSocket that offers itself.
     websocket: websocket::Config,
-    get: Option<oneshot::Sender<Answer>>,
+    get: Option<oneshot::Sender<Batch>>,
     post: Option<Posted>,
     probe: Option<Box<Probe>>,
     farewell: Farewell,
@@ -185,7 +185,7 @@ impl Polling {
         };
         let body = conn.outbox(|outbox| outbox.take_answer(MAX_ANSWER_BYTES));
         match body {
-            Some(body) => answer(now, conn, get, Answer { body, delivery: Delivery::of(&conn) }),
+            Some(body) => answer(now, conn, get, Batch { body, delivery: Delivery::of(&conn) }),
             None if conn.look(|machine| machine.releases_get(now)) => {
                 self.get = Some(get);
                 self.release(now, conn, Kind::Noop);
@@ -199,7 +199,7 @@ impl Polling {
     pub(super) fn release(&mut self, now: Instant, conn: Driven<'_>, kind: Kind) {
         if let Some(get) = self.get.take() {
             let body = Body::bare(conn.encoding.version, kind);
-            answer(now, conn, get, Answer { body, delivery: Delivery::of_nothing() });
+            answer(now, conn, get, Batch { body, delivery: Delivery::of_nothing() });
         }
     }
 
@@ -244,7 +244,7 @@ pub(super) fn receive<'m>(
     received.map_err(|violation| violation.to_string())
 }
 
-fn answer(now: Instant, conn: Driven<'_>, get: oneshot::Sender<Answer>, answer: Answer) {
+fn answer(now: Instant, conn: Driven<'_>, get: oneshot::Sender<Batch>, answer: Batch) {
     conn.outbox(|outbox| outbox.set_polled(false));
     conn.machine(|machine| machine.get_answered(now));
     // If the client has gone, the answer is dropped unsent, and its delivery says so.

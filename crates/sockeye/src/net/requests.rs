@@ -24,7 +24,7 @@ use super::{Conn, Stream};
 /// What requests have left for the driver to take.
 #[derive(Default)]
 pub(super) struct Requests {
-    pub(super) get: Option<oneshot::Sender<Answer>>,
+    pub(super) get: Option<oneshot::Sender<Batch>>,
     /// Bodies that are there in whole, in the order in which they were; their clients wait.
     pub(super) posts: VecDeque<Posted>,
     /// A WebSocket that wants to take over.
@@ -53,7 +53,7 @@ pub(super) struct Posted {
 
 /// What a GET is answered with.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Batch {
     pub(crate) body: Body,
     pub(crate) delivery: Delivery,
 }
@@ -100,12 +100,12 @@ impl fmt::Debug for Delivery {
 #[must_use = "dropping it ends the session"]
 pub(crate) struct Get {
     conn: Arc<Conn>,
-    answer: oneshot::Receiver<Answer>,
+    answer: oneshot::Receiver<Batch>,
     is_over: bool,
 }
 
 impl Future for Get {
-    type Output = Result<Answer, Refused>;
+    type Output = Result<Batch, Refused>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.answer).poll(cx).map(|answer| {

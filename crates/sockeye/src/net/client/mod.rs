@@ -24,7 +24,7 @@ pub(crate) use self::{
     dial::{Deadline, Route, RouteError, dial},
     handshake::{HandshakeError, upgrade},
     headers::add_header,
-    http::{Answer, Http, HttpError, KeepAlive},
+    http::{Http, HttpError, KeepAlive, Response},
     peek::{refusal, version_of},
     plain::Plain,
     remote::{Offered, Remote, WebSocketError},

@@ -16,8 +16,8 @@ use sockeye_proto::wire::{
 use thiserror::Error;
 
 use super::{
-    Address, Answer, Carries, Cookies, Deadline, DialError, HandshakeError, Http, HttpError,
-    KeepAlive, Keys, Query, Route, Step, Stream, UrlError, dial, upgrade,
+    Address, Carries, Cookies, Deadline, DialError, HandshakeError, Http, HttpError, KeepAlive,
+    Keys, Query, Response, Route, Step, Stream, UrlError, dial, upgrade,
 };
 
 /// A server and the way to it; clones share connections and cookies.
@@ -60,7 +60,7 @@ impl Remote {
         sid: Option<&str>,
         max_bytes: usize,
         deadline: Deadline,
-    ) -> impl Future<Output = Result<Answer, HttpError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response, HttpError>> + Send + use<> {
         // No async block: that would hold the request's future three times over, eight kilobytes each.
         match self.target(version, "polling", sid) {
             Ok(target) => Either::Left(self.0.http.get(target, max_bytes, deadline)),
@@ -75,7 +75,7 @@ impl Remote {
         sid: &str,
         body: Body,
         deadline: Deadline,
-    ) -> impl Future<Output = Result<Answer, HttpError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response, HttpError>> + Send + use<> {
         /// Enough for `ok`, and to show what it is instead.
         const MAX_BYTES: usize = 16 * 1024;
 

@@ -11,14 +11,14 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use sockeye_proto::wire::{
     engine::{self, Version},
     polling::{Format, Item, Packets},
 };
 
-use super::{Answer, Direction, Seen};
+use super::{Direction, Response, Seen};
 
 /// Where all connections of one client tell what passes. It travels with the way to the server, [`super::Route`].
 #[derive(Clone)]
@@ -67,8 +67,8 @@ impl Tap {
     }
 
     /// Its answer; that of a GET brings packets.
-    pub(super) fn answer(&self, method: &Method, answer: &Answer) {
-        let Answer { status, headers, body } = answer;
+    pub(super) fn answer(&self, method: &Method, answer: &Response) {
+        let Response { status, headers, body } = answer;
         self.see(&Seen::Response { method, status: *status, headers, body });
         if *method == Method::GET && status.is_success() {
             self.body(Direction::In, body);
@@ -82,7 +82,7 @@ impl Tap {
     }
 
     /// The answer to it; the body is that of a refusal.
-    pub(super) fn answered<B>(&self, response: &Response<B>, body: &[u8]) {
+    pub(super) fn answered<B>(&self, response: &http::Response<B>, body: &[u8]) {
         let (status, headers) = (response.status(), response.headers());
         self.see(&Seen::Response { method: &Method::GET, status, headers, body });
     }

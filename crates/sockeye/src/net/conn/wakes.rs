@@ -15,7 +15,7 @@ use sockeye_proto::{session::websocket, wire::packet::Kind};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::net::{Delivery, outbox::Flushed, polling::Polling, requests::Answer};
+use crate::net::{Delivery, outbox::Flushed, polling::Polling, requests::Batch};
 
 /// What somebody does next who is not the driver.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -119,8 +119,8 @@ struct World {
     awaits_room: bool,
     polling: Option<Polling>,
     /// The GET that is under way, and what it will leave.
-    get: Option<oneshot::Receiver<Answer>>,
-    leaves: Option<oneshot::Sender<Answer>>,
+    get: Option<oneshot::Receiver<Batch>>,
+    leaves: Option<oneshot::Sender<Batch>>,
     /// Answers that the HTTP connection has not taken.
     deliveries: VecDeque<Delivery>,
     /// What has gone to the client.
@@ -243,7 +243,7 @@ impl World {
                 actor.wakes = true;
             }
             Hear => {
-                let Answer { body, delivery } = self.get.take().unwrap().try_recv().unwrap();
+                let Batch { body, delivery } = self.get.take().unwrap().try_recv().unwrap();
                 self.out.extend(body.bytes);
                 self.deliveries.push_back(delivery);
             }

@@ -11,7 +11,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 
-use super::Answer;
+use super::Response;
 use crate::net::{Stream, client::exchange};
 
 /// hyper's two halves of a connection, without a task: whoever sends a request drives it.
@@ -42,7 +42,7 @@ impl Kept {
         &mut self,
         request: Request<Full<Bytes>>,
         max_bytes: usize,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Response, Failure> {
         let Self { sender, connection } = self;
         let exchange = async {
             if let Err(source) = sender.ready().await {
@@ -61,7 +61,7 @@ impl Kept {
             } else {
                 exchange::beginning(body).await
             };
-            Ok(Answer { status: parts.status, headers: parts.headers, body })
+            Ok(Response { status: parts.status, headers: parts.headers, body })
         };
         let mut exchange = pin!(exchange);
         poll_fn(|cx| {

@@ -74,7 +74,7 @@ impl Http {
         target: Uri,
         max_bytes: usize,
         deadline: Deadline,
-    ) -> impl Future<Output = Result<Answer, HttpError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response, HttpError>> + Send + use<> {
         let request = self.request(Method::GET, target, Bytes::new());
         exchange(Arc::clone(&self.0), request, max_bytes, deadline)
     }
@@ -87,7 +87,7 @@ impl Http {
         body: Bytes,
         max_bytes: usize,
         deadline: Deadline,
-    ) -> impl Future<Output = Result<Answer, HttpError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response, HttpError>> + Send + use<> {
         let mut request = self.request(Method::POST, target, body);
         request.headers_mut().insert(header::CONTENT_TYPE, content_type);
         exchange(Arc::clone(&self.0), request, max_bytes, deadline)
@@ -111,7 +111,7 @@ async fn exchange(
     mut request: Request<Full<Bytes>>,
     max_bytes: usize,
     deadline: Deadline,
-) -> Result<Answer, HttpError> {
+) -> Result<Response, HttpError> {
     let path = request.uri().path().to_owned();
     let is_post = request.method() == Method::POST;
     let (kept, answer) = loop {
@@ -172,13 +172,13 @@ fn broken(source: hyper::Error, may_have_arrived: bool) -> HttpError {
 
 /// A server's answer. That of a refusal is cut after its first KiB.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl Response {
     /// What the body is said to be; empty if nothing was said.
     pub(crate) fn content_type(&self) -> &str {
         let value = self.headers.get(header::CONTENT_TYPE);

@@ -46,11 +46,11 @@ fn stranger(server: SocketAddr, headers: HeaderMap) -> Http {
     Http::new(address, route, headers, Some(Cookies::default()), KeepAlive::default())
 }
 
-async fn get(http: &Http) -> Result<Answer, HttpError> {
+async fn get(http: &Http) -> Result<Response, HttpError> {
     http.get(Uri::from_static("/socket.io/?EIO=4"), MAX, Deadline::new(LONG)).await
 }
 
-async fn post(http: &Http, body: impl Into<Bytes>) -> Result<Answer, HttpError> {
+async fn post(http: &Http, body: impl Into<Bytes>) -> Result<Response, HttpError> {
     let content_type = HeaderValue::from_static("text/plain;charset=UTF-8");
     let target = Uri::from_static("/socket.io/?EIO=4");
     http.post(target, content_type, body.into(), MAX, Deadline::new(LONG)).await
@@ -93,7 +93,7 @@ async fn ended(stream: &mut TcpStream) {
 }
 
 /// What comes of a GET that is answered so, and the connection closed.
-async fn answered(response: impl AsRef<str>) -> Result<Answer, HttpError> {
+async fn answered(response: impl AsRef<str>) -> Result<Response, HttpError> {
     let (server, http) = Server::new().await;
     let serve = async {
         let mut stream = server.accept().await;

@@ -17,7 +17,7 @@ use sockeye_proto::{
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{
-    Answer, Deadline, Driven, HttpError, Upper,
+    Deadline, Driven, HttpError, Response, Upper,
     remote::{Offered, Remote, WebSocketError},
 };
 use crate::net::{
@@ -54,8 +54,8 @@ pub(crate) struct Requesting {
     websocket: websocket::Config,
     /// What the server announced; `None` until the first answer is read.
     handshake: Option<Box<Handshake>>,
-    get: Option<Future<Result<Answer, HttpError>>>,
-    post: Option<Future<Result<Answer, HttpError>>>,
+    get: Option<Future<Result<Response, HttpError>>>,
+    post: Option<Future<Result<Response, HttpError>>>,
     /// An answer that is being read.
     reading: Option<Reading>,
     offer: Option<Future<Result<Offered, WebSocketError>>>,
@@ -230,7 +230,7 @@ impl Requesting {
     fn posted(
         &mut self,
         conn: Driven<'_>,
-        answer: Result<Answer, HttpError>,
+        answer: Result<Response, HttpError>,
     ) -> Result<(), String> {
         let accepted = answer.map_err(|error| error.to_string()).and_then(accept);
         if let Err(why) = accepted {
@@ -361,7 +361,7 @@ fn fail<U: Upper>(method: &str, why: &str, upper: Option<&mut U>) {
 }
 
 /// An answer that is one of Engine.IO; else what to tell people.
-fn accept(answer: Answer) -> Result<Answer, String> {
+fn accept(answer: Response) -> Result<Response, String> {
     if answer.status.is_success() {
         return Ok(answer);
     }

@@ -1,4 +1,4 @@
-//! One session of a client, as the layer above sees it: the connection, what the server announced, how it ended.
+//! One stay at a server, as a client sees a session: the connection, what the server announced, how it ended.
 
 use std::{fmt, sync::Arc, time::Instant};
 
@@ -14,7 +14,7 @@ use super::{Disconnect, Transport, lifeline::Lifeline};
 use crate::net::Conn;
 
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Stay {
     pub(super) conn: Arc<Conn>,
     /// What carried it at first.
     pub(super) began_by: Transport,
@@ -41,7 +41,7 @@ struct LastWords {
     cause: Option<(String, bool)>,
 }
 
-impl Session {
+impl Stay {
     pub(super) const fn new(conn: Arc<Conn>, transport: Transport, now: Instant) -> Self {
         Self {
             conn,
