@@ -1,4 +1,4 @@
-//! The chores of the workspace: test, tidy, features, autobahn, fuzz, bench, soak.
+//! The chores of the workspace: test, tidy, features, autobahn, fuzz, bench, package, soak.
 
 // A chore talks to the person who started it; there is no other output.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -8,6 +8,7 @@ mod bench;
 mod failure;
 mod features;
 mod fuzz;
+mod package;
 mod peers;
 mod place;
 mod run;
@@ -33,6 +34,7 @@ Usage: cargo xtask CHORE
   bench clients [--quick]
                    the same beside other clients
   bench command    measure the size of the command, how fast it starts, and what it costs beside bare sockets
+  package          build every published crate from its own tarball
   soak [--minutes N]  let clients and servers misbehave for a minute, or N, and see that ours keep nothing of them";
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["features"] => features::write(),
         ["tidy"] => tidy::check(),
+        ["package"] => package::build(),
         ["soak", rest @ ..] => soak::soak(rest),
         _ => Err(Failure::new(USAGE)),
     }

@@ -71,7 +71,7 @@ const HOUSES: &[House] = &[
             &["failure"],
             &["place"],
             &["run"],
-            &["peers", "tools"],
+            &["package", "peers", "tools"],
             &["autobahn", "bench", "features", "fuzz", "soak", "tidy"],
             &["test"],
         ],

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use toml::{Table, Value};
-
-use crate::failure::{Context, Outcome};
+use crate::failure::Outcome;
+use crate::package;
 use crate::place;
 use crate::run;
 use crate::tidy::Finding;
@@ -28,17 +27,10 @@ const NEEDED: &[(&str, &[&str])] = &[
 
 /// Asks cargo what would be in the package of this manifest, if it is one to publish.
 pub(crate) fn check(manifest: &Path) -> Outcome<Vec<Finding>> {
-    let parsed: Table = place::read(manifest)?.parse().context("parsing a Cargo.toml")?;
-    let Some(package) = parsed.get("package").and_then(Value::as_table) else {
-        return Ok(Vec::new());
-    };
-    let name = package.get("name").and_then(Value::as_str).unwrap_or("?");
-    if package.get("publish").and_then(Value::as_bool) == Some(false) {
-        return Ok(Vec::new());
-    }
-    let list = ["package", "--list", "--allow-dirty", "--offline", "--quiet", "--package", name];
+    let Some(name) = package::published(&place::read(manifest)?)? else { return Ok(Vec::new()) };
+    let list = ["package", "--list", "--allow-dirty", "--offline", "--quiet", "--package", &name];
     let listed = run::capture(&mut run::command(env!("CARGO"), list))?;
-    let mut findings = missing(name, &listed);
+    let mut findings = missing(&name, &listed);
     for licence in &ALWAYS[..2] {
         let own = place::read(&manifest.with_file_name(licence)).unwrap_or_default();
         if own != place::read(&place::root().join(licence))? {
