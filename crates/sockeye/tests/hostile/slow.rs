@@ -161,10 +161,10 @@ async fn one_of_a_thousand_stops_reading_in_a_storm() {
     assert_eq!(server.of("/").local_count(), READERS, "it alone is cut");
     assert_eq!(tally.count.load(Ordering::Relaxed), number * READERS, "all others have all");
     memory.grown_at_most(16);
-    // The 99th percentile of so few is nearly the longest; the machine runs other tests, too.
-    let p99 = |times: &[Duration]| times[times.len() * 99 / 100];
-    let bound = p99(&without) * 3 + Duration::from_millis(100);
-    assert!(p99(&with) <= bound, "{:?}, and {:?} without it", p99(&with), p99(&without));
+    // The longest of them say more of what else the machine runs.
+    let median = |times: &[Duration]| times[times.len() / 2];
+    let bound = median(&without) * 3 + Duration::from_millis(100);
+    assert!(median(&with) <= bound, "{:?}, and {:?} without it", median(&with), median(&without));
 
     drop(stopped);
     server.of("/").disconnect();
