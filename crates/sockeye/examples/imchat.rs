@@ -1,13 +1,16 @@
 //! Sends tasks from a Redis list to a Socket.IO server and loses none: `cargo run --example imchat -- https://host/imchat`.
 //!
 //! A task is `{"event": "message", "args": [1, "hello"]}` in the list `imchat:tasks`. It is kept in `imchat:sending` until
-//! the server has acknowledged it, so a crash loses nothing; what the server refuses goes to `imchat:failed`.
+//! the server has acknowledged it, so a crash loses nothing; what can't be sent, or is refused, goes to `imchat:failed`.
 //!
 //! A task may reach the server twice, when its ack is lost. A server that must tell a copy from a new task takes an id as
 //! one more argument: give the builder `.retries(Retries { send_id: true, ..Retries::default() })`.
 //!
-//! Only an ack ends a task: a server whose handler never acknowledges an event gets it every 10 s, without end. Set
-//! `Retries::max_attempts`, or use `emit`, where there is no ack.
+//! A server whose handler never acknowledges an event gets it every 10 s, without end. Tell it `"ack": false`: then a task
+//! is done when it is written.
+//!
+//! Elsewhere it needs these, beside sockeye and tokio: clap (feature `derive`), redis (`connection-manager`, `tokio-comp`),
+//! serde (`derive`), serde_json, tracing-subscriber.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is how an example talks
 
@@ -17,7 +20,7 @@ use clap::Parser;
 use redis::{AsyncTypedCommands as _, Direction, aio};
 use serde::Deserialize;
 use sockeye::{
-    client::{Client, DeliveryErrorKind, SendError, Tls},
+    client::{Client, DeliveryErrorKind, Disconnect, EmitError, SendError, Tls},
     event::{Args, RawArgs, State},
 };
 
@@ -40,6 +43,12 @@ struct Cli {
 struct Task {
     event: String,
     args: Vec<serde_json::Value>,
+    #[serde(default = "yes")]
+    ack: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What the server sends comes here.
@@ -55,10 +64,39 @@ impl Program {
     async fn chat(State(this): State<Arc<Self>>, Args((from, text)): Args<(String, String)>) {
         println!("{}: {from} says {text}", this.name);
     }
+
+    async fn lost(State(this): State<Arc<Self>>, because: Disconnect) {
+        eprintln!("{}: {because}; tasks wait until it is connected again", this.name);
+    }
+}
+
+/// Sends a task, over however many connections. It is done, or is for the next start to try; the error says why nobody
+/// should.
+async fn send(client: &Client, text: &str) -> Result<bool, String> {
+    let task: Task = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let args = RawArgs::from_list(&task.args).map_err(|error| error.to_string())?;
+    let emitted = if task.ack {
+        client.deliver(&task.event, args).map(Ok)
+    } else {
+        client.emit(&task.event, args).map(Err)
+    };
+    match emitted {
+        Ok(Ok(delivery)) => match delivery.acked::<RawArgs>().await {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind, DeliveryErrorKind::Send(SendError::Rejected(_))) => {
+                Err(error.to_string())
+            }
+            Err(_) => Ok(false),
+        },
+        Ok(Err(sent)) => Ok(sent.written().await.is_ok()),
+        Err(EmitError::NotJoined { .. }) => Ok(false),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt::init(); // what the library has to say
     let cli = Cli::parse();
     // Waiting for a task may take longer than other commands should.
     let patient =
@@ -77,11 +115,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             eprintln!("{}: sent again (attempt {}): {}", task.event, task.attempts, task.because);
         })
         .on("action", Program::action)
-        .on("chat", Program::chat);
+        .on("chat", Program::chat)
+        .on_disconnect(Program::lost);
     if let Some(path) = cli.cacert {
         builder = builder.tls(Tls::builder().add_pem(std::fs::read(path)?).build()?);
     }
-    let client = builder.connect().await?; // joined, or why not
+    let client = Arc::new(builder.connect().await?); // joined, or why not
     println!("connected");
     for _ in 0..tasks.llen(SENDING).await? {
         tasks.lmove(SENDING, TASKS, Direction::Left, Direction::Right).await?;
@@ -89,26 +128,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let in_flight = Arc::new(tokio::sync::Semaphore::new(64));
     loop {
         let permit = in_flight.clone().acquire_owned().await?;
-        let taken = tasks.blmove(TASKS, SENDING, Direction::Right, Direction::Left, 1.0).await?;
-        let Some(text) = taken else { continue };
-        let mut tasks = tasks.clone();
-        let Ok(Task { event, args }) = serde_json::from_str(&text) else {
-            tasks.rpush(FAILED, &text).await?;
-            tasks.lrem(SENDING, 1, &text).await?;
-            continue;
+        let taken = tokio::select! {
+            taken = tasks.blmove(TASKS, SENDING, Direction::Right, Direction::Left, 1.0) => taken?,
+            reason = client.closed() => return Err(reason.to_string().into()),
         };
-        let delivery = client.deliver(&event, RawArgs::from_list(&args)?)?;
+        let Some(text) = taken else { continue };
+        let (client, mut tasks) = (client.clone(), tasks.clone());
         tokio::spawn(async move {
             let _permit = permit;
-            // Over however many connections; it ends with an ack, or with the client.
-            match delivery.acked::<RawArgs>().await {
-                Ok(_) => {}
-                Err(error) => match error.kind {
-                    DeliveryErrorKind::Send(SendError::Rejected(_)) => {
-                        tasks.rpush(FAILED, &text).await?;
-                    }
-                    _ => return Ok(()), // it stays where it is, for the next start
-                },
+            match send(&client, &text).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()), // it stays where it is
+                Err(reason) => {
+                    eprintln!("{FAILED}: {text}: {reason}");
+                    tasks.rpush(FAILED, &text).await?;
+                }
             }
             tasks.lrem(SENDING, 1, &text).await.map(drop)
         });
