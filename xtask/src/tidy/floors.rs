@@ -7,6 +7,8 @@ use crate::tidy::source::Source;
 /// The modules of one crate, from the ground up.
 struct House {
     krate: &'static str,
+    /// The module whose rooms these are; none for those of the crate.
+    inside: &'static [&'static str],
     /// A module may name what stands on the floors below its own, and nothing beside or above.
     floors: &'static [&'static [&'static str]],
 }
@@ -15,6 +17,7 @@ struct House {
 const HOUSES: &[House] = &[
     House {
         krate: "sockeye-cli",
+        inside: &[],
         floors: &[
             // The ground floor knows no command.
             &["date", "exit", "secrets"],
@@ -27,8 +30,15 @@ const HOUSES: &[House] = &[
             &["command_line"],
         ],
     },
+    // What a check finds goes to the judge as a value, and what the judge says to the report: neither knows the others.
+    House {
+        krate: "sockeye-cli",
+        inside: &["doctor"],
+        floors: &[&["report"], &["target"], &["found"], &["link"], &["checks", "judge"]],
+    },
     House {
         krate: "sockeye-chat",
+        inside: &[],
         floors: &[
             &["message_id", "pace", "page", "person", "shape"],
             &["http", "rules"],
@@ -41,9 +51,10 @@ const HOUSES: &[House] = &[
             &["chat"],
         ],
     },
-    House { krate: "sockeye-echo", floors: &[&["host"]] },
+    House { krate: "sockeye-echo", inside: &[], floors: &[&["host"]] },
     House {
         krate: "sockeye-measure",
+        inside: &[],
         floors: &[
             &["frame", "namespace", "plan", "process", "readiness", "server"],
             &["floor", "numbered", "order", "prepare"],
@@ -55,9 +66,10 @@ const HOUSES: &[House] = &[
             &["soak"],
         ],
     },
-    House { krate: "sockeye-mistakes", floors: &[] },
+    House { krate: "sockeye-mistakes", inside: &[], floors: &[] },
     House {
         krate: "sockeye-testkit",
+        inside: &[],
         floors: &[
             &["client", "heard", "link", "peer", "pinned", "proxy", "rng", "sight", "wire"],
             &["end", "http", "matrix", "pair", "spec"],
@@ -67,6 +79,7 @@ const HOUSES: &[House] = &[
     },
     House {
         krate: "xtask",
+        inside: &[],
         floors: &[
             &["failure"],
             &["place"],
@@ -81,27 +94,37 @@ const HOUSES: &[House] = &[
 /// Finds the paths that lead up, or to the same floor.
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
     let Some((krate, module)) = source.module() else { return Vec::new() };
-    let house = HOUSES.iter().find(|house| house.krate == krate);
-    let (Some(house), Some(room)) = (house, module.first()) else { return Vec::new() };
     if source.is_test() {
         return Vec::new();
     }
-    let Some(floor) = house.floor(room) else {
-        let what = format!("module {room} has no floor in xtask/src/tidy/floors.rs");
-        return vec![source.finding(0, &what)];
-    };
-    let leads_up = |to: &str| to != *room && house.floor(to).is_some_and(|other| other >= floor);
-    named(&source.code, &module)
-        .into_iter()
-        .filter(|(_, path)| path.first().is_some_and(|to| leads_up(to)))
-        .map(|(offset, path)| {
-            let what = format!("{room} may not name crate::{}: it is not below", path.join("::"));
-            source.finding(offset, &what)
-        })
-        .collect()
+    let houses = HOUSES.iter().filter(|house| house.krate == krate);
+    houses.flat_map(|house| house.check(source, &module)).collect()
 }
 
 impl House {
+    fn check(&self, source: &Source, module: &[&str]) -> Vec<Finding> {
+        let Some(room) = self.room(module) else { return Vec::new() };
+        let Some(floor) = self.floor(room) else {
+            let what = format!("module {room} has no floor in xtask/src/tidy/floors.rs");
+            return vec![source.finding(0, &what)];
+        };
+        let leads_up = |to: &str| to != room && self.floor(to).is_some_and(|other| other >= floor);
+        named(&source.code, module)
+            .into_iter()
+            .filter(|(_, path)| self.room(path).is_some_and(leads_up))
+            .map(|(offset, path)| {
+                let what =
+                    format!("{room} may not name crate::{}: it is not below", path.join("::"));
+                source.finding(offset, &what)
+            })
+            .collect()
+    }
+
+    /// The room of this house that a path leads into.
+    fn room<'p>(&self, path: &[&'p str]) -> Option<&'p str> {
+        path.strip_prefix(self.inside)?.first().copied()
+    }
+
     fn floor(&self, room: &str) -> Option<usize> {
         self.floors.iter().position(|floor| floor.contains(&room))
     }
@@ -137,6 +160,19 @@ mod tests {
             "xtask/src/fuzz.rs",
             "use crate::{run, soak};",
             &["xtask/src/fuzz.rs:1: fuzz may not name crate::soak: it is not below"],
+        );
+        // And so in the rooms of one module.
+        check_one(
+            "crates/sockeye-cli/src/doctor/judge/tls.rs",
+            "use crate::doctor::found::F;",
+            &[],
+        );
+        check_one(
+            "crates/sockeye-cli/src/doctor/judge/tls.rs",
+            "use crate::{doctor::checks, reach};",
+            &[
+                "crates/sockeye-cli/src/doctor/judge/tls.rs:1: judge may not name crate::doctor::checks: it is not below",
+            ],
         );
         check_one(
             "crates/sockeye-chat/src/upload.rs",

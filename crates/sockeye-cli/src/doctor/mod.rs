@@ -1,41 +1,33 @@
 //! `sockeye doctor`: finds out why a client does not get to its server, and what to do.
 //!
-//! Checks observe ([`examine`]), a judge decides ([`judge`]), a report prints ([`report`]). Input and output never mix
-//! with judgement.
+//! Findings go one way: [`checks`] look at the server over a [`link`], what they saw is [`found`], a [`judge`] decides,
+//! a [`report`] tells it. Each room names only those below it; input and output never mix with judgement.
+//!
+//! ```text
+//!  checks ─── looks at ──▶ link        judge   decides; no clock, no I/O
+//!    └───────────┬──────────┘            │
+//!              found   values            │
+//!                └────────── target ─────┘
+//!                              │
+//!                            report   words: texts, verdicts, command lines
+//! ```
 
-mod beginning;
-mod check;
-mod command;
-mod engine;
-mod examine;
-mod explain;
+mod checks;
 mod found;
-mod join;
 mod judge;
-mod language;
-mod network;
-mod paths;
-mod probe;
+mod link;
 mod report;
-mod secure;
-mod session;
 mod target;
-mod tls;
-mod verdict;
-mod watch;
-mod watching;
 
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
 use self::{
-    examine::{Wishes, examine},
+    checks::{Wishes, examine},
     judge::judge,
-    language::Language,
-    report::Report,
+    report::{Language, Report, Verdict, page},
     target::Target,
-    verdict::Verdict,
 };
 use crate::{
     exit::Exit,
@@ -109,7 +101,7 @@ impl Args for Server {
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Options { server, others, watch, save_cert, explain, json } = options;
     if let Some(verdict) = explain {
-        output.data(explain::page(verdict, Language::of_environment()).trim_end())?;
+        output.data(page(verdict, Language::of_environment()).trim_end())?;
         return Ok(Exit::Done);
     }
     let Some(connection) = server.0 else {

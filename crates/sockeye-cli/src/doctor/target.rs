@@ -1,13 +1,13 @@
 //! What is to be examined: the options of the run, their files read, and the way to the server.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value};
 use sockeye::client::{BuildError, Dialer, Proxy, Query, Tls, UrlError, engine_path};
 use sockeye_proto::wire::engine::Version;
 
-use super::command::CommandLine;
+use super::report::CommandLine;
 use crate::{
     failure::Failure,
     reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble},
@@ -43,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) parser: Encoding,
     /// How long a step may take.
     pub(crate) timeout: Duration,
+    /// When the examination began, by this machine's clock.
+    pub(crate) now: SystemTime,
     /// What was given, to be corrected.
     pub(crate) command: CommandLine,
 }
@@ -142,6 +144,7 @@ impl Target {
             eio: connection.eio,
             parser: connection.parser,
             timeout,
+            now: SystemTime::now(),
             command,
             dialer,
             road: connection.road,

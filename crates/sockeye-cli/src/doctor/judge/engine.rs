@@ -2,14 +2,12 @@
 
 use sockeye_proto::wire::engine::Version;
 
-use super::{Diagnosis, front::answers};
+use super::front::answers;
 use crate::{
     doctor::{
-        found::{Found, Upgrade},
-        language::{Text, text},
-        probe::{Answer, Broken, Flood, Front, Raw, Said},
+        found::{Answer, Broken, Flood, Found, Front, Raw, Said, Upgrade},
+        report::{Diagnosis, Text, Verdict, text},
         target::Target,
-        verdict::Verdict,
     },
     reach::{Eio, Transports},
 };

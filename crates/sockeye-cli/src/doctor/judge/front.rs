@@ -3,14 +3,12 @@
 use http::Uri;
 use sockeye_proto::wire::engine::Version;
 
-use super::{Diagnosis, token};
+use super::token;
 use crate::{
     doctor::{
-        found::{Found, Paths},
-        language::{Text, text},
-        probe::{Answer, Front, Raw, Stranger},
+        found::{Answer, Found, Front, Paths, Raw, Stranger},
+        report::{Diagnosis, Text, Verdict, text},
         target::{Target, origin},
-        verdict::Verdict,
     },
     reach::{Eio, Transports},
 };

@@ -2,15 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Diagnosis, token};
+use super::token;
 use crate::{
     doctor::{
-        found::{Found, Heartbeat},
-        language::{Text, text},
-        probe::Answer,
-        session::{Joined, Violation},
+        found::{Answer, Found, Heartbeat, Joined, Violation},
+        report::{Diagnosis, Text, Verdict, text},
         target::Target,
-        verdict::Verdict,
     },
     reach::Encoding,
 };

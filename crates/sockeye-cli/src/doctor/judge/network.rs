@@ -2,13 +2,10 @@
 
 use sockeye::client::{DialError, Step, UrlError};
 
-use super::Diagnosis;
 use crate::doctor::{
-    found::Found,
-    language::text,
-    network::{RefusedBy, Tried},
+    found::{Found, Refused, RefusedBy, Tried},
+    report::{Diagnosis, Verdict, text},
     target::{BadUrl, Target},
-    verdict::Verdict,
 };
 
 /// The URL is none that could be tried.
@@ -150,7 +147,7 @@ fn no_address(target: &Target, tried: &[Tried]) -> Diagnosis {
 fn of_dial(target: &Target, error: &DialError) -> Option<Diagnosis> {
     let verdict = match error {
         DialError::Resolve { .. } => Verdict::DnsFailed,
-        DialError::Tcp { source, .. } => match crate::doctor::network::Refused::of(source).kind {
+        DialError::Tcp { source, .. } => match Refused::of(source).kind {
             RefusedBy::Machine => Verdict::ConnectionRefused,
             RefusedBy::Nobody => Verdict::ConnectTimeout,
             RefusedBy::Network => Verdict::NetworkUnreachable,

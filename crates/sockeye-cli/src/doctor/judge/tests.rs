@@ -9,11 +9,11 @@ use sockeye_proto::wire::engine::{Handshake, Version};
 use super::*;
 use crate::{
     doctor::{
-        found::{Heartbeat, Paths, Upgrade},
-        language::Language,
-        network::{Refused, RefusedBy, Tried},
-        probe::{Answer, Broken, End, Flood, Front, Opened, Raw, Stranger},
-        session::{Joined, Violation},
+        found::{
+            Answer, Broken, End, Flood, Front, Heartbeat, Joined, Opened, Paths, Raw, Refused,
+            RefusedBy, Stranger, Tried, Upgrade, Violation,
+        },
+        report::Language,
     },
     reach::Connection,
     secrets::Secrets,

@@ -7,7 +7,7 @@ use http::header;
 use serde_json::{Map, Value};
 
 use crate::doctor::{
-    language::{Text, text},
+    report::{Text, text},
     target::{Target, fields},
 };
 
@@ -23,7 +23,7 @@ pub(super) struct Fault {
 
 /// The first token whose time is over, or has not come; `date` is what the server takes for the time.
 pub(super) fn judge(target: &Target, date: Option<&str>) -> Option<Fault> {
-    let ours = seconds(SystemTime::now());
+    let ours = seconds(target.now);
     let theirs = date.and_then(|date| httpdate::parse_http_date(date).ok()).map(seconds);
     let mut tokens = Vec::new();
     if let Some(auth) = &target.auth {
@@ -134,7 +134,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::doctor::language::Language;
+    use crate::doctor::report::Language;
 
     #[test]
     fn times_are_compared_by_the_servers_clock() {

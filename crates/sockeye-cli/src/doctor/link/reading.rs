@@ -1,0 +1,222 @@
+//! Reads an answer: what comes back when a session is asked for, in the words of each server.
+
+use std::error::Error as _;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+use sockeye::client::{DialError, UrlError};
+use sockeye_proto::wire::{
+    engine::Version,
+    polling::{Format, Item, Packets},
+};
+
+use super::handshake::handshake;
+use crate::doctor::found::{Answer, Broken, Front, Opened, Stranger, excerpt};
+
+/// An HTTP response.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// It can't be asked for.
+    Target(UrlError),
+    /// No stream.
+    Dial(DialError),
+    /// It takes too long.
+    Silent,
+    /// The stream ended, or what came is no HTTP/1.
+    NoHttp(Stranger),
+}
+
+impl Answer {
+    /// What the first answer on polling is.
+    pub(crate) fn of_polling(asked: Result<Reply, Unanswered>) -> Self {
+        let reply = match asked {
+            Ok(reply) => reply,
+            Err(unanswered) => return unanswered.into(),
+        };
+        if reply.status == StatusCode::OK
+            && let Some(opening) = opening(&reply.body)
+        {
+            let front = Front::of(reply.status, &reply.headers);
+            return match opening {
+                Ok(opened) => Self::Open(front, opened),
+                Err(broken) => Self::Broken(front, broken),
+            };
+        }
+        Self::of_refusal(reply)
+    }
+
+    /// What an answer is that is no WebSocket.
+    pub(crate) fn of_websocket(reply: Reply) -> Self {
+        Self::of_refusal(reply)
+    }
+
+    fn of_refusal(reply: Reply) -> Self {
+        let text = String::from_utf8_lossy(&reply.body);
+        let mut front = Front::of(reply.status, &reply.headers);
+        front.body = excerpt(&text);
+        match refusal(reply.status, &text) {
+            Some((code, message)) => Self::Refused(front, code, message),
+            None => Self::Http(front),
+        }
+    }
+}
+
+impl From<Unanswered> for Answer {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Dial(DialError::Timeout { .. }) | Unanswered::Silent => Self::Silent,
+            Unanswered::Target(error) => Self::Unreached(error.to_string()),
+            Unanswered::Dial(error) => Self::Unreached(error.to_string()),
+            Unanswered::NoHttp(stranger) => Self::Stranger(stranger),
+        }
+    }
+}
+
+impl Front {
+    pub(crate) fn of(status: StatusCode, headers: &HeaderMap) -> Self {
+        let header =
+            |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Self {
+            status: status.as_u16(),
+            server: header(header::SERVER),
+            via: header(header::VIA),
+            content_type: header(header::CONTENT_TYPE),
+            location: header(header::LOCATION),
+            retry_after: header(header::RETRY_AFTER),
+            date: header(header::DATE),
+            body: String::new(),
+        }
+    }
+}
+
+impl Stranger {
+    /// What begins so, and is no response.
+    pub(super) fn of(bytes: &[u8], error: &hyper::Error) -> Self {
+        if bytes.starts_with(b"HTTP/1.") {
+            let source = error.source().map(|source| format!(": {source}"));
+            return Self::Unreadable(format!("{error}{}", source.unwrap_or_default()));
+        }
+        Self::of_bytes(bytes)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        match bytes {
+            [] => Self::Cut,
+            // RFC 8446 §5.1: an alert, in any version of TLS.
+            [21, 3, ..] => Self::Tls,
+            // RFC 9113 §3.4: a server begins with its settings, on stream 0.
+            [0, _, _, 4, _, 0, 0, 0, 0, ..] => Self::Http2,
+            bytes => Self::Other(excerpt(&String::from_utf8_lossy(bytes))),
+        }
+    }
+}
+
+/// The handshake that a body begins with, and the packets behind it.
+fn opening(body: &[u8]) -> Option<Result<Opened, Broken>> {
+    let Some((version, format)) = Format::of_opening(body) else {
+        // One behind a byte order mark, say.
+        let text = std::str::from_utf8(body).ok()?;
+        return handshake(text, Version::V4)?.err().map(Err);
+    };
+    let mut packets = Packets::new(format, body);
+    let Ok(Some(Item::Text(first))) = packets.next() else { return None };
+    let handshake = match handshake(first, version)? {
+        Ok(handshake) => handshake,
+        Err(broken) => return Some(Err(broken)),
+    };
+    let mut rest = Vec::new();
+    while let Ok(Some(Item::Text(text))) = packets.next() {
+        rest.push(text.to_owned());
+    }
+    Some(Ok(Opened { version, handshake, rest }))
+}
+
+/// Engine.IO's number and text, in the words of each server that has its own.
+fn refusal(status: StatusCode, body: &str) -> Option<(u32, String)> {
+    if status.is_success() || status.is_redirection() {
+        return None;
+    }
+    let json: Option<Value> = serde_json::from_str(body).ok();
+    if let Some(Value::Object(map)) = &json {
+        // socketioxide writes the number as a string.
+        let code = match map.get("code")? {
+            Value::Number(code) => code.as_u64().and_then(|code| u32::try_from(code).ok()),
+            Value::String(code) => code.parse().ok(),
+            _ => None,
+        };
+        let message = map.get("message").and_then(Value::as_str)?;
+        return Some((code?, excerpt(message)));
+    }
+    // On a WebSocket npm's server says the text alone; python-engineio has texts of its own, as JSON.
+    let text = json.as_ref().and_then(Value::as_str).unwrap_or(body).trim();
+    let codes = [
+        ("Transport unknown", 0),
+        ("Invalid transport", 0),
+        ("Session ID unknown", 1),
+        ("Invalid session", 1),
+        ("Bad handshake method", 2),
+        ("Bad request", 3),
+        ("Invalid websocket upgrade", 3),
+        ("Forbidden", 4),
+        ("Not accepted origin", 4),
+        ("Unsupported protocol version", 5),
+        ("The client is using an unsupported version", 5),
+    ];
+    // A page may have these words in it, too.
+    let begins = |(begin, _): &(&str, u32)| text.len() < 120 && text.starts_with(begin);
+    let (_, code) = codes.iter().find(|known| begins(known))?;
+    // An id follows it in python-engineio.
+    let message = if *code == 1 { "Session ID unknown" } else { text };
+    Some((*code, excerpt(message)))
+}
+
+/// The refusal in HTTP that npm's server writes into a WebSocket that it has agreed to.
+pub(super) fn late_refusal(front: &Front, bytes: &[u8]) -> Option<Answer> {
+    let text = String::from_utf8_lossy(bytes);
+    let status = text.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let (_, body) = text.split_once("\r\n\r\n")?;
+    let (code, message) = refusal(status, body)?;
+    let front = Front { status: status.as_u16(), body: excerpt(body), ..front.clone() };
+    Some(Answer::Refused(front, code, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_read_in_every_dialect() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(status: u16, body: &str, expect: Option<u32>) {
+            let found = refusal(StatusCode::from_u16(status).unwrap(), body);
+            assert_eq!(found.map(|(code, _)| code), expect, "{body}");
+        }
+        check(400, r#"{"code":0,"message":"Transport unknown"}"#, Some(0));
+        check(400, r#"{"code":"5","message":"Unsupported protocol version"}"#, Some(5));
+        check(403, r#"{"code":4,"message":"the application's own"}"#, Some(4));
+        check(400, "Bad request", Some(3));
+        check(400, r#""Invalid session abc""#, Some(1));
+        check(400, r#""The client is using an unsupported version of the Socket.IO""#, Some(5));
+        check(400, r#"{"error":"no"}"#, None);
+        check(200, r#"{"code":0,"message":"Transport unknown"}"#, None);
+        check(404, "<html>Forbidden</html>", None);
+        check(403, "Forbidden", Some(4));
+    }
+
+    #[test]
+    fn strangers_are_known_by_how_they_begin() {
+        assert_eq!(Stranger::of_bytes(b""), Stranger::Cut);
+        assert_eq!(Stranger::of_bytes(&[21, 3, 1, 0, 2, 2, 70]), Stranger::Tls);
+        assert_eq!(Stranger::of_bytes(&[0, 0, 18, 4, 0, 0, 0, 0, 0, 0, 3]), Stranger::Http2);
+        assert_eq!(Stranger::of_bytes(b"SSH-2.0-x\r\n"), Stranger::Other("SSH-2.0-x".to_owned()));
+    }
+}
