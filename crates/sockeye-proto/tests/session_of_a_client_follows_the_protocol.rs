@@ -197,6 +197,23 @@ fn in_version_3_the_auth_payload_is_a_query() {
 }
 
 #[test]
+fn in_version_3_the_query_may_come_back_behind_the_name() {
+    for (text, is_let_in) in [("40/imchat?token=a", true), (r#"44/imchat?token=a,"no""#, false)] {
+        let (mut session, now) = client(Version::V3, false);
+        session.connect("/imchat", r#"{"token":"a"}"#);
+        match session.receive_text(now, text).unwrap() {
+            Some(Received::Connected { namespace, .. }) if is_let_in => {
+                assert_eq!(namespace, "/imchat");
+            }
+            Some(Received::Refused { namespace, error }) if !is_let_in => {
+                assert_eq!((&*namespace, &*error), ("/imchat", r#""no""#));
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn in_version_3_it_pings() {
     let (mut session, now) = client(Version::V3, false);
     session.handle_timeout(now + Duration::from_secs(25)).unwrap();

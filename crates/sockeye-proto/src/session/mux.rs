@@ -109,6 +109,11 @@ impl<A> Mux<A> {
         data: Option<Cow<'m, str>>,
         config: &Config,
     ) -> Result<Option<Received<'m, A>>, Violation> {
+        // Some servers of version 3 say the name back as they got it, with the query that the auth payload has become.
+        let namespace = match self.role {
+            Role::Client if self.is_v3() => split_query(namespace).0,
+            _ => namespace,
+        };
         match (kind, self.role) {
             (Kind::Connect, Role::Server) => {
                 self.asked_to_join(now, namespace, data.as_deref(), config)

@@ -8,7 +8,7 @@ use super::{Examination, in_time};
 use crate::{
     doctor::{
         found::{Answer, ByVersion, Opened, Raw, Said, Stranger, Upgrade},
-        link::{Line, Link, Polls, Prober, Session},
+        link::{Link, Polls, Prober, RawWebSocket, Wire},
         report::Check,
     },
     failure::Failure,
@@ -25,7 +25,7 @@ const SESSIONS: u32 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Sessions<'t> {
     pub(super) polling: Option<(Polls<'t>, Opened)>,
-    pub(super) websocket: Option<(Link, Opened)>,
+    pub(super) websocket: Option<(RawWebSocket, Opened)>,
 }
 
 impl<'t> Examination<'t, '_> {
@@ -81,17 +81,17 @@ impl<'t> Examination<'t, '_> {
             let began = Instant::now();
             let limit = self.limit();
             let opening = async {
-                let mut link = match self.prober().websocket(version, None).await {
-                    Ok(link) => link,
+                let mut socket = match self.prober().websocket(version, None).await {
+                    Ok(socket) => socket,
                     Err(answer) => return (answer, None),
                 };
-                let answer = link.open(version, limit.min(FIRST_WORD)).await;
-                (answer, Some(link))
+                let answer = socket.open(version, limit.min(FIRST_WORD)).await;
+                (answer, Some(socket))
             };
-            let (answer, link) = in_time(limit, opening).await.unwrap_or((Answer::Silent, None));
-            if let (Some(mut link), Answer::Open(_, opened)) = (link, &answer) {
-                link.tell(&opened.rest);
-                if let Some((before, _)) = sessions.websocket.replace((link, opened.clone())) {
+            let (answer, socket) = in_time(limit, opening).await.unwrap_or((Answer::Silent, None));
+            if let (Some(mut socket), Answer::Open(_, opened)) = (socket, &answer) {
+                socket.tell(&opened.rest);
+                if let Some((before, _)) = sessions.websocket.replace((socket, opened.clone())) {
                     before.close().await;
                 }
             }
@@ -165,10 +165,10 @@ impl<'t> Examination<'t, '_> {
     pub(super) async fn upgrade(
         &mut self,
         sessions: Sessions<'t>,
-    ) -> Result<Option<Session<'t>>, Failure> {
+    ) -> Result<Option<Link<'t>>, Failure> {
         let Sessions { polling, websocket } = sessions;
-        let parser = self.target.parser;
-        let by_websocket = |(link, opened)| Session::new(Line::WebSocket(link), opened, parser);
+        let parser = self.target.parser.parser();
+        let by_websocket = |(socket, opened)| Link::new(Wire::WebSocket(socket), opened, parser);
         let Some((polls, opened)) = polling else {
             self.skip(&["upgrade"], "there is no session on polling")?;
             return Ok(websocket.map(by_websocket));
@@ -182,32 +182,32 @@ impl<'t> Examination<'t, '_> {
         };
         if let Some(why) = why {
             self.skip(&["upgrade"], why)?;
-            if let Some((link, _)) = websocket {
-                link.close().await;
+            if let Some((socket, _)) = websocket {
+                socket.close().await;
             }
-            return Ok(Some(Session::new(Line::Polling(polls), opened, parser)));
+            return Ok(Some(Link::new(Wire::Polling(polls), opened, parser)));
         }
         let began = Instant::now();
         let limit = self.limit();
         let moving = async {
-            let mut link =
+            let mut socket =
                 polls.offer().await.map_err(|answer| Upgrade::Refused(Box::new(answer)))?;
-            let probed = Session::probe(&mut link, limit).await;
+            let probed = socket.probe(limit).await;
             let announced = Some(opened.handshake.ping_interval);
-            self.found.flood = link.pings.flood(announced, link.is_read());
-            probed.map(|()| link).map_err(Upgrade::NotProbed)
+            self.found.flood = socket.pings.flood(announced, socket.is_read());
+            probed.map(|()| socket).map_err(Upgrade::NotProbed)
         };
         let moved = in_time(limit, moving).await.unwrap_or(Err(Upgrade::NotProbed(None)));
         match moved {
-            Ok(mut link) => {
-                link.send("5");
-                link.tell(&polls.heard());
+            Ok(mut socket) => {
+                socket.send("5");
+                socket.tell(&polls.heard());
                 self.report.check(Check::since("upgrade", began, true).note("probed and moved"))?;
                 self.found.upgrade = Some(Upgrade::Done);
                 if let Some((unused, _)) = websocket {
                     unused.close().await;
                 }
-                Ok(Some(Session::new(Line::WebSocket(link), opened, parser)))
+                Ok(Some(Link::new(Wire::WebSocket(socket), opened, parser)))
             }
             Err(upgrade) => {
                 let mut check = Check::since("upgrade", began, false).note(upgrade.note());
@@ -220,7 +220,7 @@ impl<'t> Examination<'t, '_> {
                 self.report.check(check)?;
                 self.found.upgrade = Some(upgrade);
                 let Some(pair) = websocket.filter(|_| self.found.lost_session) else {
-                    return Ok(Some(Session::new(Line::Polling(polls), opened, parser)));
+                    return Ok(Some(Link::new(Wire::Polling(polls), opened, parser)));
                 };
                 // Only what stays on one connection gets further.
                 Ok(Some(by_websocket(pair)))

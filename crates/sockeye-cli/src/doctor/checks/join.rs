@@ -11,8 +11,8 @@ use sockeye_proto::wire::engine::Version;
 use super::{Examination, in_time};
 use crate::{
     doctor::{
-        found::{Answer, Heartbeat, Joined, Said, Violation, excerpt},
-        link::{Line, Polls, Session},
+        found::{Answer, Heartbeat, Joined, Violation, excerpt},
+        link::{Heard, Link, Polls, Wire},
         report::Check,
     },
     failure::Failure,
@@ -30,14 +30,14 @@ const OTHER_PARSER: Duration = Duration::from_secs(3);
 
 impl<'t> Examination<'t, '_> {
     /// Joins the namespaces, each in its turn, and those to be tried.
-    pub(super) async fn connect(&mut self, session: &mut Session<'t>) -> Result<(), Failure> {
-        self.found.joined_by = Some(session.transport());
+    pub(super) async fn connect(&mut self, link: &mut Link<'t>) -> Result<(), Failure> {
+        self.found.joined_by = Some(link.wire.transport());
         let mut names = VecDeque::from(self.names());
         while let Some((name, is_asked)) = names.pop_front() {
             let (began, limit) = (Instant::now(), self.limit());
-            let joining = session.join(&name, self.target.auth.as_ref(), limit);
+            let joining = link.join(&name, self.target.auth.as_ref(), limit);
             let joined = in_time(limit, joining).await.unwrap_or(Joined::NoReply);
-            self.noticed(session);
+            self.noticed(link);
             if let Joined::Lost(answer) = &joined {
                 self.saw(answer);
             }
@@ -46,7 +46,7 @@ impl<'t> Examination<'t, '_> {
             self.was_silent |= matches!(joined, Joined::NoReply);
             let check_name = if is_asked { "connect" } else { "try-nsp" };
             let check = Check::since(check_name, began, joined.is_in());
-            let check = described(check, &name, &joined, session.transport());
+            let check = described(check, &name, &joined, link.wire.transport());
             self.report.check(self.marked(check))?;
             let is_missing = is_asked && joined.is_unknown();
             if is_asked {
@@ -69,10 +69,10 @@ impl<'t> Examination<'t, '_> {
     }
 
     /// Takes note of what a session tells beside the answers that were waited for.
-    fn noticed(&mut self, session: &Session<'t>) {
-        self.found.flood = self.found.flood.or_else(|| session.flood());
-        self.found.violation = self.found.violation.take().or_else(|| session.violation.clone());
-        self.found.heard_event |= session.heard_event;
+    fn noticed(&mut self, link: &Link<'t>) {
+        self.found.flood = self.found.flood.or_else(|| link.flood());
+        self.found.violation = self.found.violation.take().or_else(|| link.violation.clone());
+        self.found.heard_event |= link.heard_event;
     }
 
     /// The check, which is none that is passed if the server does what it must not.
@@ -119,9 +119,9 @@ impl<'t> Examination<'t, '_> {
         let began = Instant::now();
         let limit = self.limit().min(OTHER_PARSER);
         let joining = async {
-            let Some(mut session) = self.session(other).await else { return Joined::NoReply };
-            let joined = session.join(&namespace, self.target.auth.as_ref(), limit).await;
-            session.close().await;
+            let Some(mut link) = self.link(other).await else { return Joined::NoReply };
+            let joined = link.join(&namespace, self.target.auth.as_ref(), limit).await;
+            link.close().await;
             joined
         };
         let joined = in_time(limit, joining).await.unwrap_or(Joined::NoReply);
@@ -133,8 +133,8 @@ impl<'t> Examination<'t, '_> {
         Ok(())
     }
 
-    /// One more session like that of the joins.
-    async fn session(&self, parser: Encoding) -> Option<Session<'t>> {
+    /// One more link like that of the joins.
+    async fn link(&self, parser: Encoding) -> Option<Link<'t>> {
         let (by, prober) = (self.found.joined_by?, self.prober());
         let known = if by == "polling" { &self.found.polling } else { &self.found.websocket };
         let version = known.opened().map_or(Version::V4, |opened| opened.version);
@@ -143,24 +143,24 @@ impl<'t> Examination<'t, '_> {
             let opened = answer.opened()?.clone();
             self.secrets.add(&opened.handshake.sid);
             let polls = Polls::new(prober, &opened);
-            return Some(Session::new(Line::Polling(polls), opened, parser));
+            return Some(Link::new(Wire::Polling(polls), opened, parser.parser()));
         }
-        let mut link = prober.websocket(version, None).await.ok()?;
-        let opened = link.open(version, self.limit()).await.opened()?.clone();
+        let mut socket = prober.websocket(version, None).await.ok()?;
+        let opened = socket.open(version, self.limit()).await.opened()?.clone();
         self.secrets.add(&opened.handshake.sid);
-        link.tell(&opened.rest);
-        Some(Session::new(Line::WebSocket(link), opened, parser))
+        socket.tell(&opened.rest);
+        Some(Link::new(Wire::WebSocket(socket), opened, parser.parser()))
     }
 
     /// Whether the session lives: its heartbeat, if it is due soon, or a short look.
-    pub(super) async fn heartbeat(&mut self, session: &mut Session<'t>) -> Result<(), Failure> {
+    pub(super) async fn heartbeat(&mut self, link: &mut Link<'t>) -> Result<(), Failure> {
         if !self.found.joins.iter().any(|(_, joined)| joined.is_in()) {
             return self.skip(&["heartbeat"], "nothing is joined");
         }
-        let handshake = &session.opened.handshake;
+        let handshake = &link.opened.handshake;
         let (interval, timeout) = (handshake.ping_interval, handshake.ping_timeout);
         let within = interval.saturating_add(timeout);
-        let (is_due, wait) = match session.opened.version {
+        let (is_due, wait) = match link.opened.version {
             // The watch has more time for it.
             _ if self.wishes.watch.is_some() => (false, LOOK),
             Version::V3 => (true, timeout.min(LONGEST_WAIT)),
@@ -168,17 +168,17 @@ impl<'t> Examination<'t, '_> {
             Version::V4 => (false, LOOK),
         };
         let began = Instant::now();
-        if session.opened.version == Version::V3 {
+        if link.opened.version == Version::V3 {
             // There it is the client that asks.
-            session.send("2").await;
+            link.ping().await;
         }
         let missing = Heartbeat::Missing { within: wait };
-        let heartbeat = in_time(wait, listen(session, is_due, wait)).await.unwrap_or(missing);
-        self.noticed(session);
+        let heartbeat = in_time(wait, listen(link, is_due, wait)).await.unwrap_or(missing);
+        self.noticed(link);
         let is_alive = matches!(heartbeat, Heartbeat::Seen | Heartbeat::NotDue);
         let seconds = |time: Duration| time.as_secs_f64();
         let note = match &heartbeat {
-            Heartbeat::Seen if session.opened.version == Version::V3 => {
+            Heartbeat::Seen if link.opened.version == Version::V3 => {
                 "our ping is answered".to_owned()
             }
             Heartbeat::Seen => "the server's ping came".to_owned(),
@@ -197,21 +197,20 @@ impl<'t> Examination<'t, '_> {
     }
 }
 
-async fn listen(session: &mut Session<'_>, is_due: bool, wait: Duration) -> Heartbeat {
-    let beat = if session.opened.version == Version::V3 { '3' } else { '2' };
+async fn listen(link: &mut Link<'_>, is_due: bool, wait: Duration) -> Heartbeat {
     let began = Instant::now();
     let (mut until, mut is_seen) = (began + wait, false);
     loop {
-        match session.next(until.saturating_duration_since(Instant::now())).await {
+        match link.next(until.saturating_duration_since(Instant::now())).await {
             None if is_seen => return Heartbeat::Seen,
             None if is_due => return Heartbeat::Missing { within: wait },
             None => return Heartbeat::NotDue,
-            Some(Said::End(_)) => return Heartbeat::Ended,
-            Some(Said::Text(text)) if text.starts_with(beat) => {
+            Some(Heard::End(_)) => return Heartbeat::Ended,
+            Some(Heard::Beat) => {
                 // What else comes right behind a join is seen, too.
                 (is_seen, until) = (true, until.min(began + LOOK));
             }
-            Some(Said::Text(text)) if text.starts_with("41") => return Heartbeat::Disconnected,
+            Some(Heard::Left { .. }) => return Heartbeat::Disconnected,
             Some(_) => {}
         }
     }

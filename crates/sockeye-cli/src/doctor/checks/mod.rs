@@ -101,19 +101,19 @@ impl Examination<'_, '_> {
             }
         }
         self.sticky().await?;
-        let Some(mut session) = self.upgrade(sessions).await? else {
+        let Some(mut link) = self.upgrade(sessions).await? else {
             return self.skip(&["connect", "heartbeat"], "there is no session");
         };
-        if !self.target.may_speak(session.opened.version) {
-            in_time(self.limit(), session.close()).await;
+        if !self.target.may_speak(link.opened.version) {
+            in_time(self.limit(), link.close()).await;
             self.skip(&["connect", "heartbeat"], "it is not the version asked for")?;
             return self.watch_mismatched().await;
         }
-        self.connect(&mut session).await?;
+        self.connect(&mut link).await?;
         self.parser().await?;
-        self.heartbeat(&mut session).await?;
-        let (version, transport) = (session.opened.version, session.transport());
-        in_time(self.limit(), session.close()).await;
+        self.heartbeat(&mut link).await?;
+        let (version, transport) = (link.opened.version, link.wire.transport());
+        in_time(self.limit(), link.close()).await;
         self.watch(version, transport).await
     }
 

@@ -39,12 +39,12 @@ pub(crate) struct Life {
     /// When anything came last.
     pub(crate) last_heard: Duration,
     /// Why it ended; `None` if it lived to the end of the watch.
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<Death>,
 }
 
 /// Why a link ended, without our doing.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum End {
+pub(crate) enum Death {
     /// The ping, in version 3 the pong, did not come in its time.
     NoHeartbeat,
     /// The server, or a proxy in its name, said goodbye; without a code a browser calls that 1005.
@@ -55,7 +55,7 @@ pub(crate) enum End {
     Lost { code: Option<u16>, word: String },
 }
 
-impl End {
+impl Death {
     /// What it is called, for programs.
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {

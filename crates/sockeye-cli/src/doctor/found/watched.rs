@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::life::{End, Life, Role, alike, median, seconds};
+use super::life::{Death, Life, Role, alike, median, seconds};
 use crate::output::milliseconds;
 
 /// A watch.
@@ -58,7 +58,7 @@ impl Watched {
     pub(crate) fn is_enough(&self) -> bool {
         let drops = |role| self.lives(role).iter().filter(|life| life.end.is_some()).count();
         let (idle, talking) = (drops(Role::Idle), drops(Role::Talking));
-        let is_flooded = |life: &Life| matches!(life.end, Some(End::Flood(_)));
+        let is_flooded = |life: &Life| matches!(life.end, Some(Death::Flood(_)));
         if self.idle.iter().chain(&self.talking).any(is_flooded) {
             return true;
         }
@@ -85,7 +85,7 @@ impl Watched {
     /// Whether one link got no heartbeat, and the other had the time to show its own.
     fn has_lost_heartbeat(&self) -> bool {
         let silent = [Role::Idle, Role::Talking].map(|role| {
-            let is_silent = |life: &Life| life.end == Some(End::NoHeartbeat);
+            let is_silent = |life: &Life| life.end == Some(Death::NoHeartbeat);
             self.lives(role).iter().any(is_silent)
         });
         match silent {

@@ -6,7 +6,7 @@ use super::engine::{clients_of_version_3, ping_flood};
 use crate::doctor::{
     found::{
         Flood, Found, Watched,
-        life::{End, Life, Role, alike, seconds},
+        life::{Death, Life, Role, alike, seconds},
     },
     report::{Diagnosis, Text, Verdict, text},
     target::Target,
@@ -26,7 +26,7 @@ pub(super) fn judge(target: &Target, found: &Found) -> Option<Diagnosis> {
 fn of_watched(watched: &Watched) -> Option<Diagnosis> {
     let pattern = pattern(watched)?;
     let last = watched.last_drop().and_then(|life| life.end.as_ref());
-    let (how, word) = match last.map(End::words) {
+    let (how, word) = match last.map(Death::words) {
         Some(words) => (format!(" ({words})"), format!("（{words}）")),
         None => Default::default(),
     };
@@ -171,7 +171,7 @@ fn pattern(watched: &Watched) -> Option<Pattern> {
     };
     let (idle, talking) = (dropped(&watched.idle), dropped(&watched.talking));
     let flood = watched.idle.iter().chain(&watched.talking).find_map(|life| match life.end {
-        Some(End::Flood(flood)) => Some(flood),
+        Some(Death::Flood(flood)) => Some(flood),
         _ => None,
     });
     if let Some(flood) = flood {
@@ -182,7 +182,7 @@ fn pattern(watched: &Watched) -> Option<Pattern> {
     }
     let first = idle.first().or_else(|| talking.first())?;
     for (role, lives) in [(Role::Idle, &idle), (Role::Talking, &talking)] {
-        if lives.iter().any(|life| life.end == Some(End::NoHeartbeat)) {
+        if lives.iter().any(|life| life.end == Some(Death::NoHeartbeat)) {
             return Some(Pattern::Silent { role });
         }
     }
@@ -239,7 +239,7 @@ mod tests {
 
     /// A link that the server closed at this age.
     fn cut(age: f64) -> Life {
-        let end = Some(End::Closed { code: Some(1001), reason: String::new() });
+        let end = Some(Death::Closed { code: Some(1001), reason: String::new() });
         Life { age: s(age), last_sent: s(0.0), last_heard: s(0.0), end, ..Life::default() }
     }
 
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn silent(age: f64) -> Life {
-        Life { end: Some(End::NoHeartbeat), ..cut(age) }
+        Life { end: Some(Death::NoHeartbeat), ..cut(age) }
     }
 
     fn watched(idle: &[Life], talking: &[Life]) -> Watched {
@@ -286,7 +286,7 @@ mod tests {
         // What drowns everything else.
         let flood =
             Flood { pings: 9_000, within: s(1.0), announced: Some(s(25.0)), is_read: false };
-        let flooded = Life { end: Some(End::Flood(flood)), ..cut(1.0) };
+        let flooded = Life { end: Some(Death::Flood(flood)), ..cut(1.0) };
         let expect: &[&str] = &["9000 pings", "every 25 s", "none of the answers"];
         check(&watched(&[alive(1.0)], &[flooded]), Some((Verdict::PingFlood, expect)));
 

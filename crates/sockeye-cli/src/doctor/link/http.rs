@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time};
 use super::{
     beginning::{Beginning, Watched},
     reading::{Reply, Unanswered},
-    websocket::Link,
+    websocket::RawWebSocket,
 };
 use crate::{
     doctor::{
@@ -84,12 +84,12 @@ impl<'t> Prober<'t> {
         &self,
         version: Version,
         sid: Option<&str>,
-    ) -> Result<Link, Answer> {
+    ) -> Result<RawWebSocket, Answer> {
         self.upgrade(self.engine(version, "websocket", sid)?).await
     }
 
     /// A WebSocket at a path of one's own, without the query of Engine.IO.
-    pub(crate) async fn raw_websocket(&self, path: &str) -> Result<Link, Answer> {
+    pub(crate) async fn raw_websocket(&self, path: &str) -> Result<RawWebSocket, Answer> {
         let query = self.target.query.as_str();
         let question = if query.is_empty() { "" } else { "?" };
         let target = format!("{path}{question}{query}");
@@ -97,12 +97,12 @@ impl<'t> Prober<'t> {
         self.upgrade(target.parse().map_err(too_long)?).await
     }
 
-    async fn upgrade(&self, target: Uri) -> Result<Link, Answer> {
+    async fn upgrade(&self, target: Uri) -> Result<RawWebSocket, Answer> {
         let upgraded = time::timeout(self.limit, self.upgrade_in_any_time(target)).await;
         upgraded.unwrap_or(Err(Answer::Silent))
     }
 
-    async fn upgrade_in_any_time(&self, target: Uri) -> Result<Link, Answer> {
+    async fn upgrade_in_any_time(&self, target: Uri) -> Result<RawWebSocket, Answer> {
         let mut nonce = [0; 16];
         // Without randomness the nonce is one that everybody knows, which harms only caches that nobody should have.
         let _ = getrandom::fill(&mut nonce);
@@ -127,7 +127,7 @@ impl<'t> Prober<'t> {
         tasks.abort_all();
         let Some(parts) = parts else { return Err(Answer::Raw(front, Raw::Cut)) };
         match accepted {
-            Ok(_) => Ok(Link::new(parts.io.into_inner(), parts.read_buf, front)),
+            Ok(_) => Ok(RawWebSocket::new(parts.io.into_inner(), parts.read_buf, front)),
             Err(error) => Err(Answer::Raw(front, Raw::WrongHandshake(error.to_string()))),
         }
     }

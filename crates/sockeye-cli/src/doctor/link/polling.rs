@@ -2,10 +2,10 @@
 
 use std::{collections::VecDeque, fmt, pin::Pin, rc::Rc, time::Duration};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sockeye_proto::wire::{
-    engine::Version,
-    polling::{Format, Item, Packets},
+    engine::{self, Version},
+    polling::{Format, Item, Packets, encode},
+    prepared::Prepared,
 };
 use tokio::time::{self, Instant};
 
@@ -13,12 +13,9 @@ use super::{
     http::Prober,
     pings::Pings,
     reading::{Reply, Unanswered},
-    websocket::Link,
+    websocket::RawWebSocket,
 };
 use crate::doctor::found::{Answer, End, Opened, Said};
-
-const TEXT: &str = "text/plain;charset=UTF-8";
-const OCTETS: &str = "application/octet-stream";
 
 /// A GET that is under way.
 type Get<'t> = Pin<Box<dyn Future<Output = Result<Reply, Unanswered>> + 't>>;
@@ -51,29 +48,10 @@ impl<'t> Polls<'t> {
         }
     }
 
-    /// Sends a packet as text; one in bytes is a message.
-    pub(crate) async fn send(&mut self, packet: &str) {
-        let body = match self.version {
-            Version::V4 => packet.to_owned(),
-            Version::V3 => format!("{}:{packet}", packet.encode_utf16().count()),
-        };
-        self.post(TEXT, body.into_bytes()).await;
-    }
-
-    /// Sends a message in bytes.
-    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
-        match self.version {
-            Version::V4 => {
-                self.post(TEXT, format!("b{}", BASE64_STANDARD.encode(bytes)).into_bytes()).await;
-            }
-            Version::V3 => {
-                let mut body = vec![1];
-                body.extend((bytes.len() + 1).to_string().bytes().map(|digit| digit - b'0'));
-                body.extend([255, 4]);
-                body.extend(bytes);
-                self.post(OCTETS, body).await;
-            }
-        }
+    /// Sends a packet, encoded for the server.
+    pub(crate) async fn send(&mut self, packet: &Prepared) {
+        let (body, _) = encode(std::iter::once(packet), self.version, true, usize::MAX);
+        self.post(body.content_type, body.bytes).await;
     }
 
     async fn post(&mut self, content_type: &'static str, body: Vec<u8>) {
@@ -159,14 +137,14 @@ impl<'t> Polls<'t> {
     }
 
     /// A WebSocket that offers itself to the session.
-    pub(crate) async fn offer(&self) -> Result<Link, Answer> {
+    pub(crate) async fn offer(&self) -> Result<RawWebSocket, Answer> {
         self.prober.websocket(self.version, Some(&self.sid)).await
     }
 
     /// Says goodbye, and gives what the server said to that if it was no: a server that does not know the session.
     pub(crate) async fn close(mut self) -> Option<Answer> {
         if self.refused.is_none() {
-            self.send("1").await;
+            self.send(&Prepared::engine(engine::Kind::Close, "")).await;
         }
         self.refused
     }

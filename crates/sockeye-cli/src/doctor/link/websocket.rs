@@ -1,9 +1,15 @@
 //! A WebSocket with nothing on it but what the doctor says and hears.
 
-use std::{collections::VecDeque, future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use futures_util::FutureExt as _;
 use sockeye_proto::wire::{
     engine::Version,
     ws::{CloseCode, CloseFrame, Decoder, Encoder, Input, Limits, Message, Role},
@@ -22,6 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const ECHO_PATIENCE: Duration = Duration::from_millis(500);
 /// Most of a refusal that comes late.
 const MAX_LATE_BYTES: usize = 16 * 1024;
+/// The longest message that is read.
+const MAX_MESSAGE: usize = 64 << 20;
 /// How much is read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -30,31 +38,74 @@ const READ_BYTES: usize = 16 * 1024;
 /// What is said waits here until the stream takes it, which it does while the server is listened to: one that reads nothing
 /// can't keep us from hearing, nor from giving up in time.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct RawWebSocket {
     stream: Watched,
     decoder: Decoder,
     /// What was heard, and not yet asked for.
     heard: VecDeque<Said>,
     /// Read, and not yet decoded.
     early: Bytes,
-    /// Said, and not yet taken by the stream.
+    /// Said, and not yet taken by the stream; since when it takes nothing.
     unsent: BytesMut,
+    stuck: Option<Instant>,
+    /// Our ping that is not answered yet, and how many there were.
+    pinged: Option<(Instant, u32)>,
+    our_pings: u32,
+    /// How long the answers to our pings took, since anybody asked.
+    round_trips: Vec<Duration>,
+    /// When anything came last.
+    pub(crate) last_heard: Instant,
+    /// What the stream said when it broke.
+    pub(crate) error: Option<String>,
     pub(crate) front: Front,
     /// The pings that came, of the WebSocket and of Engine.IO.
     pub(crate) pings: Pings,
 }
 
-impl Link {
+impl RawWebSocket {
     pub(super) fn new(stream: Watched, early: Bytes, front: Front) -> Self {
-        let limits = Limits { max_message_bytes: 16 * 1024 * 1024, ..Limits::default() };
+        let limits = Limits { max_message_bytes: MAX_MESSAGE, ..Limits::default() };
         let decoder = Decoder::new(Role::Client, limits);
-        let (heard, unsent) = (VecDeque::new(), BytesMut::new());
-        Self { stream, decoder, heard, early, unsent, front, pings: Pings::default() }
+        Self {
+            stream,
+            decoder,
+            heard: VecDeque::new(),
+            early,
+            unsent: BytesMut::new(),
+            stuck: None,
+            pinged: None,
+            our_pings: 0,
+            round_trips: Vec::new(),
+            last_heard: Instant::now(),
+            error: None,
+            front,
+            pings: Pings::default(),
+        }
     }
 
     /// Waits for the handshake of Engine.IO; which version it is, what follows it tells, unless version 3 was asked for:
     /// whoever does not speak that refuses.
     pub(crate) async fn open(&mut self, asked: Version, limit: Duration) -> Answer {
+        let mut answer = self.handshake(asked, limit).await;
+        // Only late servers name their largest payload, and those of version 3 let us into `/` unasked.
+        if let Answer::Open(_, opened) = &mut answer
+            && asked == Version::V4
+            && opened.handshake.max_payload_bytes.is_none()
+            && let Some(said) = self.next(PATIENCE).await
+        {
+            match said {
+                Said::Text(text) if text.starts_with("40") => {
+                    opened.version = Version::V3;
+                    opened.rest.push(text);
+                }
+                said => self.heard.push_front(said),
+            }
+        }
+        answer
+    }
+
+    /// Waits for the handshake of Engine.IO, which is believed to be of the version that was asked for.
+    pub(crate) async fn handshake(&mut self, asked: Version, limit: Duration) -> Answer {
         let until = Instant::now() + limit;
         if let Some(refused) = self.refusal(until).await {
             return refused;
@@ -89,21 +140,7 @@ impl Link {
             Some(Err(broken)) => return Answer::Broken(front, broken),
             None => return Answer::Raw(front, Raw::Says(excerpt(&first))),
         };
-        let mut opened = Opened { version: asked, handshake, rest: Vec::new() };
-        // Only late servers name their largest payload, and those of version 3 let us into `/` unasked.
-        if asked == Version::V4
-            && opened.handshake.max_payload_bytes.is_none()
-            && let Some(said) = self.next(PATIENCE).await
-        {
-            match said {
-                Said::Text(text) if text.starts_with("40") => {
-                    opened.version = Version::V3;
-                    opened.rest.push(text);
-                }
-                said => self.heard.push_front(said),
-            }
-        }
-        Answer::Open(front, opened)
+        Answer::Open(front, Opened { version: asked, handshake, rest: Vec::new() })
     }
 
     /// Says what a client says that wants to join, and hears whether it comes back.
@@ -164,8 +201,13 @@ impl Link {
                 }
                 match time::timeout_at(until, self.exchange()).await {
                     Err(_) => return None,
-                    Ok(Ok(bytes)) if !bytes.is_empty() => read = bytes,
-                    Ok(_) => return Some(Said::End(End::Cut)),
+                    Ok(Ok(bytes)) if !bytes.is_empty() => {
+                        (read, self.last_heard) = (bytes, Instant::now());
+                    }
+                    Ok(ended) => {
+                        self.error = ended.err().map(|error| error.to_string());
+                        return Some(Said::End(End::Cut));
+                    }
                 }
             }
             self.decode(&mut read);
@@ -185,16 +227,7 @@ impl Link {
     async fn exchange(&mut self) -> io::Result<BytesMut> {
         let mut bytes = BytesMut::zeroed(READ_BYTES);
         poll_fn(|cx| {
-            while !self.unsent.is_empty() {
-                match Pin::new(&mut self.stream).poll_write(cx, &self.unsent) {
-                    Poll::Ready(Ok(sent @ 1..)) => self.unsent.advance(sent),
-                    // A stream that takes nothing any more shows itself when it is read.
-                    Poll::Ready(_) => self.unsent.clear(),
-                    Poll::Pending => break,
-                }
-            }
-            // That of TLS: what the stream itself does about it is known from the next read or write.
-            let _ = Pin::new(&mut self.stream).poll_flush(cx);
+            self.write(cx);
             let mut buffer = ReadBuf::new(&mut bytes);
             let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
             read.map_ok(|()| buffer.filled().len())
@@ -225,7 +258,15 @@ impl Link {
                     pong = Some(payload.to_vec());
                     Said::Ping
                 }
-                Ok(Some(Message::Pong(_))) => continue,
+                Ok(Some(Message::Pong(payload))) => {
+                    if let Some((at, number)) = self.pinged
+                        && *payload == number.to_be_bytes()
+                    {
+                        self.pinged = None;
+                        self.round_trips.push(at.elapsed());
+                    }
+                    continue;
+                }
                 Ok(Some(Message::Close(frame))) => Said::End(End::Closed {
                     code: frame.map(|frame| frame.code.as_u16()),
                     reason: frame.map(|frame| frame.reason.to_owned()).unwrap_or_default(),
@@ -254,22 +295,52 @@ impl Link {
         self.flush_now();
     }
 
-    /// Answers a ping of Engine.IO; an answer that still waits to be sent does for this one, too.
-    pub(crate) fn answer(&mut self, pong: &str) {
-        if self.unsent.is_empty() {
-            self.send(pong);
-        }
-    }
-
     /// Sends bytes.
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         self.queue(Message::Binary(bytes));
         self.flush_now();
     }
 
+    /// Pings, unless such a ping is not answered yet.
+    pub(crate) fn ping(&mut self) {
+        if self.pinged.is_none() {
+            self.pinged = Some((Instant::now(), self.our_pings));
+            self.queue(Message::Ping(&self.our_pings.to_be_bytes()));
+            self.our_pings += 1;
+            self.flush_now();
+        }
+    }
+
+    /// How long the answers to pings took that came since this was asked last.
+    pub(crate) fn round_trips(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.round_trips)
+    }
+
+    /// Offers to take over the session of polling: what the server says to `2probe`.
+    ///
+    /// # Errors
+    ///
+    /// What came instead.
+    pub(crate) async fn probe(&mut self, limit: Duration) -> Result<(), Option<Said>> {
+        self.send("2probe");
+        let until = Instant::now() + limit;
+        loop {
+            match self.next_until(until).await {
+                Some(Said::Text(text)) if text == "3probe" => return Ok(()),
+                Some(said) if said.is_ping() => {}
+                said => return Err(said),
+            }
+        }
+    }
+
     /// Whether the server takes what is sent.
     pub(crate) fn is_read(&self) -> bool {
         self.unsent.is_empty()
+    }
+
+    /// How long the server has taken nothing of what waits to be sent.
+    pub(crate) fn stuck_for(&self) -> Option<Duration> {
+        self.stuck.map(|since| since.elapsed())
     }
 
     /// Says goodbye; does not wait for the answer.
@@ -289,17 +360,30 @@ impl Link {
         let mut frame = Vec::new();
         Encoder::new().encode(message, Some(mask), &mut frame);
         self.unsent.extend_from_slice(&frame);
+        self.stuck.get_or_insert_with(Instant::now);
     }
 
     /// Sends what the stream takes without waiting; the rest goes while the server is listened to.
     fn flush_now(&mut self) {
+        self.write(&mut Context::from_waker(Waker::noop()));
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) {
         while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent).now_or_never() {
-                Some(Ok(sent @ 1..)) => self.unsent.advance(sent),
-                Some(_) => self.unsent.clear(),
-                None => break,
+            match Pin::new(&mut self.stream).poll_write(cx, &self.unsent) {
+                Poll::Ready(Ok(sent @ 1..)) => {
+                    self.unsent.advance(sent);
+                    self.stuck = Some(Instant::now());
+                }
+                // A stream that takes nothing any more shows itself when it is read.
+                Poll::Ready(_) => self.unsent.clear(),
+                Poll::Pending => break,
             }
         }
-        let _ = self.stream.flush().now_or_never();
+        if self.unsent.is_empty() {
+            self.stuck = None;
+        }
+        // That of TLS: what the stream itself does about it is known from the next read or write.
+        let _ = Pin::new(&mut self.stream).poll_flush(cx);
     }
 }

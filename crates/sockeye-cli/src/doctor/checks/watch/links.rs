@@ -14,10 +14,10 @@ use std::{cell::RefCell, time::Duration};
 use sockeye_proto::wire::engine::{Handshake, Version};
 use tokio::time::{Instant, sleep};
 
-use super::link::{Link, Plan, Unopened};
+use super::watching::{Plan, Unopened, Watching};
 use crate::doctor::found::{
     Watched,
-    life::{End, Life, Role},
+    life::{Death, Life, Role},
 };
 
 /// How long to wait before each attempt to open a link again.
@@ -57,7 +57,7 @@ async fn follow<'p>(plan: &'p Plan<'p>, role: Role, until: Instant, record: &Ref
     while let Some(link) = open(plan, until, record).await {
         {
             let mut watched = record.borrow_mut();
-            let Handshake { ping_interval, ping_timeout, .. } = link.handshake;
+            let Handshake { ping_interval, ping_timeout, .. } = *link.handshake();
             (watched.interval, watched.timeout) = (ping_interval, ping_timeout);
             watched.is_version_3 = plan.encoding.version == Version::V3;
             watched.is_mismatched |= link.is_mismatched;
@@ -71,7 +71,7 @@ async fn follow<'p>(plan: &'p Plan<'p>, role: Role, until: Instant, record: &Ref
         link.live(role, until, note).await;
         let watched = record.borrow();
         match watched.lives(role).last().and_then(|life| life.end.as_ref()) {
-            None | Some(End::NoHeartbeat | End::Flood(_)) => return,
+            None | Some(Death::NoHeartbeat | Death::Flood(_)) => return,
             // It will end again as it did.
             Some(_) if watched.is_mismatched => return,
             Some(_) => {}
@@ -84,11 +84,11 @@ async fn open<'p>(
     plan: &'p Plan<'p>,
     until: Instant,
     record: &RefCell<Watched>,
-) -> Option<Link<'p>> {
+) -> Option<Watching<'p>> {
     let mut away = None;
     for delay in DELAYS {
         sleep(delay).await;
-        match Link::open(plan).await {
+        match Watching::open(plan).await {
             Ok(link) => {
                 record.borrow_mut().was_away |= away.is_some();
                 return Some(link);

@@ -1,17 +1,13 @@
 //! The last step, if it was asked for: how long connections last.
 
-mod link;
 mod links;
-mod wire;
+mod watching;
 
 use std::time::Instant;
 
-use sockeye_proto::wire::{
-    encoding::{Encoding as Written, Parser},
-    engine::Version,
-};
+use sockeye_proto::wire::{encoding::Encoding, engine::Version};
 
-use self::{link::Plan, links::watch};
+use self::{links::watch, watching::Plan};
 use super::Examination;
 use crate::{
     doctor::{
@@ -19,7 +15,7 @@ use crate::{
         report::Check,
     },
     failure::Failure,
-    reach::{Eio, Encoding},
+    reach::Eio,
 };
 
 impl Examination<'_, '_> {
@@ -55,17 +51,10 @@ impl Examination<'_, '_> {
 
     async fn links(&mut self, version: Version, transport: &str) -> Result<(), Failure> {
         let Some(duration) = self.wishes.watch else { return Ok(()) };
-        let road = &self.target.road;
-        let parser = match self.target.parser {
-            Encoding::Json => Parser::Json,
-            Encoding::MsgPack => Parser::MsgPack,
-        };
         let plan = Plan {
             target: self.target,
             secrets: self.secrets,
-            tls: road.tls()?,
-            proxy: road.proxy()?.unwrap_or_default(),
-            encoding: Written::new(version, parser),
+            encoding: Encoding::new(version, self.target.parser.parser()),
             by_polling: transport == "polling",
         };
         let began = Instant::now();
