@@ -81,6 +81,25 @@ fn a_packet_that_can_not_be_read() {
     examine(&sandbox, &args).is("ok", 0).warns(&[]);
 }
 
+#[test]
+fn whoever_is_refused_after_such_a_packet_is_told_of_that() {
+    let sandbox = Sandbox::new("doctor-unreadable-then-refused");
+    // Nothing of this ends the session, as it would with a client.
+    for text in [r#"42["v",NaN]"#, "0{}", "hello", "9", "450-[]", "bAQID"] {
+        let address = stub::listen(move |mut stream| {
+            let request: Request = stub::read_request(&mut stream)?;
+            stub::agree(&mut stream, &request)?;
+            stub::say(&mut stream, OPEN)?;
+            stub::hear(&mut stream)?;
+            stub::say(&mut stream, text)?;
+            stub::say(&mut stream, r#"44{"message":"who are you?"}"#)?;
+            stub::hear(&mut stream).map(|_| ())
+        });
+        let args = [&*format!("http://{address}"), "--transport", "websocket"];
+        examine(&sandbox, &args).is("auth-refused", 7).says("cause", &["who are you?"]);
+    }
+}
+
 /// A server of WebSocket alone that has none of the namespaces that anybody asks for.
 fn odd() -> String {
     let address = stub::listen(|mut stream| {

@@ -39,11 +39,7 @@ use sockeye_proto::{
 use tokio::time;
 
 pub(crate) use self::{
-    beginning::Watched,
-    http::Prober,
-    polling::Polls,
-    websocket::RawWebSocket,
-    wire::Wire,
+    beginning::Watched, http::Prober, polling::Polls, websocket::RawWebSocket, wire::Wire,
 };
 use crate::doctor::found::{Answer, End, Flood, Joined, Opened, Said, Violation, excerpt};
 
@@ -179,8 +175,10 @@ impl<'t> Link<'t> {
             Said::End(end) => return Heard::End(end.clone()),
             Said::Ping => return Heard::Other,
             Said::Text(text) => {
-                if let Some(refused) = self.old_refusal(text) {
-                    return refused;
+                if self.parser == Parser::Json
+                    && let Some((namespace, error)) = old_refusal(text)
+                {
+                    return Heard::Refused { namespace, error: Some(error) };
                 }
                 self.machine.receive_text(now, text)
             }
@@ -242,20 +240,6 @@ impl<'t> Link<'t> {
         while self.machine.poll_output().is_some() {}
     }
 
-    /// A refusal of version 3 whose text is no JSON, so that the machine can't read it.
-    fn old_refusal(&self, text: &str) -> Option<Heard> {
-        let body = text.strip_prefix("44").filter(|_| self.parser == Parser::Json)?;
-        if packet::decode(&text[1..], &packet::Limits::default()).is_ok() {
-            return None;
-        }
-        let (namespace, error) = match body.strip_prefix('/') {
-            Some(_) => body.split_once(',').unwrap_or((body, "")),
-            None => ("/", body),
-        };
-        let namespace = namespace.split('?').next().unwrap_or("/").to_owned();
-        Some(Heard::Refused { namespace, error: Some(error.into()) })
-    }
-
     /// Sends what the machine has to send.
     async fn send_due(&mut self) {
         while let Some(output) = self.machine.poll_output() {
@@ -299,6 +283,20 @@ fn violation(broken: &session::Violation, said: &Said) -> Option<Violation> {
     Some(Violation { error, packet: excerpt(packet) })
 }
 
+/// A refusal of version 3 whose text is no JSON, so that the machine can't read it: the namespace, and the text.
+fn old_refusal(text: &str) -> Option<(String, Value)> {
+    let body = text.strip_prefix("44")?;
+    if packet::decode(&text[1..], &packet::Limits::default()).is_ok() {
+        return None;
+    }
+    let (namespace, error) = match body.strip_prefix('/') {
+        Some(_) => body.split_once(',').unwrap_or((body, "")),
+        None => ("/", body),
+    };
+    let namespace = namespace.split('?').next().unwrap_or("/");
+    Some((namespace.to_owned(), error.into()))
+}
+
 fn refused(error: Option<Value>) -> Joined {
     match error {
         Some(Value::Object(mut object)) => {
@@ -318,5 +316,40 @@ fn refused(error: Option<Value>) -> Joined {
         Some(Value::String(message)) => Joined::Refused { message, data: None },
         Some(other) => Joined::Refused { message: other.to_string(), data: None },
         None => Joined::Refused { message: String::new(), data: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn refusals_of_both_versions_are_read() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(data: Option<Value>, expect: (&str, Option<Value>)) {
+            let Joined::Refused { message, data } = refused(data) else { panic!("a refusal") };
+            assert_eq!((message.as_str(), data), expect);
+        }
+        check(
+            Some(json!({ "message": "no", "data": { "code": 1 } })),
+            ("no", Some(json!({ "code": 1 }))),
+        );
+        check(Some(json!("Invalid namespace")), ("Invalid namespace", None));
+        check(Some(json!({ "code": 401 })), (r#"{"code":401}"#, None));
+        check(None, ("", None));
+    }
+
+    #[test]
+    fn a_refusal_that_is_no_json_is_one_all_the_same() {
+        let known =
+            |text| old_refusal(text).map(|(namespace, error)| (namespace, error.to_string()));
+        let expect = |namespace: &str| Some((namespace.to_owned(), r#""not json""#.to_owned()));
+        assert_eq!(known("44/imchat,not json"), expect("/imchat"));
+        assert_eq!(known("44/imchat?token=a,not json"), expect("/imchat"));
+        assert_eq!(known("44not json"), expect("/"));
+        assert_eq!(known(r#"44"json""#), None);
+        assert_eq!(known("40/imchat"), None);
     }
 }

@@ -41,8 +41,7 @@ impl Wire<'_> {
                 if !packet.text().is_empty() {
                     socket.send(packet.text());
                 }
-                let mark =
-                    (version == Version::V3).then(|| engine::Kind::Message.digit() - b'0');
+                let mark = (version == Version::V3).then(|| engine::Kind::Message.digit() - b'0');
                 for attachment in packet.attachments() {
                     let bytes: Vec<u8> =
                         mark.into_iter().chain(attachment.iter().copied()).collect();

@@ -89,7 +89,7 @@ impl<'p> Watching<'p> {
         let namespace = self.plan.namespace();
         self.link.ask(namespace, self.plan.target.auth.as_ref()).await;
         loop {
-            match self.link.next(Duration::MAX).await {
+            match self.link.next(self.plan.target.timeout).await {
                 Some(Heard::Joined { namespace: place, has_id }) if place == namespace => {
                     // Those of version 3 have no id either, but by that no other version is known.
                     let Encoding { version, parser, .. } = self.plan.encoding;
@@ -133,14 +133,16 @@ impl<'p> Watching<'p> {
             if let Some(flood) = self.link.flood() {
                 break Some(Death::Flood(flood));
             }
+            let by = heart.send_by(until) + TICK;
             let turn = async {
                 self.beat(&mut heart, &note).await;
-                self.link.next(TICK).await
+                self.link.next(TICK.min(until.saturating_duration_since(Instant::now()))).await
             };
             // On polling, what is sent must be taken in the time of a heartbeat, too.
-            let Ok(heard) = timeout_at(heart.send_by(until), turn).await else {
+            let Ok(heard) = timeout_at(by, turn).await else {
                 break Some(self.last_words(self.unread()).await);
             };
+            self.measure(&heart, &note);
             match heard {
                 None => {}
                 Some(Heard::End(end)) => break Some(self.death(end)),
@@ -190,14 +192,22 @@ impl<'p> Watching<'p> {
         }
     }
 
-    /// Takes note of what came.
-    fn hear(&mut self, heard: &Heard, heart: &mut Heart, note: &impl Fn(&dyn Fn(&mut Life))) {
-        let age = heart.age();
-        note(&|life| life.last_heard = age);
+    /// Takes note of what a WebSocket brings that is no message.
+    fn measure(&mut self, heart: &Heart, note: &impl Fn(&dyn Fn(&mut Life))) {
         if let Wire::WebSocket(socket) = &mut self.link.wire {
             let took = socket.round_trips();
-            note(&|life| life.round_trips.extend_from_slice(&took));
+            let last_heard = socket.last_heard.saturating_duration_since(heart.born);
+            note(&|life| {
+                life.round_trips.extend_from_slice(&took);
+                life.last_heard = last_heard;
+            });
         }
+    }
+
+    /// Takes note of what came.
+    fn hear(&self, heard: &Heard, heart: &mut Heart, note: &impl Fn(&dyn Fn(&mut Life))) {
+        let age = heart.age();
+        note(&|life| life.last_heard = age);
         if *heard != Heard::Beat {
             return;
         }
@@ -259,9 +269,7 @@ impl<'p> Watching<'p> {
                         Death::Lost { code: None, word }
                     }
                 }
-                (None, End::Broken(error)) => {
-                    Death::Lost { code: None, word: printable(&error) }
-                }
+                (None, End::Broken(error)) => Death::Lost { code: None, word: printable(&error) },
                 (None, _) => {
                     let reason = "the server closed the session".to_owned();
                     Death::Closed { code: None, reason }
