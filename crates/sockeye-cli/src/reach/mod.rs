@@ -21,6 +21,6 @@ pub(crate) use self::{
     options::{Connection, Eio, Encoding, STDIN, Talk, Transports, namespace},
     road::{Belief, Header, Road, RoadError},
     session::{Session, spoken_by},
-    trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, names_no_namespace, of_dial},
+    trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, of_dial},
     under_way::{Departing, Outcome},
 };

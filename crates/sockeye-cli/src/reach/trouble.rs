@@ -6,6 +6,7 @@ use sockeye::client::{
     BuildError, CallError, CallErrorKind, CloseReason, DialError, Disconnect, EmitError, Left,
     OpenError, Reason, RemoteError, SendError, Step, Transport, TransportError, Version,
 };
+use sockeye_proto::wire::words::names_no_namespace;
 
 use crate::{
     exit::Exit,
@@ -146,15 +147,8 @@ fn of_transport(error: &TransportError) -> Exit {
 }
 
 /// Whether the server speaks another version.
-fn is_of_version(error: &TransportError) -> bool {
-    match error {
-        TransportError::Refused { code: 5, .. } | TransportError::OtherVersion { .. } => true,
-        // python-socketio has a text of its own for it, socketioxide a code that is no number.
-        TransportError::Status { body, .. } => {
-            body.contains("unsupported version") || body.contains("Unsupported protocol version")
-        }
-        _ => false,
-    }
+const fn is_of_version(error: &TransportError) -> bool {
+    matches!(error, TransportError::Refused { code: 5, .. } | TransportError::OtherVersion { .. })
 }
 
 pub(crate) const fn of_dial(error: &DialError) -> Exit {
@@ -322,7 +316,9 @@ fn hint_of_open(error: &OpenError) -> &'static str {
         TransportError::Status { status, .. } => hint_of_status(status.as_u16()),
         TransportError::NotEngineIo { .. } => "change --path, or the URL's host and port",
         TransportError::BrokenHandshake(_) => "the server has to send it right; no option helps",
-        TransportError::Handshake(_) | TransportError::Http(_)
+        TransportError::Refused { code: 3, .. }
+        | TransportError::Handshake(_)
+        | TransportError::Http(_)
             if tried.transport == Transport::WebSocket =>
         {
             "something between may not let WebSocket through: try --transport polling"
@@ -351,16 +347,6 @@ pub(crate) const fn hint_of_dial(error: &DialError) -> &'static str {
         }
         _ => "wait longer with --timeout, or go through a proxy with -x",
     }
-}
-
-/// Whether a refusal says that there is no such namespace, in the words of each server.
-pub(crate) fn names_no_namespace(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    // The last is python-socketio's.
-    message.contains("invalid namespace")
-        || message.contains("unknown namespace")
-        || message.contains("namespace not found")
-        || message == "unable to connect"
 }
 
 fn hint_of_left(left: &Left) -> &'static str {

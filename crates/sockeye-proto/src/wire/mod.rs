@@ -12,4 +12,5 @@ pub mod payload;
 pub mod polling;
 pub mod prepared;
 pub mod reassembly;
+pub mod words;
 pub mod ws;

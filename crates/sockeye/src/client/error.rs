@@ -4,7 +4,10 @@ use std::{fmt, io, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use serde_json::Value;
-use sockeye_proto::wire::engine::{self, Version};
+use sockeye_proto::wire::{
+    engine::{self, Version},
+    words::Refusal,
+};
 use thiserror::Error;
 
 use super::{CloseReason, Transport};
@@ -234,13 +237,11 @@ pub enum TransportError {
 impl TransportError {
     /// What an answer means that opens no session.
     pub(super) fn of_answer(status: StatusCode, content_type: &str, body: &str) -> Self {
-        #[derive(serde::Deserialize)]
-        struct EngineError {
-            code: u32,
-            message: String,
-        }
-        if let Ok(EngineError { code, message }) = serde_json::from_str(body) {
-            return Self::Refused { status, code, message };
+        // Words alone may stand on any page.
+        if let Some(Refusal { code, message }) = Refusal::decode(body)
+            && (!status.is_success() || body.trim_start().starts_with('{'))
+        {
+            return Self::Refused { status, code, message: message.into_owned() };
         }
         if status.is_success() {
             let content_type = content_type.to_owned();

@@ -1,9 +1,9 @@
 //! What came of asking for a namespace.
 
 use serde_json::Value;
+use sockeye_proto::wire::words::names_no_namespace;
 
 use super::{Answer, End};
-use crate::reach::names_no_namespace;
 
 /// What came of asking for a namespace.
 #[derive(Clone, Debug)]

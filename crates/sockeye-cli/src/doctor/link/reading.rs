@@ -4,11 +4,11 @@ use std::error::Error as _;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
 use sockeye::client::{DialError, UrlError};
 use sockeye_proto::wire::{
     engine::Version,
     polling::{Format, Item, Packets},
+    words::{self, Refusal},
 };
 
 use super::handshake::handshake;
@@ -140,77 +140,26 @@ fn opening(body: &[u8]) -> Option<Result<Opened, Broken>> {
     Some(Ok(Opened { version, handshake, rest }))
 }
 
-/// Engine.IO's number and text, in the words of each server that has its own.
+/// Engine.IO's number and text.
 fn refusal(status: StatusCode, body: &str) -> Option<(u32, String)> {
     if status.is_success() || status.is_redirection() {
         return None;
     }
-    let json: Option<Value> = serde_json::from_str(body).ok();
-    if let Some(Value::Object(map)) = &json {
-        // socketioxide writes the number as a string.
-        let code = match map.get("code")? {
-            Value::Number(code) => code.as_u64().and_then(|code| u32::try_from(code).ok()),
-            Value::String(code) => code.parse().ok(),
-            _ => None,
-        };
-        let message = map.get("message").and_then(Value::as_str)?;
-        return Some((code?, excerpt(message)));
-    }
-    // On a WebSocket npm's server says the text alone; python-engineio has texts of its own, as JSON.
-    let text = json.as_ref().and_then(Value::as_str).unwrap_or(body).trim();
-    let codes = [
-        ("Transport unknown", 0),
-        ("Invalid transport", 0),
-        ("Session ID unknown", 1),
-        ("Invalid session", 1),
-        ("Bad handshake method", 2),
-        ("Bad request", 3),
-        ("Invalid websocket upgrade", 3),
-        ("Forbidden", 4),
-        ("Not accepted origin", 4),
-        ("Unsupported protocol version", 5),
-        ("The client is using an unsupported version", 5),
-    ];
-    // A page may have these words in it, too.
-    let begins = |(begin, _): &(&str, u32)| text.len() < 120 && text.starts_with(begin);
-    let (_, code) = codes.iter().find(|known| begins(known))?;
-    // An id follows it in python-engineio.
-    let message = if *code == 1 { "Session ID unknown" } else { text };
-    Some((*code, excerpt(message)))
+    let Refusal { code, message } = Refusal::decode(body)?;
+    Some((code, excerpt(&message)))
 }
 
 /// The refusal in HTTP that npm's server writes into a WebSocket that it has agreed to.
 pub(super) fn late_refusal(front: &Front, bytes: &[u8]) -> Option<Answer> {
-    let text = String::from_utf8_lossy(bytes);
-    let status = text.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    let (_, body) = text.split_once("\r\n\r\n")?;
-    let (code, message) = refusal(status, body)?;
-    let front = Front { status: status.as_u16(), body: excerpt(body), ..front.clone() };
+    let (status, body) = words::late_refusal(bytes)?;
+    let (code, message) = refusal(StatusCode::from_u16(status).ok()?, &body)?;
+    let front = Front { status, body: excerpt(&body), ..front.clone() };
     Some(Answer::Refused(front, code, message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn refusals_are_read_in_every_dialect() {
-        #[track_caller] // a failure points at the row, not at this function
-        fn check(status: u16, body: &str, expect: Option<u32>) {
-            let found = refusal(StatusCode::from_u16(status).unwrap(), body);
-            assert_eq!(found.map(|(code, _)| code), expect, "{body}");
-        }
-        check(400, r#"{"code":0,"message":"Transport unknown"}"#, Some(0));
-        check(400, r#"{"code":"5","message":"Unsupported protocol version"}"#, Some(5));
-        check(403, r#"{"code":4,"message":"the application's own"}"#, Some(4));
-        check(400, "Bad request", Some(3));
-        check(400, r#""Invalid session abc""#, Some(1));
-        check(400, r#""The client is using an unsupported version of the Socket.IO""#, Some(5));
-        check(400, r#"{"error":"no"}"#, None);
-        check(200, r#"{"code":0,"message":"Transport unknown"}"#, None);
-        check(404, "<html>Forbidden</html>", None);
-        check(403, "Forbidden", Some(4));
-    }
 
     #[test]
     fn strangers_are_known_by_how_they_begin() {

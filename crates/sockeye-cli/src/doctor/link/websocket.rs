@@ -12,6 +12,7 @@ use std::{
 use bytes::{Buf as _, Bytes, BytesMut};
 use sockeye_proto::wire::{
     engine::Version,
+    words::{self, LATE_REFUSAL},
     ws::{CloseCode, CloseFrame, Decoder, Encoder, Input, Limits, Message, Role},
 };
 use tokio::{
@@ -87,14 +88,15 @@ impl RawWebSocket {
     /// whoever does not speak that refuses.
     pub(crate) async fn open(&mut self, asked: Version, limit: Duration) -> Answer {
         let mut answer = self.handshake(asked, limit).await;
-        // Only late servers name their largest payload, and those of version 3 let us into `/` unasked.
         if let Answer::Open(_, opened) = &mut answer
             && asked == Version::V4
-            && opened.handshake.max_payload_bytes.is_none()
+            && words::version(&opened.handshake, None).is_none()
             && let Some(said) = self.next(PATIENCE).await
         {
             match said {
-                Said::Text(text) if text.starts_with("40") => {
+                Said::Text(text)
+                    if words::version(&opened.handshake, Some(&text)) == Some(Version::V3) =>
+                {
                     opened.version = Version::V3;
                     opened.rest.push(text);
                 }
@@ -157,13 +159,11 @@ impl RawWebSocket {
 
     /// A refusal in HTTP, if that is what the server says first.
     async fn refusal(&mut self, until: Instant) -> Option<Answer> {
-        const HTTP: &[u8] = b"HTTP/1.1 ";
-
         let mut read = BytesMut::from(&*self.early);
         let mut is_over = false;
         loop {
-            let known = read.len().min(HTTP.len());
-            if read[..known] != HTTP[..known] || is_over || read.len() > MAX_LATE_BYTES {
+            let known = read.len().min(LATE_REFUSAL.len());
+            if read[..known] != LATE_REFUSAL[..known] || is_over || read.len() > MAX_LATE_BYTES {
                 break;
             }
             let more = time::timeout_at(until, self.stream.read_buf(&mut read)).await;

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use sockeye_proto::wire::{
     engine::{Handshake, HandshakeError, Version},
+    words::{LATE_REFUSAL, late_refusal, version},
     ws::{DecodeError, Decoder, Input, Limits, Message, Role},
 };
 use tokio::{
@@ -23,9 +24,6 @@ const TOO_LONG: HandshakeError = HandshakeError::TooLong { max_bytes: MAX_BYTES 
 
 /// Reads until the version is known, and gives it with all that was read: nobody has seen that yet. If it is `known`
 /// before, nothing but the handshake is waited for.
-///
-/// A server that names its largest payload speaks version 4, since only late ones do. One that does not, and lets us
-/// into `/` unasked, speaks version 3.
 pub(crate) async fn version_of(
     stream: &mut Stream,
     early: Bytes,
@@ -64,21 +62,18 @@ pub(crate) async fn refusal(
     stream: &mut Stream,
     early: Bytes,
 ) -> io::Result<Result<Bytes, (StatusCode, String)>> {
-    const HTTP: &[u8] = b"HTTP/1.1 ";
-
     let mut read = BytesMut::from(&*early);
     let mut is_over = false;
     while !is_over && read.len() <= MAX_BYTES {
-        let known = read.len().min(HTTP.len());
-        if read[..known] != HTTP[..known] {
+        let known = read.len().min(LATE_REFUSAL.len());
+        if read[..known] != LATE_REFUSAL[..known] {
             return Ok(Ok(read.freeze()));
         }
         is_over = stream.read_buf(&mut read).await? == 0;
     }
-    let text = String::from_utf8_lossy(&read);
-    let status = text.get(HTTP.len()..).and_then(|rest| rest.get(..3)?.parse().ok());
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-    match status.zip(body) {
+    let refusal = late_refusal(&read)
+        .and_then(|(status, body)| Some((StatusCode::from_u16(status).ok()?, body)));
+    match refusal {
         Some(refusal) => Ok(Err(refusal)),
         None => Ok(Ok(read.freeze())),
     }
@@ -99,26 +94,27 @@ fn look(read: &[u8]) -> Found {
     let mut input = Input::new(&mut copy);
     let limits = Limits { max_message_bytes: MAX_BYTES, ..Limits::default() };
     let mut decoder = Decoder::new(Role::Client, limits);
-    let mut found = Found::Nothing;
+    let mut opened: Option<Handshake> = None;
     loop {
         let text = match decoder.decode(&mut input) {
             Ok(Some(Message::Text(text))) => text,
             Ok(Some(Message::Ping(_) | Message::Pong(_))) => continue,
-            Ok(None) => return found,
-            Err(DecodeError::MessageTooBig { .. }) if matches!(found, Found::Nothing) => {
+            Ok(None) => return opened.map_or(Found::Nothing, |_| Found::Handshake),
+            Err(DecodeError::MessageTooBig { .. }) if opened.is_none() => {
                 return Found::Broken(TOO_LONG);
             }
             _ => return Found::Version(Version::V4),
         };
-        found = match found {
-            Found::Nothing => match Handshake::decode_packet(text) {
-                Ok(handshake) if handshake.max_payload_bytes.is_none() => Found::Handshake,
-                Ok(_) => return Found::Version(Version::V4),
+        let found = match &opened {
+            Some(handshake) => version(handshake, Some(text)),
+            None => match Handshake::decode_packet(text) {
+                Ok(handshake) => version(opened.insert(handshake), None),
                 Err(error) => return Found::Broken(error),
             },
-            _ if text.starts_with("40") => return Found::Version(Version::V3),
-            _ => return Found::Version(Version::V4),
         };
+        if let Some(version) = found {
+            return Found::Version(version);
+        }
     }
 }
 
