@@ -9,17 +9,17 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 use sockeye::client::{Direction, Version};
-use sockeye_proto::wire::{base64, engine};
+use sockeye_proto::wire::{base64, engine, polling::Item};
 
 use super::{
     Known, found,
     show::{Place, Show},
-    texts::read_body,
+    texts::{packets_of, read_body},
 };
 use crate::{
     date::{of_rfc_3339, rfc_3339},
     failure::Failure,
-    secrets::Secrets,
+    secrets::{BETWEEN_FIELDS, Secrets},
     trace::{Layer, Line, Packets},
 };
 
@@ -85,7 +85,8 @@ impl Content {
     }
 }
 
-/// A message, as Chrome writes it: binary ones in base64, the time in seconds since 1970. Others write it as a text.
+/// A message, as Chrome writes it: binary ones in base64, the time in seconds since 1970. Others write it as a text, or
+/// in milliseconds and less.
 #[derive(Deserialize)]
 struct Message {
     #[serde(rename = "type")]
@@ -102,8 +103,17 @@ impl Message {
             Value::String(text) => text.parse().ok().or_else(|| since_1970(text)),
             time => time.as_f64(),
         };
-        time.filter(|time| time.is_finite())
+        time.and_then(in_seconds)
     }
+}
+
+/// A time since 1970 whose unit nobody tells; `None` if it is none.
+fn in_seconds(time: f64) -> Option<f64> {
+    /// In the year 5138, or in 1973 if they are milliseconds.
+    const LAST_SECOND: f64 = 1e11;
+
+    let units = [1.0, 1e3, 1e6, 1e9];
+    units.into_iter().map(|unit| time / unit).find(|seconds| seconds.abs() < LAST_SECOND)
 }
 
 /// What is wrong with a part of the file; where it stands in that part helps nobody.
@@ -112,7 +122,7 @@ fn without_place(error: &serde_json::Error) -> String {
     text.split(" at line ").next().unwrap_or(&text).to_owned()
 }
 
-/// Shows what of it is Engine.IO, or a WebSocket.
+/// Shows what of it is Engine.IO, by its URL.
 pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<(), Failure> {
     let har: Har = serde_json::from_slice(bytes).map_err(|error| {
         let reason =
@@ -130,14 +140,19 @@ pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<()
             }
         }
     }
+    let (entries, others): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|(_, entry)| entry.is_ours());
+    for (number, _) in others.iter().filter(|(_, entry)| entry.is_websocket()) {
+        let why = "a WebSocket of something else, as its URL has no EIO= and transport=";
+        show.note(&Place::Entry { number: *number, time: None }, why);
+    }
+    if entries.is_empty() {
+        let reason = "no request of Engine.IO, which has EIO= and transport= in its URL; was the page recorded while it connected?";
+        return Err(found(format!("{} entries", har.log.entries.len()), reason.to_owned()));
+    }
     let mut parts = Vec::new();
     for (number, entry) in &entries {
         parts.extend(entry.parts(*number));
-    }
-    if parts.is_empty() {
-        let reason =
-            "no request of Engine.IO and no WebSocket; was the page recorded while it connected?";
-        return Err(found(format!("{} entries", har.log.entries.len()), reason.to_owned()));
     }
     // Those without a time stay behind what they came behind.
     let mut last = 0.0;
@@ -158,10 +173,10 @@ pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<()
 
 /// Whose packets follow each other.
 #[derive(Eq, Hash, PartialEq)]
-enum Session<'h> {
-    /// Of the requests of polling with this id.
-    Polling(&'h str),
-    /// Of one WebSocket, or of a request without an id.
+enum Session {
+    /// Of all transports with this id.
+    Id(String),
+    /// Of one entry without an id.
     Entry(usize),
 }
 
@@ -180,11 +195,6 @@ enum What {
 
 impl Entry {
     fn parts(&self, number: usize) -> Vec<Part<'_>> {
-        let url = &self.request.url;
-        let is_ours = url.contains("EIO=") && url.contains("transport=");
-        if !(is_ours || self.is_websocket()) {
-            return Vec::new();
-        }
         let part = |time, what| Part { time, number, entry: self, what };
         let began = self.started_date_time.as_deref().and_then(since_1970);
         let mut parts = vec![part(began, What::Exchange)];
@@ -201,23 +211,43 @@ impl Entry {
         url.starts_with("ws:") || url.starts_with("wss:") || self.messages.is_some()
     }
 
-    /// The id of the session, as it stands in the URL.
-    fn sid(&self) -> Option<&str> {
+    /// Whether it is of Engine.IO. Pages have other WebSockets as well, such as that of their development server.
+    fn is_ours(&self) -> bool {
+        self.field("EIO").is_some() && self.field("transport").is_some()
+    }
+
+    /// The id of the session: it stands in the URL, or in the answer that opens it.
+    fn sid(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Open {
+            sid: String,
+        }
+
+        if let Some(sid) = self.field("sid") {
+            return Some(sid.to_owned());
+        }
+        let body = self.response.content.as_ref().and_then(Content::bytes)?;
+        let Some(Item::Text(first)) = packets_of(&body).next().ok()? else { return None };
+        let Ok((engine::Kind::Open, handshake)) = engine::decode(first) else { return None };
+        serde_json::from_str(handshake).ok().map(|Open { sid }| sid)
+    }
+
+    /// A field of the URL's query.
+    fn field(&self, name: &str) -> Option<&str> {
         let (_, query) = self.request.url.split_once('?')?;
-        query.split(['&', '#']).find_map(|field| field.strip_prefix("sid="))
+        let query = query.split('#').next()?;
+        let mut fields = query.split(BETWEEN_FIELDS).filter_map(|field| field.split_once('='));
+        fields.find_map(|(known, value)| (known == name).then_some(value))
     }
 
     fn version(&self, known: Known) -> Option<Version> {
-        known.version.or_else(|| self.request.url.contains("EIO=3").then_some(Version::V3))
+        known.version.or_else(|| (self.field("EIO") == Some("3")).then_some(Version::V3))
     }
 }
 
-impl<'h> Part<'h> {
-    fn session(&self) -> Session<'h> {
-        match self.entry.sid() {
-            Some(sid) if !self.entry.is_websocket() => Session::Polling(sid),
-            _ => Session::Entry(self.number),
-        }
+impl Part<'_> {
+    fn session(&self) -> Session {
+        self.entry.sid().map_or(Session::Entry(self.number), Session::Id)
     }
 
     fn show(

@@ -75,6 +75,11 @@ impl<'o> Show<'o> {
         self.output.failure(&found(place.name(), reason.into()));
     }
 
+    /// Something that need not be read.
+    pub(super) fn note(&self, place: &Place, what: &str) {
+        self.output.talk(&format!("note: {} is passed over: {what}", place.name()));
+    }
+
     /// A line of one layer.
     ///
     /// # Errors

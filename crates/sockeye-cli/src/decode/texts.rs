@@ -98,9 +98,7 @@ pub(super) fn read_body(
     {
         return show.told(place, Ok(packets.binary(direction, &data)));
     }
-    // How it begins tells the format, as no packet of version 4 begins with a length.
-    let format = Format::of_opening(body).map_or(Format::V4, |(_, format)| format);
-    let mut body = Body::new(format, body);
+    let mut body = packets_of(body);
     loop {
         match body.next() {
             Ok(Some(Item::Text(text))) => show.told(place, packets.text(None, direction, text))?,
@@ -114,4 +112,10 @@ pub(super) fn read_body(
             }
         }
     }
+}
+
+/// The packets of a body. How it begins tells the format, as no packet of version 4 begins with a length.
+pub(super) fn packets_of(body: &[u8]) -> Body<'_> {
+    let format = Format::of_opening(body).map_or(Format::V4, |(_, format)| format);
+    Body::new(format, body)
 }

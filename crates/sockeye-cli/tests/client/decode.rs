@@ -272,6 +272,18 @@ fn sockets_of_a_har_file_do_not_get_in_each_others_way() {
         &[socket("&sid=s", &[event(1.1)]), socket("&sid=s", &[event(1.2), bytes(1.3)])],
         &[(1, "EVENT"), (2, "EVENT"), (2, "ATTACHMENT")],
     );
+    // One goes on over a WebSocket; it was opened with a packet in the same answer.
+    let poll_at = |sid, time, answer| poll("GET", sid, time, "", answer);
+    let attachment = socket("&sid=s", &[bytes(1.3)]);
+    check(
+        &sandbox,
+        &[poll_at("s", "00.100", two), attachment.clone()],
+        &[(1, "EVENT"), (2, "ATTACHMENT")],
+    );
+    let opening = [r#"0{"sid":"s","upgrades":[],"pingInterval":1,"pingTimeout":1}"#, two];
+    let mut first = poll_at("", "00.100", &opening.join("\u{1e}"));
+    first["request"]["url"] = json!("http://h/socket.io/?EIO=4&transport=polling");
+    check(&sandbox, &[first, attachment], &[(1, "EVENT"), (2, "ATTACHMENT")]);
     // Two sessions on polling, whose requests take turns.
     check(
         &sandbox,
@@ -295,11 +307,29 @@ fn what_is_odd_in_a_har_file_is_passed_over() {
     let messages = entry["_webSocketMessages"].as_array_mut().unwrap();
     messages[0]["data"] = json!("42[\"a\"]");
     messages[1]["data"] = json!("42[\"b\"]");
-    // Times as texts are times.
-    messages[0]["time"] = json!("1795975204.0");
-    messages[1]["time"] = json!("2026-11-29T18:00:03Z");
-    let run = decode(json!([entry]));
-    assert_eq!((run.code, data(&run)), (Some(0), vec![json!(["b"]), json!(["a"])]), "{run:?}");
+    // Times as texts are times, and so are those in milliseconds and less.
+    for (first, second) in [
+        (json!("1795975204.0"), json!("2026-11-29T18:00:03Z")),
+        (json!(1_795_975_204_000_u64), json!("1795975203000")),
+        (json!(1_795_975_204_000_000_u64), json!(1_795_975_203.0)),
+    ] {
+        let messages = entry["_webSocketMessages"].as_array_mut().unwrap();
+        (messages[0]["time"], messages[1]["time"]) = (first, second);
+        let run = decode(json!([entry]));
+        assert_eq!((run.code, data(&run)), (Some(0), vec![json!(["b"]), json!(["a"])]), "{run:?}");
+        assert_eq!(of(&run, "sio")[1]["t"], "2026-11-29T18:00:04.000Z", "{run:?}");
+    }
+    // Whatever else speaks over a WebSocket is none of ours.
+    let mut other = socket("", &[("receive", 1.0, 1, r#"{"type":"connected"}"#)]);
+    for url in ["ws://h/hmr", "wss://h/?EIO=4", "http://h/socket.io/?x=EIO=4&y=transport=websocket"]
+    {
+        other["request"]["url"] = json!(url);
+        let run = decode(json!([other, entry]));
+        assert_eq!((run.code, data(&run).len()), (Some(0), 2), "{run:?}");
+        assert!(run.stderr.starts_with("note: entry 1 is passed over: "), "{run:?}");
+        let run = decode(json!([other]));
+        assert!(run.code == Some(2) && run.stderr.contains("no request of Engine.IO"), "{run:?}");
+    }
     let messages = entry["_webSocketMessages"].as_array_mut().unwrap();
     messages[0]["time"] = json!({});
     messages.insert(0, json!({ "type": "receive", "opcode": 1, "data": null }));
@@ -388,7 +418,7 @@ fn a_har_file_of_a_browser() {
     assert_eq!(of(&run, "eio")[0]["data"]["sid"], "‹redacted›");
 
     for (wrong, expect) in [
-        (json!({ "log": { "entries": [] } }).to_string(), "no WebSocket"),
+        (json!({ "log": { "entries": [] } }).to_string(), "no request of Engine.IO"),
         ("{\n\"a\":1}".to_owned(), "line 2: missing field"),
     ] {
         let run = decode(&sandbox, &[], &wrong);
