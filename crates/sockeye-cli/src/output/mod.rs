@@ -25,7 +25,7 @@ use crate::{
     config::words,
     exit::Exit,
     failure::{Ends, Failure},
-    secrets::{Secrets, mistaken},
+    secrets::{REDACTED, Secrets, mistaken},
     values::printable,
 };
 
@@ -184,10 +184,9 @@ impl Output {
         };
         match (given(ContextKind::InvalidArg), given(ContextKind::InvalidValue)) {
             (Some(arg), Some(value)) if shown(arg, value) != value => {
-                let (found, hidden) = (format!("'{value}'"), format!("'{}'", shown(arg, value)));
-                self.talk(answer.render().to_string().replace(&found, &hidden).trim_end());
-                Exit::Usage
+                self.mistake(answer, value, &shown(arg, value))
             }
+            (Some(word), None) if is_torn(word) => self.mistake(answer, word, REDACTED),
             _ if answer.use_stderr() && answer.kind() != MISSING => {
                 let text = answer.render();
                 let text = if self.colored() { text.ansi().to_string() } else { text.to_string() };
@@ -201,6 +200,20 @@ impl Output {
             },
         }
     }
+
+    /// A mistake with something else in place of what was given.
+    fn mistake(&self, answer: &clap::Error, given: &str, shown: &str) -> Exit {
+        let text = answer.render().to_string();
+        self.talk(text.replace(&format!("'{given}'"), &format!("'{shown}'")).trim_end());
+        Exit::Usage
+    }
+}
+
+/// Whether a word stands behind the name of a header, as it does if there are no quotes around both.
+fn is_torn(word: &str) -> bool {
+    let mut words =
+        std::env::args_os().skip_while(|before| !before.as_encoded_bytes().ends_with(b":"));
+    words.next().is_some() && words.next().is_some_and(|behind| behind == word)
 }
 
 /// What is shown of a mistaken value.

@@ -144,7 +144,7 @@ impl Secrets {
 
     /// A field of a query as it was given, before anything encodes it.
     pub(crate) fn add_field(&self, name: &str, value: &str) {
-        let secrecy = names::of_field(name);
+        let secrecy = names::of_query(name);
         if secrecy > Secrecy::Open {
             self.learn(value, shortest(secrecy));
         }
@@ -307,7 +307,9 @@ impl Secrets {
             let name = before.rsplit(|c| !is_of_name(c)).next().unwrap_or_default();
             shown = shown + before + "=";
             rest = after;
-            let secrecy = names::of_field(&members::unescaped(&decoded(name)));
+            let is_of_query = before[..before.len() - name.len()].ends_with(['?', '&', ';', '#']);
+            let of_name = if is_of_query { names::of_query } else { names::of_field };
+            let secrecy = of_name(&members::unescaped(&decoded(name)));
             if secrecy == Secrecy::Open {
                 continue;
             }
@@ -334,7 +336,7 @@ impl Secrets {
     /// One field of a query.
     fn field(&self, field: &str) -> String {
         let Some((name, value)) = field.split_once('=') else { return field.to_owned() };
-        let secrecy = names::of_field(&decoded(name));
+        let secrecy = names::of_query(&decoded(name));
         if secrecy == Secrecy::Open || is_no_secret(value) {
             return field.to_owned();
         }
@@ -463,26 +465,36 @@ pub(crate) fn is_open_field(field: &str) -> bool {
     Secrets::default().field(field) == field && is_open(field)
 }
 
-/// What an argument of the command line was given, `--auth <JSON>`, where that is a mistake.
+/// What an argument of the command line was given, `--auth <JSON>`, where that is a mistake: of what may be a secret, its
+/// shape.
 pub(crate) fn mistaken(argument: &str, given: &str) -> String {
     let name = argument.split([' ', '=']).next().unwrap_or(argument);
-    // Without a name, this may be anything.
-    let hidden = |name: &str, mark: &str| format!("{name}{mark}{REDACTED}");
     match name {
-        "--query" => match given.strip_prefix('=') {
-            Some(_) => hidden("", "="),
-            None => Secrets::of_process().field(given),
-        },
         "--header" => match given.split_once([':', ' ', '=']) {
             Some((name, value)) if is_open_pair(name, value) => given.to_owned(),
-            Some((name, _)) => hidden(name, &given[name.len()..=name.len()]),
-            None if given.chars().all(|c| c.is_ascii_alphabetic() || c == '-') => given.to_owned(),
-            None => REDACTED.to_owned(),
+            None if HeaderName::try_from(given).is_ok_and(|name| is_harmless(&name)) => {
+                given.to_owned()
+            }
+            _ => shape(given),
         },
+        "--query" => shape(given),
         "--proxy" | "<URL>" => Secrets::of_process().target(given),
         _ if names::of_member(name) > Secrecy::Open => REDACTED.to_owned(),
         _ => given.to_owned(),
     }
+}
+
+/// How a text is written that should have a name and a value: what stands between them, and the name if it is a known
+/// one. Any other may be a half of the secret.
+fn shape(given: &str) -> String {
+    let Some((name, _)) = given.split_once([':', '=', ' ']) else { return REDACTED.to_owned() };
+    let mark = &given[name.len()..=name.len()];
+    let name = if name.is_empty() || names::is_known(name) { name } else { REDACTED };
+    format!("{name}{mark}{REDACTED}")
+}
+
+fn is_harmless(name: &HeaderName) -> bool {
+    names::of_header(name) == Secrecy::Open
 }
 
 fn is_open_pair(name: &str, value: &str) -> bool {

@@ -21,7 +21,7 @@ pub(super) enum Secrecy {
 // again: `max_tokens`, `session_count`.
 
 /// What makes a name secret, also where it is written in one with others: `dbpassword`, `tokenid`.
-const ROOTS: &str = "token secret password passwd passwort passphrase passcode passkey pwd jwt apikey authkey \
+const ROOTS: &str = "token tkn secret password passwd passwort passphrase passcode passkey pwd jwt apikey authkey \
     accesskey privatekey secretkey signingkey licensekey licencekey credential signature session sessionid sessid cookie bearer csrf \
     xsrf hmac mnemonic saml auth oauth connectionstring securityquestion securityanswer securitycode motdepasse contraseña \
     пароль 密码 口令 密钥 令牌";
@@ -120,15 +120,28 @@ fn of_word(word: &str) -> Secrecy {
     }
 }
 
-/// Of a field in a query, or of a cookie.
+/// Of what stands before a `=`: a cookie, or anything else.
 pub(super) fn of_field(name: &str) -> Secrecy {
-    match &*name.to_ascii_lowercase() {
+    match name.eq_ignore_ascii_case("io") {
         // The cookie of Engine.IO with the id of a session.
-        "io" => Secrecy::Sure,
-        // OAuth's. In JSON it is what errors have.
-        "code" => Secrecy::Likely,
-        _ => of_member(name),
+        true => Secrecy::Sure,
+        false => of_member(name),
     }
+}
+
+/// Of a field in the query of a URL. There `code` is OAuth's, and lets in whoever has it; everywhere else it is what
+/// errors have.
+pub(super) fn of_query(name: &str) -> Secrecy {
+    match name.eq_ignore_ascii_case("code") {
+        true => Secrecy::Likely,
+        false => of_field(name),
+    }
+}
+
+/// Whether a text is the name of a header, or of a secret, and so is none itself.
+pub(super) fn is_known(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    holds(HARMLESS, &name) || of_word(&name) > Secrecy::Open
 }
 
 /// Of a header.
@@ -144,7 +157,7 @@ pub(super) fn in_line(line: &str) -> bool {
     let names = line.split(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)));
     names.filter(|name| !name.is_empty()).any(|name| {
         let words = words(name);
-        of_field(name) > Secrecy::Open
+        of_query(name) > Secrecy::Open
             || holds(EVENTS, &words.concat())
             || words.iter().any(|word| holds(EVENTS, word))
     })
@@ -221,7 +234,7 @@ mod tests {
         check(Sure, "dsn connection_string 密码 用户密码 пароль contraseña mot_de_passe clave");
         check(
             Sure,
-            "token accessToken refresh_token X-Auth-Token tokens idToken2 secret client_secret",
+            "token accessToken refresh_token X-Auth-Token tokens idToken2 secret client_secret tkn accessTkn",
         );
         check(
             Sure,
@@ -294,8 +307,10 @@ mod tests {
     fn queries_and_cookies_have_more() {
         for name in ["io", "ticket", "token", "sid"] {
             assert_eq!(of_field(name), Secrecy::Sure, "{name}");
+            assert_eq!(of_query(name), Secrecy::Sure, "{name}");
         }
-        assert_eq!((of_field("code"), of_field("room")), (Secrecy::Likely, Secrecy::Open));
+        assert_eq!((of_query("code"), of_query("room")), (Secrecy::Likely, Secrecy::Open));
+        assert_eq!((of_field("code"), of_member("code")), (Secrecy::Open, Secrecy::Open));
     }
 
     #[test]

@@ -140,6 +140,12 @@ fn other_peoples_spelling_hides_nothing() {
     check(r#"ticket="abc" sig='d e'"#, r#"ticket="‹redacted›" sig='‹redacted›'"#);
     check(r#"["?csrf=abc","x"]"#, r#"["?csrf=‹redacted›","x"]"#);
     check(r#"["?csrf=","x"]"#, r#"["?csrf=","x"]"#);
+    // Of an error it is no secret, of OAuth's answer it is one.
+    check(r#"[{"error":{"code":"not-found"}}]"#, r#"[{"error":{"code":"not-found"}}]"#);
+    check(r#"{"name":"code","value":"abcd"}"#, r#"{"name":"code","value":"abcd"}"#);
+    check("closed with code=1006", "closed with code=1006");
+    check("at /in?code=abcd&a=b&code=efgh", "at /in?code=‹redacted›&a=b&code=‹redacted›");
+    check("?a=b#code=abcd", "?a=b#code=‹redacted›");
     check("see http://me:pw@h:1/a, or h", "see http://‹redacted›@h:1/a, or h");
     check(r#"\"token=\\\"abc\\\"\""#, r#"\"token=\\\"‹redacted›\\\"\""#);
     // However a name or what is around it is written.
@@ -224,13 +230,20 @@ fn mistakes_show_what_is_no_secret() {
     fn check(argument: &str, given: &str, expect: &str) {
         assert_eq!(mistaken(argument, given), expect, "{argument} {given}");
     }
-    check("--query <NAME=VALUE>", "a", "a");
+    check("--query <NAME=VALUE>", "abcd", "‹redacted›");
     check("--query <NAME=VALUE>", "=abcd", "=‹redacted›");
-    check("--query <NAME=VALUE>", "token=abcd", "token=‹redacted›");
-    check("--header <HEADER>", "X-A", "X-A");
+    check("--query <NAME=VALUE>", "token:abcd", "token:‹redacted›");
+    check("--query <NAME=VALUE>", "abcd:efgh", "‹redacted›:‹redacted›");
+    check("--query <NAME=VALUE>", "token abcd", "token ‹redacted›");
+    check("--header <HEADER>", "X-Request-Id", "X-Request-Id");
     check("--header <HEADER>", "accept text/html", "accept text/html");
     check("--header <HEADER>", "Authorization Bearer abcd", "Authorization ‹redacted›");
-    check("--header <HEADER>", "s3cret", "‹redacted›");
+    for secret in ["s3cret", "abcd-efgh", "secret"] {
+        check("--header <HEADER>", secret, "‹redacted›");
+        check("--query <NAME=VALUE>", secret, "‹redacted›");
+    }
+    // What base64 ends with is not what stands between a name and a value.
+    check("--header <HEADER>", "YWJjZA==", "‹redacted›=‹redacted›");
     check("--proxy <URL>", "ftp://me:abcd@h", "ftp://‹redacted›@h");
     check("<URL>", "h?pw=abcd", "h?pw=‹redacted›");
     check("--auth <JSON>", "abcd", "‹redacted›");

@@ -227,7 +227,12 @@ fn mistakes_repeat_none() {
     let emit = ["emit", "http://h", "a"];
     for more in [
         &["-H", "Authorization Bearer hush"][..],
+        &["-H", "hush-hush"],
+        &["-H", "hush"],
         &["--query", "=hush"],
+        &["--query", "token:hush"],
+        &["--query", "hush"],
+        &["--query", "hush hush"],
         &["--timeout", "token=hush"],
         &["{\"pw\":\"hush\",\"b\":{\"$bin\":\"%\"}}"],
         &["--transport", "http://me:hush@h"],
@@ -235,8 +240,10 @@ fn mistakes_repeat_none() {
         check(&sandbox, &[&emit[..], more].concat());
     }
     check(&sandbox, &["listen", "http://h", "{\"jwt\":\"hush\"}"]);
+    // A header without quotes around it.
+    check(&sandbox, &["listen", "http://h", "-H", "X-Token:", "hush"]);
     // What is no secret helps to find the mistake.
-    for more in [["--query", "room"], ["-H", "x-request-id"], ["--timeout", "soon"]] {
+    for more in [["-H", "x-request-id"], ["--timeout", "soon"]] {
         let run = sandbox.run(&[&emit[..], &more].concat());
         assert!(run.code == Some(2) && run.stderr.contains(more[1]), "{run:?}");
         assert!(!run.stderr.contains("redacted"), "{run:?}");
