@@ -236,7 +236,8 @@ impl Builder {
     }
 
     /// Adds a header to all requests; of `Host` and `User-Agent` ([`USER_AGENT`](super::USER_AGENT) by default) the last
-    /// counts. Of those that are the client's own to send, `build` says so: [`OwnHeader`].
+    /// counts, and there is no `User-Agent` if it is empty. Of those that are the client's own to send, `build` says so:
+    /// [`OwnHeader`].
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         add_header(&mut self.way.headers, name, value);
         self

@@ -77,8 +77,8 @@ impl Connect {
         Self { url: url.into(), headers, tls: None, proxy: Proxy::default(), options, tap: None }
     }
 
-    /// Adds a header to the request; of `Host` and `User-Agent` the last counts. Of those that are the
-    /// client's own to send, [`connect`](Self::connect) says so: [`OwnHeader`].
+    /// Adds a header to the request; of `Host` and `User-Agent` the last counts, and there is no `User-Agent` if it is
+    /// empty. Of those that are the client's own to send, [`connect`](Self::connect) says so: [`OwnHeader`].
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         add_header(&mut self.headers, name, value);
         self

@@ -73,10 +73,13 @@ pub(crate) fn add_header(headers: &mut HeaderMap, name: HeaderName, value: Heade
     }
 }
 
-/// Fills in what every request has and the application did not give.
+/// Fills in what every request has and the application did not give. A `User-Agent` without a value is that of one who
+/// wants none.
 pub(crate) fn complete(headers: &mut HeaderMap, address: &Address) {
     headers.entry(header::HOST).or_insert_with(|| address.authority.clone());
-    headers.entry(header::USER_AGENT).or_insert_with(user_agent);
+    if headers.entry(header::USER_AGENT).or_insert_with(user_agent).is_empty() {
+        headers.remove(header::USER_AGENT);
+    }
     one_cookie_line(headers);
 }
 
@@ -135,7 +138,7 @@ mod tests {
         check(&[("x-a", "1"), ("x-a", "2")], &["host: h", ours, "x-a: 1", "x-a: 2"]);
         let twice = [("host", "a"), ("host", "b"), ("user-agent", "c"), ("user-agent", "d")];
         check(&twice, &["host: b", "user-agent: d"]);
-        check(&[("user-agent", "")], &["host: h", "user-agent: "]);
+        check(&[("user-agent", "")], &["host: h"]);
         let cookies = [("cookie", "a=1"), ("cookie", "b=2; c=3")];
         check(&cookies, &["cookie: a=1; b=2; c=3", "host: h", ours]);
     }

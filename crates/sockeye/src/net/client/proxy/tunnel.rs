@@ -27,7 +27,9 @@ pub(super) async fn connect(
     if let Ok(host) = HeaderValue::from_str(&authority) {
         headers.insert(header::HOST, host);
     }
-    headers.insert(header::USER_AGENT, agent.clone());
+    if !agent.is_empty() {
+        headers.insert(header::USER_AGENT, agent.clone());
+    }
     if let Some(authorization) = authorization {
         headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
     }
