@@ -10,7 +10,7 @@ use sockeye_proto::wire::engine::Version;
 use super::report::CommandLine;
 use crate::{
     failure::Failure,
-    reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble},
+    reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble, to_send},
     secrets::Secrets,
 };
 
@@ -81,6 +81,7 @@ impl Target {
         others: Vec<String>,
         secrets: &Secrets,
     ) -> Result<Checked, Failure> {
+        let connection = Connection { headers: to_send(&connection.headers)?, ..connection };
         let auth = connection.auth_payload()?;
         let bearer = connection.bearer().await?;
         let token = bearer.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));

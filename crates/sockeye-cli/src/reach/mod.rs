@@ -19,7 +19,7 @@ pub(crate) use self::{
     exchange::Exchange,
     keep::Keep,
     options::{Connection, Eio, Encoding, STDIN, Talk, Transports, namespace},
-    road::{Belief, Header, Road, RoadError},
+    road::{Belief, Header, Road, RoadError, to_send},
     session::{Session, spoken_by},
     trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, of_dial},
     under_way::{Departing, Outcome},

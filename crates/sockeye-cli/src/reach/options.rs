@@ -9,7 +9,7 @@ use sockeye::client::{Builder, Client, Namespace, Parser, Query, Transport, UrlE
 
 use super::{
     credentials::{Auth, Bearer, BearerError, auth_payload},
-    road::{Header, Road},
+    road::{Header, Road, to_send},
 };
 use crate::{
     config::{Expected, words},
@@ -99,7 +99,7 @@ pub(crate) struct Connection {
     /// Parser that the server uses: json or msgpack
     #[arg(long, value_name = "NAME", default_value_t = Encoding::Json, help_heading = "Connection")]
     pub(crate) parser: Encoding,
-    /// Header to send along with all requests; may be repeated
+    /// Header to send along with all requests; may be repeated. One without a value is left out, "User-Agent:" too
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", help_heading = "Connection")]
     pub(crate) headers: Vec<Header>,
     /// Field to add to the query of all requests; may be repeated
@@ -273,7 +273,8 @@ impl Connection {
         for Field { name, value } in &self.query {
             secrets.add_field(name, value);
         }
-        for Header { name, value } in &self.headers {
+        let headers = to_send(&self.headers)?;
+        for Header { name, value } in &headers {
             secrets.header(name, value);
         }
         let mut builder =
@@ -288,7 +289,7 @@ impl Connection {
         if let Some(version) = forced {
             builder = builder.version(version);
         }
-        for Header { name, value } in self.headers {
+        for Header { name, value } in headers {
             builder = builder.header(name, value);
         }
         for Field { name, value } in self.query {

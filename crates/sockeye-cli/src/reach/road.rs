@@ -3,7 +3,7 @@
 use std::{fs, io, path::PathBuf, str::FromStr};
 
 use clap::Args;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
 use sockeye::client::{OwnHeader, Proxy, ProxyError, Tls, TlsBuilder, TlsError};
 use thiserror::Error;
 
@@ -122,6 +122,8 @@ pub(crate) enum RoadError {
     Tls(#[source] TlsError),
     #[error("-x: {0}")]
     Proxy(#[source] ProxyError),
+    #[error("-H gives {0} twice, and a request has one; give it once")]
+    Twice(HeaderName),
 }
 
 impl Ends for RoadError {
@@ -129,6 +131,7 @@ impl Ends for RoadError {
         match self {
             Self::Unreadable { .. }
             | Self::Proxy(_)
+            | Self::Twice(_)
             | Self::Tls(TlsError::Conflict { .. } | TlsError::Pin { .. }) => Exit::Usage,
             Self::Tls(_) => Exit::Tls,
         }
@@ -157,6 +160,22 @@ impl FromStr for Header {
         OwnHeader::check(&header.name)?;
         Ok(header)
     }
+}
+
+/// What of the headers given is sent along: as in curl, one without a value stands for none. Of `User-Agent` that leaves
+/// out our own, so it is kept for the client to see.
+///
+/// # Errors
+///
+/// [`RoadError::Twice`]: only one of both would be sent.
+pub(crate) fn to_send(given: &[Header]) -> Result<Vec<Header>, RoadError> {
+    for once in [header::HOST, header::USER_AGENT] {
+        if given.iter().filter(|header| header.name == once).count() > 1 {
+            return Err(RoadError::Twice(once));
+        }
+    }
+    let is_sent = |header: &&Header| !header.value.is_empty() || header.name == header::USER_AGENT;
+    Ok(given.iter().filter(is_sent).cloned().collect())
 }
 
 /// Why a header can't be sent along.

@@ -122,7 +122,9 @@ impl Serialize for Arg {
 /// What has attachments inside, opened only as far as they are; none if it has none.
 fn attach(raw: &RawValue, depth: usize) -> Result<Option<Arg>, String> {
     let text = raw.get();
-    if depth == 0 || !text.contains(BIN) {
+    // A key may be written with escapes; nothing but these spells letters otherwise.
+    let may_speak_of_it = text.contains(BIN) || text.contains("\\u");
+    if depth == 0 || !may_speak_of_it {
         return Ok(None);
     }
     let part = |raw: &RawValue| {
@@ -211,6 +213,11 @@ mod tests {
             &[b"a"],
         );
         check(r#"{"$bin":"AR=="}"#, r#"{"_placeholder":true,"num":0}"#, &[b"\x01"]);
+        for key in [r"\u0024bin", r"$\u0062in", r"\u0024\u0062\u0069\u006E"] {
+            let json = format!(r#"[{{"{key}":"YQ=="}}]"#);
+            check(&json, r#"[{"_placeholder":true,"num":0}]"#, &[b"a"]);
+        }
+        check(r#"{"\u0024bi":"YQ=="}"#, r#"{"\u0024bi":"YQ=="}"#, &[]);
         // All that is no attachment stays as it is.
         check(
             r#"{"z":12345678901234567890123,"b":{"$bin":"YQ=="},"a":[1e400, 1.50,"\ud800"],"\udfff":1,"z":-0}"#,

@@ -8,7 +8,7 @@ use sockeye::ws::Connect;
 use crate::{
     failure::Failure,
     output::Output,
-    reach::{Header, Road},
+    reach::{Header, Road, to_send},
     secrets::Secrets,
     trace::Tracing,
     units::{Bytes, Time},
@@ -25,7 +25,7 @@ const MAX_MESSAGE: Bytes = Bytes::new(NonZeroUsize::new(64 * 1024 * 1024).unwrap
 pub(crate) struct Options {
     /// The server's WebSocket: ws:// or wss://, then host[:port][/path][?query]
     url: String,
-    /// Header to send along; may be repeated
+    /// Header to send along; may be repeated. One without a value is left out, "User-Agent:" too
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", help_heading = "Connection")]
     headers: Vec<Header>,
     /// Subprotocol to offer; may be repeated, the first is preferred
@@ -68,7 +68,7 @@ impl Options {
             .max_message_bytes(self.max_message.get())
             .protocols(self.subprotocol);
         let mut connect = Connect::new(self.url).options(options);
-        for Header { name, value } in self.headers {
+        for Header { name, value } in to_send(&self.headers)? {
             secrets.header(&name, &value);
             connect = connect.header(name, value);
         }

@@ -174,6 +174,9 @@ fn it_comes_as_it_is_told() {
     assert!(answer(&["query", "--transport", "websocket"]).contains("transport=websocket"));
     assert!(answer(&["headers", "user-agent"]).starts_with(r#""sockeye/"#));
     assert_eq!(answer(&["headers", "user-agent", "-H", "User-Agent: me"]), r#""me""#);
+    // Without a value there is none, as with curl.
+    assert_eq!(answer(&["headers", "user-agent", "-H", "User-Agent:"]), "null");
+    assert_eq!(answer(&["headers", "x-a", "-H", "x-a:"]), "null");
     // As npm's client reads it.
     assert_eq!(answer(&["echo", "1", "--path", "/socket.io"]), "1");
 
@@ -187,6 +190,24 @@ fn it_comes_as_it_is_told() {
     let guarded = &running.at("/guarded");
     let run = sandbox.run(&["emit", guarded, "echo", "--ack", "--auth", "@auth.json"]);
     assert_eq!(lines(&run, 0).len(), 1);
+}
+
+#[test]
+fn of_two_headers_that_stand_for_one_none_is_lost() {
+    let sandbox = Sandbox::new("emit-twice");
+    for name in ["Host", "User-Agent"] {
+        let twice = ["-H", &format!("{name}: a"), "-H", &format!("{name}: b").to_lowercase()];
+        for command in [
+            &["emit", "http://127.0.0.1:1", "a"][..],
+            &["emit", "http://127.0.0.1:1", "a", "--as", "rust"],
+            &["ws", "ws://127.0.0.1:1"],
+            &["doctor", "http://127.0.0.1:1"],
+        ] {
+            let run = sandbox.run(&[command, &twice].concat());
+            assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
+            assert!(run.stderr.contains("give it once"), "{run:?}");
+        }
+    }
 }
 
 #[test]

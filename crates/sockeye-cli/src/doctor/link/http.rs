@@ -179,7 +179,10 @@ impl<'t> Prober<'t> {
         let headers = request.headers_mut();
         *headers = self.target.headers.clone();
         headers.entry(header::HOST).or_insert_with(|| self.target.authority.clone());
-        headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
+        let agent = headers.entry(header::USER_AGENT);
+        if agent.or_insert(HeaderValue::from_static(USER_AGENT)).is_empty() {
+            headers.remove(header::USER_AGENT);
+        }
         let cookies = self.cookies.borrow();
         if !cookies.is_empty() {
             let given = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());

@@ -16,7 +16,7 @@ use super::Options;
 use crate::{
     config::words,
     failure::Failure,
-    reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble},
+    reach::{Connection, Eio, Encoding, Header, Road, Transports, Trouble, to_send},
     secrets::Secrets,
     values::{Arg, Unreadable, event_arg, json_of, printable},
 };
@@ -106,8 +106,10 @@ impl<'p> Program<'p> {
             ));
         }
         let mut notes = Vec::new();
-        let headers: Vec<_> = once(&connection.headers)
+        let headers: Vec<_> = once(&to_send(&connection.headers)?)
             .iter()
+            // That leaves out what this library would send.
+            .filter(|header| language == Language::Rust || !header.value.is_empty())
             .map(|header| header_source(header, &mut notes))
             .collect();
         let auth = match connection.auth.as_deref() {
@@ -219,7 +221,6 @@ fn once(headers: &[Header]) -> Vec<Header> {
         };
         let values = [known.value.as_bytes(), header.value.as_bytes()];
         let together = match header.name {
-            header::HOST | header::USER_AGENT => values[1].to_vec(),
             header::COOKIE => values.join(&b"; "[..]),
             _ => values.join(&b", "[..]),
         };
