@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, sync::Arc};
 
-use super::{Client, Disconnect, Socket, blocking, member::AtWork};
+use super::{Client, Disconnect, Socket, blocking, member::AtWork, verdict::Verdict};
 use crate::{
     dispatch::{Backlog, Handlers, RunContext},
     event::{Event, FromEvent, Given, HasState, Needs, Place, Refusal, Reject},
@@ -58,12 +58,13 @@ impl FromEvent<Context> for Disconnect {
 
 impl RunContext for Context {
     type AtWork = AtWork;
+    type Verdict = Verdict;
 
     fn namespace(&self) -> &str {
         self.socket.namespace()
     }
 
-    fn handlers(&self) -> &Handlers<Self> {
+    fn handlers(&self) -> &Handlers<Self, Verdict> {
         &self.socket.member.handlers
     }
 

@@ -31,7 +31,7 @@ use crate::{
 
 /// One namespace, its handlers, and how far it is on the way in.
 pub(super) struct Entrance {
-    runner: Runner<Context, Verdict>,
+    runner: Runner<Context>,
     step: Step,
     /// The connect handler is at work, for this session or still for one before.
     greets: bool,
@@ -272,7 +272,7 @@ impl Entrance {
             *has_begun = true;
         }
         let member = Arc::clone(self.member());
-        let verdict = match &member.connect {
+        let verdict = match &member.handlers.connect {
             None => Ok(()),
             Some(connect) => {
                 #[expect(clippy::expect_used, reason = "an empty array")]
@@ -458,7 +458,7 @@ impl Entrance {
             return;
         }
         let member = Arc::clone(self.member());
-        if member.disconnect.is_none() {
+        if member.handlers.disconnect.is_none() {
             return;
         }
         let context = Context { gone: Some(because), ..self.runner.context().clone() };
@@ -467,7 +467,7 @@ impl Entrance {
             if let Some(before) = before {
                 before.await;
             }
-            if let Some(start) = &member.disconnect {
+            if let Some(start) = &member.handlers.disconnect {
                 run_hook("disconnect", start, &context).await;
             }
         }));

@@ -28,17 +28,15 @@ use super::{
 };
 use crate::{
     dispatch::Handlers,
-    event::{Answer, RawArgs, ReplyPath, Start, ToArgs},
+    event::{Answer, RawArgs, ReplyPath, ToArgs},
     net::{Conn, OnAck, PushError, Wakes},
 };
 
 /// One namespace of a client. It outlives sessions: they come and go, it stays.
 pub(super) struct Member {
     pub(super) name: Box<str>,
-    pub(super) handlers: Handlers<Context>,
+    pub(super) handlers: Handlers<Context, Verdict>,
     pub(super) auth: Option<Auth>,
-    pub(super) connect: Option<Start<Context, Verdict>>,
-    pub(super) disconnect: Option<Start<Context, ()>>,
     pub(super) membership: watch::Sender<Membership>,
     desk: Mutex<Desk>,
     next_id: AtomicU64,
@@ -133,18 +131,14 @@ pub(super) struct Bounds {
 impl Member {
     pub(super) fn new(
         name: &str,
-        handlers: Handlers<Context>,
+        handlers: Handlers<Context, Verdict>,
         auth: Option<Auth>,
-        connect: Option<Start<Context, Verdict>>,
-        disconnect: Option<Start<Context, ()>>,
     ) -> Self {
         let (membership, _) = watch::channel(Membership::Joining { last_failure: None });
         Self {
             name: name.into(),
             handlers,
             auth,
-            connect,
-            disconnect,
             membership,
             desk: Mutex::new(Desk { phase: Phase::Away, unsent: Unsent::default() }),
             next_id: AtomicU64::new(0),

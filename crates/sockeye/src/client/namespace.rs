@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use futures_util::FutureExt as _;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     dispatch::{HandlersBuilder, Miswired},
-    event::{Handler, Needs, OnEvent, Place, Running, Start, States},
+    event::{Handler, OnEvent, Running, States},
 };
 
 /// Handlers for the events of one namespace, and what is needed to join it.
@@ -45,9 +44,7 @@ use crate::{
 #[must_use = "a namespace does nothing until it is given to a client"]
 pub struct Namespace {
     auth: Option<Result<Auth, String>>,
-    connect: Option<Start<Context, Verdict>>,
-    events: HandlersBuilder<Context>,
-    disconnect: Option<Start<Context, ()>>,
+    handlers: HandlersBuilder<Context, Verdict>,
 }
 
 impl Namespace {
@@ -94,12 +91,7 @@ impl Namespace {
         H: Handler<Context, M>,
         H::Output: IntoVerdict,
     {
-        let start: Start<Context, Verdict> = Box::new(move |event| {
-            let running = handler.start(event)?;
-            Ok(Box::pin(running.map(|output| output.into_verdict())))
-        });
-        self.connect = Some(start);
-        self.events.hook("connect", Place::Connect, Needs::of::<Context, M, H>());
+        self.handlers.on_connect(handler, |output| output.into_verdict());
         self
     }
 
@@ -108,14 +100,14 @@ impl Namespace {
     /// Events of a namespace are handled one after the other, in order; see [`concurrent`](super::concurrent). A handler
     /// that waits stops neither heartbeats nor other namespaces.
     pub fn on<M>(mut self, event: impl Into<String>, handler: impl OnEvent<Context, M>) -> Self {
-        self.events.on(event.into(), handler);
+        self.handlers.on(event.into(), handler);
         self
     }
 
     /// Handles every event that has no handler of its own; its name is taken as
     /// [`EventName`](crate::event::EventName).
     pub fn on_any<M>(mut self, handler: impl OnEvent<Context, M>) -> Self {
-        self.events.on_any(handler);
+        self.handlers.on_any(handler);
         self
     }
 
@@ -124,9 +116,7 @@ impl Namespace {
     where
         H: Handler<Context, M, Output = ()>,
     {
-        let start: Start<Context, ()> = Box::new(move |event| Ok(Box::pin(handler.start(event)?)));
-        self.disconnect = Some(start);
-        self.events.hook("disconnect", Place::Disconnect, Needs::of::<Context, M, H>());
+        self.handlers.on_disconnect(handler);
         self
     }
 
@@ -138,9 +128,9 @@ impl Namespace {
         inbox: Option<&Inbox>,
     ) -> Result<Member, BuildError> {
         if let Some(inbox) = inbox
-            && !self.events.has_fallback()
+            && !self.handlers.has_fallback()
         {
-            self.events.on_any(inbox.handler());
+            self.handlers.on_any(inbox.handler());
         }
         let auth = self
             .auth
@@ -151,13 +141,13 @@ impl Namespace {
             handler,
             problem,
         };
-        let handlers = self.events.build(states, None, GIVEN).map_err(wiring)?;
-        Ok(Member::new(name, handlers, auth, self.connect, self.disconnect))
+        let handlers = self.handlers.build(states, None, GIVEN).map_err(wiring)?;
+        Ok(Member::new(name, handlers, auth))
     }
 }
 
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace").field("events", &self.events).finish_non_exhaustive()
+        f.debug_struct("Namespace").field("events", &self.handlers).finish_non_exhaustive()
     }
 }

@@ -2,9 +2,12 @@
 
 use std::{any::TypeId, collections::HashMap, fmt};
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 
-use crate::event::{EventHandler, Given, Needs, OnEvent, Place, Provided, Refusal, States, ToArgs};
+use crate::event::{
+    EventHandler, Given, Handler, Needs, OnEvent, Place, Provided, Refusal, Start, States, ToArgs,
+};
 
 /// Distinct unhandled event names that are counted; a hostile peer can send any number of names.
 const MAX_UNHANDLED_NAMES: usize = 100;
@@ -12,24 +15,38 @@ const MAX_UNHANDLED_NAMES: usize = 100;
 /// How much of an unhandled event's name is kept, logged and sent back.
 const MAX_NAME_BYTES: usize = 100;
 
-/// Handlers in the context `C` as their author gives them.
-pub(crate) struct HandlersBuilder<C> {
+/// Handlers in the context `C` as their author gives them; that of connect comes to a `V`.
+pub(crate) struct HandlersBuilder<C, V> {
+    connect: Option<(Start<C, V>, Needs)>,
     events: Vec<(String, EventHandler<C>, Needs)>,
     fallback: Option<(EventHandler<C>, Needs)>,
-    hooks: Vec<(&'static str, Place, Needs)>,
+    disconnect: Option<(Start<C, ()>, Needs)>,
     twice: Option<&'static str>,
 }
 
 /// A handler that can't work as it is wired. The caller's fault.
 #[derive(Debug)]
 pub(crate) struct Miswired {
-    /// The event, the hook's name, or `any event`.
+    /// The event, `connect`, `disconnect` or `any event`.
     pub(crate) handler: String,
     /// The rest of a sentence that begins with the handler: what it needs, and what to do.
     pub(crate) problem: String,
 }
 
-impl<C> HandlersBuilder<C> {
+impl<C, V: 'static> HandlersBuilder<C, V> {
+    /// Runs before all others; `verdict` makes of what it returns what it comes to.
+    pub(crate) fn on_connect<M, H: Handler<C, M>>(
+        &mut self,
+        handler: H,
+        verdict: impl Fn(H::Output) -> V + Copy + Send + Sync + 'static,
+    ) {
+        let start: Start<C, V> =
+            Box::new(move |event| Ok(Box::pin(handler.start(event)?.map(verdict))));
+        if self.connect.replace((start, Needs::of::<C, M, H>())).is_some() {
+            self.twice.get_or_insert("connect");
+        }
+    }
+
     pub(crate) fn on<M>(&mut self, event: String, handler: impl OnEvent<C, M>) {
         let (handler, needs) = handler.into_parts();
         self.events.push((event, handler, needs));
@@ -42,18 +59,18 @@ impl<C> HandlersBuilder<C> {
         }
     }
 
+    /// Runs behind all others.
+    pub(crate) fn on_disconnect<M, H: Handler<C, M, Output = ()>>(&mut self, handler: H) {
+        let start: Start<C, ()> = Box::new(move |event| Ok(Box::pin(handler.start(event)?)));
+        if self.disconnect.replace((start, Needs::of::<C, M, H>())).is_some() {
+            self.twice.get_or_insert("disconnect");
+        }
+    }
+
     /// Whether every event has a handler.
     #[cfg(feature = "client")]
     pub(crate) const fn has_fallback(&self) -> bool {
         self.fallback.is_some()
-    }
-
-    /// Notes what a handler needs that handles no event, and that the caller keeps.
-    pub(crate) fn hook(&mut self, name: &'static str, place: Place, needs: Needs) {
-        if self.hooks.iter().any(|(other, ..)| *other == name) {
-            self.twice.get_or_insert(name);
-        }
-        self.hooks.push((name, place, needs));
     }
 
     /// Checks the wiring. `data` is the type of a socket's own value, if it has one; `given` is what handlers are given
@@ -67,7 +84,7 @@ impl<C> HandlersBuilder<C> {
         states: &States,
         data: Option<(TypeId, &'static str)>,
         given: &Given,
-    ) -> Result<Handlers<C>, Miswired> {
+    ) -> Result<Handlers<C, V>, Miswired> {
         let twice = |handler: &str| Miswired {
             handler: handler.to_owned(),
             problem: "is given twice; keep one".to_owned(),
@@ -82,8 +99,11 @@ impl<C> HandlersBuilder<C> {
                 .missing(needs)
                 .map_or(Ok(()), |problem| Err(Miswired { handler: handler.to_owned(), problem }))
         };
-        for (name, place, needs) in &self.hooks {
-            check(name, needs, *place)?;
+        if let Some((_, needs)) = &self.connect {
+            check("connect", needs, Place::Connect)?;
+        }
+        if let Some((_, needs)) = &self.disconnect {
+            check("disconnect", needs, Place::Disconnect)?;
         }
         if let Some((_, needs)) = &self.fallback {
             check("any event", needs, Place::Event)?;
@@ -100,32 +120,39 @@ impl<C> HandlersBuilder<C> {
                 return Err(twice(&event));
             }
         }
-        let fallback = self.fallback.map(|(handler, _)| handler);
-        Ok(Handlers { events, fallback, unhandled: Mutex::default() })
+        Ok(Handlers {
+            connect: self.connect.map(|(start, _)| start),
+            events,
+            fallback: self.fallback.map(|(handler, _)| handler),
+            disconnect: self.disconnect.map(|(start, _)| start),
+            unhandled: Mutex::default(),
+        })
     }
 }
 
-impl<C> Default for HandlersBuilder<C> {
+impl<C, V> Default for HandlersBuilder<C, V> {
     fn default() -> Self {
-        Self { events: Vec::new(), fallback: None, hooks: Vec::new(), twice: None }
+        Self { connect: None, events: Vec::new(), fallback: None, disconnect: None, twice: None }
     }
 }
 
-impl<C> fmt::Debug for HandlersBuilder<C> {
+impl<C, V> fmt::Debug for HandlersBuilder<C, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.events.iter().map(|(event, ..)| event)).finish()
     }
 }
 
-/// Handlers in the context `C`, checked.
-pub(crate) struct Handlers<C> {
+/// Handlers in the context `C`, checked; that of connect comes to a `V`.
+pub(crate) struct Handlers<C, V> {
+    pub(crate) connect: Option<Start<C, V>>,
     events: HashMap<Box<str>, EventHandler<C>>,
     fallback: Option<EventHandler<C>>,
+    pub(crate) disconnect: Option<Start<C, ()>>,
     /// Events nobody handled, by name.
     unhandled: Mutex<HashMap<Box<str>, u64>>,
 }
 
-impl<C> Handlers<C> {
+impl<C, V> Handlers<C, V> {
     /// What handles this event.
     pub(crate) fn find(&self, event: &str) -> Option<&EventHandler<C>> {
         self.events.get(event).or(self.fallback.as_ref())
@@ -177,13 +204,19 @@ pub(crate) fn beginning(name: &str) -> &str {
     &name[..name.floor_char_boundary(MAX_NAME_BYTES)]
 }
 
-impl<C> Default for Handlers<C> {
+impl<C, V> Default for Handlers<C, V> {
     fn default() -> Self {
-        Self { events: HashMap::new(), fallback: None, unhandled: Mutex::default() }
+        Self {
+            connect: None,
+            events: HashMap::new(),
+            fallback: None,
+            disconnect: None,
+            unhandled: Mutex::default(),
+        }
     }
 }
 
-impl<C> fmt::Debug for Handlers<C> {
+impl<C, V> fmt::Debug for Handlers<C, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.events.keys()).finish()
     }

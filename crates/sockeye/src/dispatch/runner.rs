@@ -24,10 +24,12 @@ use crate::{
 pub(crate) trait RunContext: Clone + Send + Sync + 'static {
     /// What a concurrent handler holds while it is at work.
     type AtWork: Send + 'static;
+    /// What its connect handler comes to.
+    type Verdict: Send + 'static;
 
     fn namespace(&self) -> &str;
 
-    fn handlers(&self) -> &Handlers<Self>;
+    fn handlers(&self) -> &Handlers<Self, Self::Verdict>;
 
     fn backlog(&self) -> Backlog;
 
@@ -40,13 +42,13 @@ pub(crate) trait RunContext: Clone + Send + Sync + 'static {
 
 /// Runs the handlers of one socket. It needs no session: whoever owns it polls it.
 ///
-/// A hook is a handler of no event, such as that of connect, and comes to an `H`. While one is at work, no event is
-/// begun; a handler that is at work already goes on beside it.
+/// A hook is a handler of no event, such as that of connect. While one is at work, no event is begun; a handler that is
+/// at work already goes on beside it.
 #[derive(Debug)]
-pub(crate) struct Runner<C, H> {
+pub(crate) struct Runner<C: RunContext> {
     context: C,
     // Boxed, like the queue: an idle socket has neither.
-    work: Option<Box<Work<H>>>,
+    work: Option<Box<Work<C::Verdict>>>,
     queue: Option<Box<Queue>>,
 }
 
@@ -62,7 +64,7 @@ struct RunningEvent {
     name: Box<str>,
 }
 
-impl<C: RunContext, H: Send + 'static> Runner<C, H> {
+impl<C: RunContext> Runner<C> {
     pub(crate) const fn new(context: C) -> Self {
         Self { context, work: None, queue: None }
     }
@@ -75,7 +77,7 @@ impl<C: RunContext, H: Send + 'static> Runner<C, H> {
     pub(crate) fn hook(
         &mut self,
         name: &'static str,
-        start: &Start<C, H>,
+        start: &Start<C, C::Verdict>,
         payload: &Payload<'_>,
     ) -> Result<(), Refusal> {
         let event = Event::new(name, payload, &self.context, None);
@@ -102,7 +104,10 @@ impl<C: RunContext, H: Send + 'static> Runner<C, H> {
 
     /// Advances the handlers at work, and begins with the next event when they are done. If a hook is, it gives what
     /// that came to, and wants to be called again.
-    pub(crate) fn poll(&mut self, cx: &mut task::Context<'_>) -> Option<Result<H, Refusal>> {
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut task::Context<'_>,
+    ) -> Option<Result<C::Verdict, Refusal>> {
         loop {
             let Some(work) = &mut self.work else {
                 let backlog = self.context.backlog();
@@ -138,7 +143,7 @@ impl<C: RunContext, H: Send + 'static> Runner<C, H> {
     }
 
     /// The socket is gone: events that wait are discarded, handlers at work are for the caller to [finish](Work::finish).
-    pub(crate) fn end(self) -> (C, Option<Box<Work<H>>>) {
+    pub(crate) fn end(self) -> (C, Option<Box<Work<C::Verdict>>>) {
         if let Some(discarded) = self.queue.map(|queue| queue.len()) {
             tracing::debug!(target: "sockeye::packet", discarded, "events of a socket that is gone are discarded");
         }
@@ -317,7 +322,7 @@ mod tests {
     struct Here(Arc<Inner>);
 
     struct Inner {
-        handlers: Handlers<Here>,
+        handlers: Handlers<Here, u8>,
         gate: Gate,
         seats: Gate,
     }
@@ -331,12 +336,13 @@ mod tests {
 
     impl RunContext for Here {
         type AtWork = tokio::sync::OwnedSemaphorePermit;
+        type Verdict = u8;
 
         fn namespace(&self) -> &'static str {
             "/"
         }
 
-        fn handlers(&self) -> &Handlers<Self> {
+        fn handlers(&self) -> &Handlers<Self, u8> {
             &self.0.handlers
         }
 
@@ -375,7 +381,7 @@ mod tests {
         Ack(name)
     }
 
-    fn runner() -> (Runner<Here, u8>, Gate) {
+    fn runner() -> (Runner<Here>, Gate) {
         let gate = Gate::new(Semaphore::new(0));
         let mut builder = HandlersBuilder::default();
         builder.on("slow".to_owned(), slow);
@@ -389,13 +395,13 @@ mod tests {
         (Runner::new(Here(Arc::new(Inner { handlers, gate: Arc::clone(&gate), seats }))), gate)
     }
 
-    fn emit(runner: &mut Runner<Here, u8>, name: &str, acks: &Arc<Acks>, id: u64) {
+    fn emit(runner: &mut Runner<Here>, name: &str, acks: &Arc<Acks>, id: u64) {
         let payload = Payload::ack("[]", &Limits::default()).unwrap();
         let reply = Reply { path: Arc::clone(acks) as _, id };
         runner.event(name, payload, Some(reply), &mut task::Context::from_waker(Waker::noop()));
     }
 
-    fn poll(runner: &mut Runner<Here, u8>) -> Option<Result<u8, Refusal>> {
+    fn poll(runner: &mut Runner<Here>) -> Option<Result<u8, Refusal>> {
         runner.poll(&mut task::Context::from_waker(Waker::noop()))
     }
 
@@ -412,7 +418,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn start(runner: &mut Runner<Here, u8>, hook: &Start<Here, u8>) {
+    fn start(runner: &mut Runner<Here>, hook: &Start<Here, u8>) {
         runner.hook("connect", hook, &Payload::ack("[]", &Limits::default()).unwrap()).unwrap();
     }
 

@@ -2,11 +2,9 @@
 
 use std::{any::TypeId, fmt, time::Duration};
 
-use futures_util::FutureExt as _;
-
 use crate::{
     dispatch::{Handlers, HandlersBuilder, Miswired},
-    event::{Handler, Needs, OnEvent, Place, Refusal, Start, States},
+    event::{Handler, OnEvent, Refusal, States},
     server::{
         extract::{Context, GIVEN},
         welcome::{IntoWelcome, SocketData},
@@ -44,10 +42,8 @@ pub(crate) type Verdict = Result<Option<SocketData>, Refusal>;
 #[derive(Default)]
 #[must_use = "a namespace does nothing until it is given to a server's builder"]
 pub struct Namespace {
-    connect: Option<Start<Context, Verdict>>,
     data: Option<(TypeId, &'static str)>,
-    events: HandlersBuilder<Context>,
-    disconnect: Option<Start<Context, ()>>,
+    handlers: HandlersBuilder<Context, Verdict>,
 }
 
 impl Namespace {
@@ -62,13 +58,8 @@ impl Namespace {
         H: Handler<Context, M>,
         H::Output: IntoWelcome,
     {
-        let start: Start<Context, Verdict> = Box::new(move |event| {
-            let running = handler.start(event)?;
-            Ok(Box::pin(running.map(|output| output.into_welcome())))
-        });
         self.data = H::Output::data_type();
-        self.connect = Some(start);
-        self.events.hook("connect", Place::Connect, Needs::of::<Context, M, H>());
+        self.handlers.on_connect(handler, |output| output.into_welcome());
         self
     }
 
@@ -76,14 +67,14 @@ impl Namespace {
     ///
     /// Events of one socket are handled one after the other, in order; see [`concurrent`](crate::server::concurrent).
     pub fn on<M>(mut self, event: impl Into<String>, handler: impl OnEvent<Context, M>) -> Self {
-        self.events.on(event.into(), handler);
+        self.handlers.on(event.into(), handler);
         self
     }
 
     /// Handles every event that has no handler of its own; its name is taken as
     /// [`EventName`](crate::event::EventName).
     pub fn on_any<M>(mut self, handler: impl OnEvent<Context, M>) -> Self {
-        self.events.on_any(handler);
+        self.handlers.on_any(handler);
         self
     }
 
@@ -92,9 +83,7 @@ impl Namespace {
     where
         H: Handler<Context, M, Output = ()>,
     {
-        let start: Start<Context, ()> = Box::new(move |event| Ok(Box::pin(handler.start(event)?)));
-        self.disconnect = Some(start);
-        self.events.hook("disconnect", Place::Disconnect, Needs::of::<Context, M, H>());
+        self.handlers.on_disconnect(handler);
         self
     }
 
@@ -108,23 +97,21 @@ impl Namespace {
         states: &States,
         call_timeout: Duration,
     ) -> Result<Behaviour, Miswired> {
-        let handlers = self.events.build(states, self.data, GIVEN)?;
-        Ok(Behaviour { connect: self.connect, handlers, disconnect: self.disconnect, call_timeout })
+        let handlers = self.handlers.build(states, self.data, GIVEN)?;
+        Ok(Behaviour { handlers, call_timeout })
     }
 }
 
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace").field("events", &self.events).finish_non_exhaustive()
+        f.debug_struct("Namespace").field("events", &self.handlers).finish_non_exhaustive()
     }
 }
 
 /// What happens to the sockets of a namespace, whatever it is called.
 #[derive(Default)]
 pub(crate) struct Behaviour {
-    pub(crate) connect: Option<Start<Context, Verdict>>,
-    pub(crate) handlers: Handlers<Context>,
-    pub(crate) disconnect: Option<Start<Context, ()>>,
+    pub(crate) handlers: Handlers<Context, Verdict>,
     /// How long a call waits that does not say.
     pub(crate) call_timeout: Duration,
 }

@@ -23,7 +23,7 @@ use crate::{
 /// A socket and what its handlers are doing.
 #[derive(Debug)]
 pub(super) struct Membership {
-    runner: Runner<Context, Verdict>,
+    runner: Runner<Context>,
     state: State,
 }
 
@@ -92,7 +92,8 @@ impl Membership {
         }
         let (mut context, work) = runner.end();
         let namespace = &socket.0.namespace;
-        let says_goodbye = state == State::Joined && namespace.behaviour.disconnect.is_some();
+        let says_goodbye =
+            state == State::Joined && namespace.behaviour.handlers.disconnect.is_some();
         if work.is_some() || says_goodbye {
             context.farewell = Some(Box::new(Farewell { reason, rooms }));
             // Without a runtime nobody is left to run it.
@@ -102,7 +103,7 @@ impl Membership {
                     if let Some(work) = work {
                         work.finish(context.namespace()).await;
                     }
-                    let disconnect = &context.socket.0.namespace.behaviour.disconnect;
+                    let disconnect = &context.socket.0.namespace.behaviour.handlers.disconnect;
                     if says_goodbye && let Some(disconnect) = disconnect {
                         run_hook("disconnect", disconnect, &context).await;
                     }
@@ -115,7 +116,7 @@ impl Membership {
 
     fn knock(&mut self, auth: &Payload<'_>) {
         let behaviour = Arc::clone(&self.runner.context().socket.0.namespace.behaviour);
-        let Some(connect) = &behaviour.connect else { return self.decide(Ok(None)) };
+        let Some(connect) = &behaviour.handlers.connect else { return self.decide(Ok(None)) };
         if let Err(refusal) = self.runner.hook("connect", connect, auth) {
             self.decide(Err(refusal));
         }
@@ -153,12 +154,13 @@ impl Membership {
 
 impl RunContext for Context {
     type AtWork = AtWork;
+    type Verdict = Verdict;
 
     fn namespace(&self) -> &str {
         self.socket.namespace()
     }
 
-    fn handlers(&self) -> &Handlers<Self> {
+    fn handlers(&self) -> &Handlers<Self, Verdict> {
         &self.socket.0.namespace.behaviour.handlers
     }
 
