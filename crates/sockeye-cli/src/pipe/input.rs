@@ -1,9 +1,10 @@
 //! Lines of standard input: events to send, acks to give.
 
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 use sockeye::event::RawArgs;
 
-use crate::values::{Arg, StdinLines, Unreadable};
+use crate::values::{Arg, Saved, StdinLines, Unreadable};
 
 /// What a line wants. The same objects are read as are printed, so that one command can feed another.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ struct Written {
     nsp: Option<String>,
     event: Option<String>,
     #[serde(default)]
-    args: Vec<Arg>,
+    args: Vec<Box<RawValue>>,
     ack_id: Option<u64>,
     // Of lines that a command has printed; they say nothing here.
     #[serde(rename = "t")]
@@ -31,13 +32,13 @@ struct Written {
     _rtt_ms: Option<IgnoredAny>,
 }
 
-/// Where a connection stands, as commands print it.
+/// Where a connection stands, as commands print it: a line with a state, and with nothing to send.
 #[derive(Deserialize)]
 struct State {
     #[serde(rename = "state")]
     _state: IgnoredAny,
-    #[serde(rename = "nsp")]
-    _nsp: IgnoredAny,
+    event: Option<IgnoredAny>,
+    args: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Copy, Deserialize, Eq, PartialEq)]
@@ -54,15 +55,16 @@ impl Order {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn read(line: &str) -> Result<Option<Self>, String> {
-        if serde_json::from_str::<State>(line).is_ok() {
+    pub(super) fn read(line: &str, saved: &Saved) -> Result<Option<Self>, String> {
+        if let Ok(State { event: None, args: None, .. }) = serde_json::from_str(line) {
             return Ok(None);
         }
         let written: Written = serde_json::from_str(line).map_err(|error| {
             format!("{error}; expected something like {{\"event\":\"chat\",\"args\":[\"hi\"]}}")
         })?;
         let Written { dir, nsp, event, args, ack_id, .. } = written;
-        let args = Arg::raw_args(&args)?;
+        let args = args.into_iter().map(|arg| Arg::from_raw(arg, Some(saved)));
+        let args = Arg::raw_args(&args.collect::<Result<Vec<_>, _>>()?)?;
         match (dir, event) {
             (Some(Direction::Ack), event) => Ok(Some(Self::Answer { nsp, event, args, ack_id })),
             (_, Some(event)) => Ok(Some(Self::Emit { nsp, event, args, ack_id })),
@@ -80,13 +82,16 @@ impl Order {
 /// # Cancel safety
 ///
 /// Dropping the future loses nothing.
-pub(super) async fn next(lines: &mut StdinLines) -> Result<Option<Order>, Unreadable> {
+pub(super) async fn next(
+    lines: &mut StdinLines,
+    saved: &Saved,
+) -> Result<Option<Order>, Unreadable> {
     loop {
         let Some(line) = lines.next().await? else { return Ok(None) };
         if line.trim().is_empty() {
             continue;
         }
-        if let Some(order) = Order::read(&line).map_err(|reason| lines.wrong(reason))? {
+        if let Some(order) = Order::read(&line, saved).map_err(|reason| lines.wrong(reason))? {
             return Ok(Some(order));
         }
     }
@@ -100,7 +105,7 @@ mod tests {
     fn lines_are_orders() {
         #[track_caller] // a failure points at the row, not at this function
         fn check(line: &str, expect: &str) {
-            let found = match Order::read(line).unwrap() {
+            let found = match Order::read(line, &Saved::new(None)).unwrap() {
                 None => "nothing".to_owned(),
                 Some(Order::Emit { nsp, event, args, ack_id }) => {
                     format!("emit {nsp:?} {event} {} {ack_id:?}", args.text())
@@ -121,6 +126,7 @@ mod tests {
             r#"{"t":"2026-11-29T12:00:00.000Z","state":"closed","nsp":"/","reason":"x"}"#,
             "nothing",
         );
+        check(r#"{"state":"connected","sid":"\ud800","more":1}"#, "nothing");
         check(r#"{"dir":"ack","ack_id":3,"args":[true]}"#, "answer None None true Some(3)");
     }
 
@@ -128,7 +134,7 @@ mod tests {
     fn mistakes_are_told() {
         #[track_caller]
         fn check(line: &str, expect: &str) {
-            let error = Order::read(line).unwrap_err();
+            let error = Order::read(line, &Saved::new(None)).unwrap_err();
             assert!(error.contains(expect), "{line}: {error}");
         }
         check("{", "expected something like");
@@ -136,5 +142,8 @@ mod tests {
         check(r#"{"args":[]}"#, "\"event\" is missing");
         check(r#"{"event":"a","arg":[]}"#, "unknown field `arg`");
         check(r#"{"event":"a","args":[{"$bin":"%"}]}"#, "base64");
+        check(r#"{"event":"a","state":1}"#, "unknown field `state`");
+        let file = r#"{"event":"a","args":[[{"$bin_file":"got/a","len":1,"sha256":"00"}]]}"#;
+        check(file, "--save-bin DIR");
     }
 }

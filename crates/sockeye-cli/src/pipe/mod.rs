@@ -16,14 +16,16 @@ use crate::{
     reach::{Connection, Departing, Departures, Exchange, Keep, Session, Talk, Trouble},
     task,
     units::Time,
-    values::{StdinLines, Unreadable},
+    values::{Saved, StdinLines, Unreadable},
 };
 
 /// Send the events that come in as lines of JSON, and print those of the server in the same form
 ///
 /// A line is {"event":"chat","args":["hi"]}, with "nsp" if several namespaces are joined; with "ack_id" (any number) it
 /// asks for an ack, which is printed as a line with "dir":"ack" and the same "ack_id". To answer an event that came with an "ack_id":
-/// {"dir":"ack","ack_id":3,"args":[true]}. Bytes are {"$bin":"BASE64"} both ways.
+/// {"dir":"ack","ack_id":3,"args":[true]}. Bytes are {"$bin":"BASE64"} both ways; with --save-bin DIR they are
+/// {"$bin_file":"DIR/NAME","len":3,"sha256":"HEX"}, which is read only from the file of this name that --save-bin has
+/// saved in DIR, wherever it is said to lie, and only if it holds what it says.
 ///
 /// It ends when standard input does, once all acks have come.
 #[derive(Debug, Args)]
@@ -47,13 +49,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Options { connection, linger, keep, talk } = options;
     let tracer = talk.tracing.start(output)?;
+    let saved = talk.saved();
     let printer = talk.printer(output)?.with_states(keep.states);
     connection.warn(output);
     let plan = connection.without_stdin()?.plan()?.traced(tracer);
     task::run(async {
         let session = Session::join(plan, |builder| keep.attach(builder)).await?;
         let exchange = Exchange::new(printer, false);
-        let mut pipe = Pipe { session: &session, exchange };
+        let mut pipe = Pipe { session: &session, exchange, saved };
         let linger = linger.map_or(Duration::ZERO, Time::get);
         let done = pipe.run(Departures::new(&session, keep.reconnect), linger).await;
         session.close(pipe.exchange.end()).await;
@@ -64,11 +67,12 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
 struct Pipe<'p> {
     session: &'p Session,
     exchange: Exchange<'p>,
+    saved: Saved,
 }
 
 impl Pipe<'_> {
     async fn run(&mut self, mut departures: Departures, linger: Duration) -> Result<(), Failure> {
-        let Self { session, exchange } = self;
+        let Self { session, exchange, saved } = self;
         let Ok(events) = session.client.events() else { return Ok(()) };
         let mut states = States::new(&session.client).with_first();
         let mut lines = StdinLines::new();
@@ -92,7 +96,7 @@ impl Pipe<'_> {
                     exchange.printer.left(&namespace, &because.to_string())?;
                     return Err(Trouble::left(&namespace, because).into());
                 }
-                order = input::next(&mut lines), if exchange.has_room() => match order? {
+                order = input::next(&mut lines, saved), if exchange.has_room() => match order? {
                     Some(order) => follow(session, exchange, order, lines.number()).await?,
                     None => exchange.linger(linger),
                 },

@@ -18,7 +18,7 @@ use crate::{
     secrets::Secrets,
     trace::{Tracer, Tracing},
     units::Time,
-    values::Unreadable,
+    values::{Saved, Unreadable},
 };
 
 words! {
@@ -138,6 +138,11 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
+    /// The attachments that can be read back.
+    pub(crate) fn saved(&self) -> Saved {
+        Saved::new(self.save_bin.clone())
+    }
+
     /// What prints so.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use sockeye::event::{RawArgs, Value};
 use sockeye_proto::wire::base64;
 
-use super::unmarked;
+use super::{Saved, unmarked};
 
 /// One argument. What holds no attachment is its own text: order of keys and all digits of numbers stay as they are.
 #[derive(Clone, Debug)]
@@ -47,16 +47,16 @@ impl Arg {
     pub(crate) fn from_json(text: &str) -> Result<Self, String> {
         let raw: Box<RawValue> =
             serde_json::from_str(unmarked(text)).map_err(|error| error.to_string())?;
-        Self::from_raw(raw)
+        Self::from_raw(raw, None)
     }
 
-    /// As [`Self::from_json`], of JSON that is known to be some.
+    /// As [`Self::from_json`], of JSON that is known to be some, in which objects may also stand for what was saved.
     ///
     /// # Errors
     ///
-    /// What stands for an attachment is no base64.
-    fn from_raw(raw: Box<RawValue>) -> Result<Self, String> {
-        match attach(&raw, MAX_DEPTH)? {
+    /// What stands for an attachment is no base64, or was not saved.
+    pub(crate) fn from_raw(raw: Box<RawValue>, saved: Option<&Saved>) -> Result<Self, String> {
+        match attach(&raw, saved, MAX_DEPTH)? {
             Some(arg) => Ok(arg),
             None => Ok(Self::Text(raw)),
         }
@@ -98,14 +98,6 @@ impl Arg {
     }
 }
 
-/// A field of input that is an argument.
-impl<'de> Deserialize<'de> for Arg {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Self::from_raw(raw).map_err(serde::de::Error::custom)
-    }
-}
-
 impl Serialize for Arg {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -120,7 +112,7 @@ impl Serialize for Arg {
 }
 
 /// What has attachments inside, opened only as far as they are; none if it has none.
-fn attach(raw: &RawValue, depth: usize) -> Result<Option<Arg>, String> {
+fn attach(raw: &RawValue, saved: Option<&Saved>, depth: usize) -> Result<Option<Arg>, String> {
     let text = raw.get();
     // A key may be written with escapes; nothing but these spells letters otherwise.
     let may_speak_of_it = text.contains(BIN) || text.contains("\\u");
@@ -128,7 +120,7 @@ fn attach(raw: &RawValue, depth: usize) -> Result<Option<Arg>, String> {
         return Ok(None);
     }
     let part = |raw: &RawValue| {
-        let attached = attach(raw, depth - 1)?;
+        let attached = attach(raw, saved, depth - 1)?;
         Ok::<_, String>(attached.unwrap_or_else(|| Arg::Text(raw.to_owned())))
     };
     let arg = match text.as_bytes().first() {
@@ -138,6 +130,11 @@ fn attach(raw: &RawValue, depth: usize) -> Result<Option<Arg>, String> {
             items.iter().any(Arg::has_attachments).then_some(Arg::List(items))
         }
         Some(b'{') => {
+            if let Some(saved) = saved
+                && let Some(bytes) = saved.read(raw)?
+            {
+                return Ok(Some(Arg::bytes(bytes)));
+            }
             let Members(members) = read(raw)?;
             if let [(key, value)] = members[..]
                 && read::<String>(key).is_ok_and(|key| key == BIN)

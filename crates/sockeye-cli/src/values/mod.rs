@@ -5,6 +5,7 @@ mod given;
 mod input;
 mod pattern;
 mod quoted;
+mod saved;
 mod shown;
 
 pub(crate) use self::{
@@ -13,5 +14,6 @@ pub(crate) use self::{
     input::{StdinLines, unmarked, without_mark},
     pattern::Pattern,
     quoted::quoted,
-    shown::{Binary, Unsaved, printable},
+    saved::{Saved, Unsaved},
+    shown::{Binary, printable},
 };

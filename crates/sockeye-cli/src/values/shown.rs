@@ -1,19 +1,12 @@
 //! Arguments as they are shown: compact JSON on one line, attachments in base64 or in files.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::{fmt::Write as _, path::PathBuf};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use sockeye::event::RawArgs;
-use thiserror::Error;
 
-use crate::{exit::Exit, failure::Ends};
+use super::saved::{self, Unsaved};
 
 /// How attachments are shown.
 #[derive(Clone, Debug)]
@@ -24,22 +17,6 @@ pub(crate) enum Binary {
     Files(PathBuf),
 }
 
-/// An attachment could not be written to its file.
-#[derive(Debug, Error)]
-#[error("{}: {source}; name a folder that can be written to with --save-bin DIR", path.display())]
-pub(crate) struct Unsaved {
-    path: PathBuf,
-    source: io::Error,
-    /// Whether it is the folder itself that can't be used: whoever named it can name another.
-    is_folder: bool,
-}
-
-impl Ends for Unsaved {
-    fn exit(&self) -> Exit {
-        if self.is_folder { Exit::Usage } else { Exit::Fault }
-    }
-}
-
 impl Binary {
     /// With `--save-bin`, or without.
     ///
@@ -47,11 +24,7 @@ impl Binary {
     ///
     /// The folder can't be made.
     pub(crate) fn new(folder: Option<PathBuf>) -> Result<Self, Unsaved> {
-        let Some(folder) = folder else { return Ok(Self::Base64) };
-        match fs::create_dir_all(&folder) {
-            Ok(()) => Ok(Self::Files(folder)),
-            Err(source) => Err(Unsaved { path: folder, source, is_folder: true }),
-        }
+        folder.map_or(Ok(Self::Base64), |folder| saved::make(folder).map(Self::Files))
     }
 
     /// The array of the arguments, as JSON on one line.
@@ -100,37 +73,9 @@ impl Binary {
     pub(crate) fn attachment(&self, bytes: &[u8]) -> Result<String, Unsaved> {
         match self {
             Self::Base64 => Ok(format!(r#"{{"$bin":"{}"}}"#, BASE64_STANDARD.encode(bytes))),
-            Self::Files(folder) => save(folder, bytes),
+            Self::Files(folder) => saved::save(folder, bytes),
         }
     }
-}
-
-/// Writes a new file for its owner alone. Nothing that a server says decides where, and nobody can guess it: whatever
-/// stands there already, such as a link to elsewhere, is left alone.
-fn save(folder: &Path, bytes: &[u8]) -> Result<String, Unsaved> {
-    let hash = hex(&Sha256::digest(bytes));
-    let mut random = [0; 16];
-    let unsaved = |path: &Path, source| Unsaved { path: path.to_owned(), source, is_folder: false };
-    getrandom::fill(&mut random).map_err(|error| unsaved(folder, error.into()))?;
-    let path = folder.join(format!("{}.bin", hex(&random)));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(&path).and_then(|mut file| file.write_all(bytes)) {
-        Ok(()) => {
-            let name = serde_json::Value::from(path.to_string_lossy());
-            Ok(format!(r#"{{"$bin_file":{name},"len":{},"sha256":"{hash}"}}"#, bytes.len()))
-        }
-        Err(source) => Err(unsaved(&path, source)),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}"); // a String takes everything
-        hex
-    })
 }
 
 /// Where the string ends that the text begins with.
@@ -198,6 +143,8 @@ const fn is_unseen(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use bytes::Bytes;
 
     use super::*;

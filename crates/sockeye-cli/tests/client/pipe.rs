@@ -41,6 +41,31 @@ fn events_go_both_ways() {
 }
 
 #[test]
+fn attachments_that_were_saved_are_sent_again() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("pipe-saved"));
+    let mut peer = pipe(&sandbox, &[&running.url, "--save-bin", "got"]);
+    peer.say(r#"{"event":"say","args":[{"deep":[{"$bin":"AP8="}]}]}"#).unwrap();
+    let first = next(&mut peer);
+    assert!(first.contains(r#"{"$bin_file":"got/"#), "{first}");
+    // The states that a command prints want nothing.
+    peer.say(r#"{"t":"2026-12-01T00:00:00.000Z","state":"connected","nsp":"/"}"#).unwrap();
+    peer.say(&first.replace("said", "say")).unwrap();
+    let again = next(&mut peer);
+    let hash =
+        |line: &str| line.split_once(r#""len":2,"sha256":"#).map(|(_, hash)| hash.to_owned());
+    assert!(again != first && hash(&first).is_some() && hash(&again) == hash(&first), "{again}");
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+    // What the line says of a folder opens none.
+    for (options, expect) in [(&[][..], "--save-bin DIR"), (&["--save-bin", "other"], "got/")] {
+        let mut peer = pipe(&sandbox, &[&[&*running.url], options].concat());
+        peer.say(&first.replace("said", "say")).unwrap();
+        assert!(peer.remaining_lines().unwrap().is_empty());
+        assert!(peer.transcript().contains(expect), "{}", peer.transcript());
+        assert_eq!(peer.finish().unwrap().code(), Some(2));
+    }
+}
+
+#[test]
 fn standard_input_may_begin_with_a_mark_of_windows() {
     let (running, sandbox) = (Running::start(), Sandbox::new("pipe-mark"));
     sandbox.write("auth.json", "\u{feff}{\"token\":\"secret\"}");
