@@ -18,7 +18,7 @@ use super::{
 use crate::{
     failure::Failure,
     secrets::Secrets,
-    trace::{Layer, Line, Packets},
+    trace::{Layer, Packets, Remark},
 };
 
 /// Reads frames as they come. Those of a client are masked, those of a server are not.
@@ -126,13 +126,13 @@ impl Frames {
                 match data {
                     Ok(data) => Ok(packets.binary(Some(direction), data)),
                     Err(error) => {
-                        Err(Line::trouble(Layer::EngineIo, Some(direction), &error.to_string()))
+                        Err(Remark::trouble(Layer::EngineIo, Some(direction), &error.to_string()))
                     }
                 }
             }
             Ok(_) => return Ok(()),
             Err(error) => {
-                let line = Line::trouble(Layer::WebSocket, Some(direction), &error.to_string());
+                let line = Remark::trouble(Layer::WebSocket, Some(direction), &error.to_string());
                 *decoder = self::decoder(match direction {
                     Direction::In => Role::Client,
                     Direction::Out => Role::Server,
@@ -170,7 +170,7 @@ fn compression() -> Option<Agreement> {
     Offer::new([0; 16]).deflate(Config::default()).check(&response).ok()?.deflate
 }
 
-fn shown(direction: Direction, frame: &FrameHeader, message: Option<Message<'_>>) -> Line {
+fn shown(direction: Direction, frame: &FrameHeader, message: Option<Message<'_>>) -> Remark {
     let kind = match frame.opcode {
         Opcode::Continuation => "continuation",
         Opcode::Text => "text",
@@ -192,7 +192,7 @@ fn shown(direction: Direction, frame: &FrameHeader, message: Option<Message<'_>>
         text += &format!(": {} {reason}", frame.code.as_u16());
         close = Some((frame.code.as_u16(), reason));
     }
-    let line = Line::new(Layer::WebSocket, Some(direction), text.trim_end().to_owned());
+    let line = Remark::new(Layer::WebSocket, Some(direction), text.trim_end().to_owned());
     let line = line.with("kind", kind).with("bytes", frame.payload_bytes);
     let line = line.with("fin", frame.fin).with("compressed", frame.rsv1);
     match close {
@@ -230,7 +230,7 @@ pub(super) fn read(mut frames: Frames, bytes: &[u8], show: &mut Show<'_>) -> Res
 }
 
 /// The head of HTTP that the bytes begin with, as a line, and where it ends.
-fn head(bytes: &[u8]) -> Option<(Line, usize)> {
+fn head(bytes: &[u8]) -> Option<(Remark, usize)> {
     const END: &[u8] = b"\r\n\r\n";
 
     let direction = match bytes {
@@ -250,7 +250,7 @@ fn head(bytes: &[u8]) -> Option<(Line, usize)> {
             first.split(' ').map(|word| secrets.target(word)).collect::<Vec<_>>().join(" ")
         }
     };
-    let mut line = Line::new(Layer::Http, Some(direction), first.clone()).with("head", first);
+    let mut line = Remark::new(Layer::Http, Some(direction), first.clone()).with("head", first);
     let mut headers = serde_json::Map::new();
     for header in lines {
         let (name, value) = header.split_once(':').unwrap_or((header, ""));

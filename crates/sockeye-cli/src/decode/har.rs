@@ -20,7 +20,7 @@ use crate::{
     date::{of_rfc_3339, rfc_3339},
     failure::Failure,
     secrets::{BETWEEN_FIELDS, Secrets},
-    trace::{Layer, Line, Packets},
+    trace::{Layer, Packets, Remark},
 };
 
 #[derive(Deserialize)]
@@ -173,7 +173,7 @@ pub(super) fn read(known: Known, bytes: &[u8], show: &mut Show<'_>) -> Result<()
 
 /// Whose packets follow each other.
 #[derive(Eq, Hash, PartialEq)]
-enum Session {
+enum SessionKey {
     /// Of all transports with this id.
     Id(String),
     /// Of one entry without an id.
@@ -246,8 +246,8 @@ impl Entry {
 }
 
 impl Part<'_> {
-    fn session(&self) -> Session {
-        self.entry.sid().map_or(Session::Entry(self.number), Session::Id)
+    fn session(&self) -> SessionKey {
+        self.entry.sid().map_or(SessionKey::Entry(self.number), SessionKey::Id)
     }
 
     fn show(
@@ -282,7 +282,7 @@ impl Part<'_> {
         let Entry { request, response, .. } = self.entry;
         let (out, into) = (Some(Direction::Out), Some(Direction::In));
         let target = Secrets::of_process().target(&request.url);
-        let line = Line::new(Layer::Http, out, format!("{} {target}", request.method));
+        let line = Remark::new(Layer::Http, out, format!("{} {target}", request.method));
         let line = line.with("method", request.method.as_str()).with("target", target);
         show.line(place, &with_headers(line, request.headers.as_deref()))?;
         let body = request.post_data.as_ref().and_then(Content::bytes);
@@ -290,12 +290,12 @@ impl Part<'_> {
             read_body(packets, out, &body, place, show)?;
         }
         if response.status < 100 {
-            show.line(place, &Line::new(Layer::Http, into, "no answer").with("status", 0))?;
+            show.line(place, &Remark::new(Layer::Http, into, "no answer").with("status", 0))?;
             return Ok(());
         }
         let status_text = response.status_text.as_deref().unwrap_or_default();
         let text = format!("{} {status_text}", response.status);
-        let line = Line::new(Layer::Http, into, text.trim_end());
+        let line = Remark::new(Layer::Http, into, text.trim_end());
         let line = line.with("status", response.status);
         let line = with_headers(line, response.headers.as_deref());
         let body = response.content.as_ref().and_then(Content::bytes).unwrap_or_default();
@@ -332,7 +332,7 @@ impl Part<'_> {
         };
         let line = |kind: &str, bytes: usize| {
             let text = format!("{kind} {bytes} B");
-            let line = Line::new(Layer::WebSocket, Some(direction), text);
+            let line = Remark::new(Layer::WebSocket, Some(direction), text);
             line.with("kind", kind).with("bytes", bytes)
         };
         if message.opcode != Some(2) {
@@ -359,7 +359,7 @@ impl Part<'_> {
     }
 }
 
-fn with_headers(mut line: Line, headers: Option<&[Header]>) -> Line {
+fn with_headers(mut line: Remark, headers: Option<&[Header]>) -> Remark {
     let secrets = Secrets::of_process();
     let mut all = Map::new();
     for Header { name, value } in headers.unwrap_or_default() {

@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
     output::{Output, Reader},
     secrets::Secrets,
-    trace::{Line, Told},
+    trace::{Remark, Told},
 };
 
 /// Where in the recording something stands.
@@ -85,7 +85,7 @@ impl<'o> Show<'o> {
     /// # Errors
     ///
     /// [`Failure`], here and below: standard output can't be written, or nobody reads it any more.
-    pub(super) fn line(&mut self, place: &Place, line: &Line) -> Result<(), Failure> {
+    pub(super) fn line(&mut self, place: &Place, line: &Remark) -> Result<(), Failure> {
         if line.is_trouble {
             self.trouble(place, line.trouble_text());
             return Ok(());
@@ -103,7 +103,11 @@ impl<'o> Show<'o> {
     }
 
     /// The lines of a packet, or why there are none.
-    pub(super) fn told(&mut self, place: &Place, told: Result<Told, Line>) -> Result<(), Failure> {
+    pub(super) fn told(
+        &mut self,
+        place: &Place,
+        told: Result<Told, Remark>,
+    ) -> Result<(), Failure> {
         match told {
             Ok(Told { engine, socket }) => {
                 self.line(place, &engine)?;

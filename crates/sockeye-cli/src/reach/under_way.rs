@@ -12,7 +12,7 @@ use crate::{failure::Failure, output::Printer};
 const MAX_UNDER_WAY: usize = 1_024;
 
 /// What became of an event of ours; with its ack, if that was asked for.
-pub(crate) type Outcome = Result<Option<Answer>, Trouble>;
+pub(crate) type Outcome = Result<Option<Acked>, Trouble>;
 
 /// An event to send.
 #[derive(Debug)]
@@ -26,9 +26,9 @@ pub(crate) struct Departing {
     pub(crate) ack_id: Option<u64>,
 }
 
-/// An ack.
+/// An ack that came.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Acked {
     nsp: String,
     event: String,
     args: RawArgs,
@@ -36,7 +36,7 @@ pub(crate) struct Answer {
     ack_id: Option<u64>,
 }
 
-impl Answer {
+impl Acked {
     /// Prints it.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Departing {
         match ask(&socket, &event, args, timeout).await {
             Ok(Ack { args, rtt, .. }) => {
                 let nsp = socket.namespace().to_owned();
-                Ok(Some(Answer { nsp, event, args, rtt, ack_id }))
+                Ok(Some(Acked { nsp, event, args, rtt, ack_id }))
             }
             Err(error) => Err(Trouble::Call(error)),
         }

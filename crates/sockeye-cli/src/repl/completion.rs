@@ -8,7 +8,7 @@ use rustyline::{
     validate::{ValidationContext, ValidationResult, Validator},
 };
 
-use super::{command, known::Known, line::Line};
+use super::{command, known::Known, wanted::Wanted};
 
 /// Answers from what was seen.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ fn files(word: &str) -> Option<(usize, Vec<String>)> {
 
 impl Validator for Asked {
     fn validate(&self, context: &mut ValidationContext<'_>) -> Result<ValidationResult> {
-        Ok(match Line::is_open(context.input()) {
+        Ok(match Wanted::is_open(context.input()) {
             true => ValidationResult::Incomplete,
             false => ValidationResult::Valid(None),
         })

@@ -12,7 +12,7 @@ use rustyline::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{completion::Asked, history, known::Known, line::Line};
+use super::{completion::Asked, history, known::Known, wanted::Wanted};
 use crate::{
     failure::{Failure, NotStarted},
     output::{Above, Output},
@@ -189,7 +189,7 @@ impl Piped {
                 });
             };
             self.open += &line;
-            if !Line::is_open(&self.open) {
+            if !Wanted::is_open(&self.open) {
                 return Ok(Typed::Lines(std::mem::take(&mut self.open)));
             }
             self.open.push('\n');

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::line::word_of;
+use super::wanted::word_of;
 
 /// So many names are kept; a server that makes up ever new ones is not followed.
 const MAX_EVENTS: usize = 1_000;

@@ -2,13 +2,13 @@
 
 mod command;
 mod completion;
+mod contact;
 mod history;
 mod input;
 mod known;
-mod line;
 mod mistake;
 mod options;
-mod room;
+mod wanted;
 mod words;
 
 use std::{
@@ -22,10 +22,10 @@ use thiserror::Error;
 pub(crate) use self::options::Options;
 use self::{
     command::Command,
+    contact::{Contact, Heard},
     input::{Input, Piped, Terminal, Typed},
     known::Known,
-    line::Line,
-    room::{Heard, Room},
+    wanted::Wanted,
 };
 use crate::{
     exit::Exit,
@@ -53,15 +53,15 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     connection.warn(output);
     task::run(async {
         let known = Known::default();
-        let room = Room::enter(connection, keep, known.clone(), tracer).await?;
+        let contact = Contact::enter(connection, keep, known.clone(), tracer).await?;
         // Before there is a prompt.
-        printer.states(&room.state(), room.sockets())?;
+        printer.states(&contact.state(), contact.sockets())?;
         let input = match is_person {
             true => Input::Person(Terminal::new(known.clone(), output)?),
             false => Input::Program(Piped::new()),
         };
         let mut repl = Repl {
-            room,
+            contact,
             known,
             exchange: Exchange::new(printer, is_person),
             verbosity,
@@ -70,13 +70,13 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
         };
         let done = repl.run(linger.map_or(Duration::ZERO, Time::get)).await;
         repl.input.end(output);
-        repl.room.close(repl.exchange.end()).await;
+        repl.contact.close(repl.exchange.end()).await;
         done
     })
 }
 
 struct Repl<'r> {
-    room: Room,
+    contact: Contact,
     known: Known,
     exchange: Exchange<'r>,
     verbosity: Verbosity,
@@ -86,23 +86,23 @@ struct Repl<'r> {
 
 impl Repl<'_> {
     async fn run(&mut self, linger: Duration) -> Result<Exit, Failure> {
-        self.input.prompt(&self.room.prompt());
+        self.input.prompt(&self.contact.prompt());
         loop {
-            let (settled, is_busy) = (self.exchange.settled(), self.room.is_busy());
+            let (settled, is_busy) = (self.exchange.settled(), self.contact.is_busy());
             tokio::select! {
                 biased;
                 Some(outcome) = self.exchange.next() => {
                     self.exchange.settle(outcome).or_else(|failure| self.fail(failure))?;
                 }
-                heard = self.room.hear() => self.show(heard)?,
+                heard = self.contact.hear() => self.show(heard)?,
                 typed = self.input.next(), if self.exchange.has_room() => {
                     match self.follow(typed?).await? {
-                        Next::Line => self.input.prompt(&self.room.prompt()),
+                        Next::Line => self.input.prompt(&self.contact.prompt()),
                         Next::Leave(exit) => return Ok(exit),
                         Next::Linger => self.exchange.linger(linger),
                     }
                 }
-                () = settled, if !is_busy => match self.room.heard() {
+                () = settled, if !is_busy => match self.contact.heard() {
                     Some(heard) => self.show(heard)?,
                     None => return self.exchange.verdict().map(|()| Exit::Done),
                 },
@@ -121,9 +121,11 @@ impl Repl<'_> {
                 self.exchange.heard(incoming).or_else(|failure| self.fail(failure))?;
             }
             Heard::State => {
-                self.exchange.printer.states(&self.room.state(), self.room.sockets())?
+                self.exchange.printer.states(&self.contact.state(), self.contact.sockets())?
             }
-            Heard::Joined(socket) => self.exchange.printer.states(&self.room.state(), &[socket])?,
+            Heard::Joined(socket) => {
+                self.exchange.printer.states(&self.contact.state(), &[socket])?
+            }
             Heard::Left(namespace, Left::ClientDisconnect) => {
                 self.exchange.printer.left(&namespace, &Left::ClientDisconnect.to_string())?;
             }
@@ -166,11 +168,11 @@ impl Repl<'_> {
             }
         };
         self.was_interrupted = false;
-        let done = match Line::read(&text) {
-            Ok(Line::Nothing) => Ok(()),
-            Ok(Line::Emit { event, args, wants_ack }) => self.emit(event, &args, wants_ack).await,
-            Ok(Line::Command(Command::Quit)) => return Ok(Next::Leave(Exit::Done)),
-            Ok(Line::Command(command)) => self.command(command).await,
+        let done = match Wanted::read(&text) {
+            Ok(Wanted::Nothing) => Ok(()),
+            Ok(Wanted::Emit { event, args, wants_ack }) => self.emit(event, &args, wants_ack).await,
+            Ok(Wanted::Command(Command::Quit)) => return Ok(Next::Leave(Exit::Done)),
+            Ok(Wanted::Command(command)) => self.command(command).await,
             Err(mistake) => Err(self.wrong(mistake.to_string())),
         };
         done.or_else(|failure| self.fail(failure))?;
@@ -179,22 +181,22 @@ impl Repl<'_> {
 
     async fn emit(&mut self, event: String, args: &[Arg], wants_ack: bool) -> Result<(), Failure> {
         let args = Arg::raw_args(args).map_err(|reason| self.wrong(reason))?;
-        let socket = self.room.socket().map_err(|reason| self.wrong(reason))?;
+        let socket = self.contact.socket().map_err(|reason| self.wrong(reason))?;
         self.known.see(&event);
-        let ack = wants_ack.then_some(self.room.timeout());
+        let ack = wants_ack.then_some(self.contact.timeout());
         self.exchange.send(Departing { socket, event, args, ack, ack_id: None }).await
     }
 
     async fn command(&mut self, command: Command) -> Result<(), Failure> {
         match command {
-            Command::Join(name) => self.room.join(name).await?,
+            Command::Join(name) => self.contact.join(name).await?,
             Command::Leave(name) => {
-                self.room.leave(name.as_deref()).map_err(|reason| self.wrong(reason))?;
+                self.contact.leave(name.as_deref()).map_err(|reason| self.wrong(reason))?;
             }
             Command::Speak(name) => {
-                self.room.speak(&name).map_err(|reason| self.wrong(reason))?;
+                self.contact.speak(&name).map_err(|reason| self.wrong(reason))?;
             }
-            Command::Auth(given) => self.room.set_auth(&given)?,
+            Command::Auth(given) => self.contact.set_auth(&given)?,
             Command::Answer(id, args) => {
                 let args = event_args(&args)?;
                 let args = Arg::raw_args(&args).map_err(|reason| self.wrong(reason))?;
@@ -203,9 +205,9 @@ impl Repl<'_> {
                 }
             }
             Command::Trace(verbose) => self.verbosity.set(verbose),
-            Command::Reconnect => self.room.reconnect().await?,
+            Command::Reconnect => self.contact.reconnect().await?,
             Command::State => {
-                self.exchange.printer.states_now(&self.room.state(), self.room.sockets())?;
+                self.exchange.printer.states_now(&self.contact.state(), self.contact.sockets())?;
             }
             Command::Help => self.exchange.printer.talk(&command::help()),
             Command::Quit => {}

@@ -1,8 +1,8 @@
 //! What passes between a command and the server, layer by layer, without its secrets: `-v`, `-vv`, `-vvv`, `--trace`.
 
 mod certificate;
-mod line;
 mod packets;
+mod remark;
 mod telling;
 
 use std::{
@@ -24,8 +24,8 @@ use sockeye::{
 use thiserror::Error;
 
 pub(crate) use self::{
-    line::{Layer, Line},
     packets::{Packets, Told, version_of_base64},
+    remark::{Layer, Remark},
     telling::{Depth, Teller},
 };
 use crate::{
@@ -150,7 +150,7 @@ impl Tracer {
         }
     }
 
-    fn line(&mut self, depth: Depth, mut line: Line) {
+    fn line(&mut self, depth: Depth, mut line: Remark) {
         if let Some(mut file) = self.file.as_deref() {
             let object = line.for_programs([("t", rfc_3339(SystemTime::now()).into())]);
             let object = Secrets::of_process().redact(&object);

@@ -10,7 +10,7 @@ use sockeye_proto::wire::{
     payload::Payload,
 };
 
-use super::line::{Layer, Line};
+use super::remark::{Layer, Remark};
 use crate::secrets::Secrets;
 
 /// Reads along in both directions: attachments belong to the packet before them.
@@ -34,9 +34,9 @@ struct Attachments {
 #[derive(Debug)]
 pub(crate) struct Told {
     /// Of Engine.IO.
-    pub(crate) engine: Line,
+    pub(crate) engine: Remark,
     /// Of the packet of Socket.IO in it, if there is one.
-    pub(crate) socket: Option<Line>,
+    pub(crate) socket: Option<Remark>,
 }
 
 /// Whoever looks on has no reason to refuse; what it costs is in proportion to what is there.
@@ -72,7 +72,7 @@ impl Packets {
         version: Option<Version>,
         direction: Option<Direction>,
         text: &str,
-    ) -> Result<Told, Line> {
+    ) -> Result<Told, Remark> {
         let version = version.unwrap_or_else(|| version_of_base64(text.as_bytes()));
         let told = match engine::decode_base64(version, text.as_bytes()) {
             Ok(Some(data)) => Ok(self.binary(direction, &data)),
@@ -80,7 +80,7 @@ impl Packets {
             Err(error) => Err(error),
         };
         told.map_err(|error| {
-            let line = Line::trouble(Layer::EngineIo, direction, &error.to_string());
+            let line = Remark::trouble(Layer::EngineIo, direction, &error.to_string());
             line.carrying("found", self.secrets.redact(text))
         })
     }
@@ -97,7 +97,7 @@ impl Packets {
             Kind::Noop => "NOOP",
         };
         let text = format!("{} {name}", char::from(kind.digit()));
-        let engine = Line::new(Layer::EngineIo, direction, text).with("kind", name);
+        let engine = Remark::new(Layer::EngineIo, direction, text).with("kind", name);
         if kind == Kind::Message {
             let mut engine = engine.with("bytes", body.len());
             let _ = write!(engine.text, " {} B", body.len()); // a String takes everything
@@ -114,7 +114,7 @@ impl Packets {
     /// Binary data, without the type that stands before it in version 3.
     pub(crate) fn binary(&mut self, direction: Option<Direction>, data: &[u8]) -> Told {
         let text = format!("binary {} B", data.len());
-        let engine = Line::new(Layer::EngineIo, direction, text);
+        let engine = Remark::new(Layer::EngineIo, direction, text);
         let engine = engine.with("kind", "BINARY").with("bytes", data.len());
         let socket = match self.parser {
             Parser::MsgPack => self.msgpack(direction, data),
@@ -123,7 +123,7 @@ impl Packets {
         Told { engine, socket: Some(socket) }
     }
 
-    fn message(&mut self, direction: Option<Direction>, body: &str) -> Line {
+    fn message(&mut self, direction: Option<Direction>, body: &str) -> Remark {
         let checked = packet::decode(body, &LIMITS).and_then(|packet| {
             // Whether all of it is JSON is left to who reads its arguments.
             match (packet.kind, packet.data) {
@@ -136,7 +136,7 @@ impl Packets {
         let packet = match checked {
             Ok(packet) => packet,
             Err(error) => {
-                let line = Line::trouble(Layer::SocketIo, direction, &error.to_string());
+                let line = Remark::trouble(Layer::SocketIo, direction, &error.to_string());
                 return line.carrying("found", self.secrets.redact(body));
             }
         };
@@ -145,11 +145,11 @@ impl Packets {
         self.shown(direction, &packet)
     }
 
-    fn msgpack(&mut self, direction: Option<Direction>, data: &[u8]) -> Line {
+    fn msgpack(&mut self, direction: Option<Direction>, data: &[u8]) -> Remark {
         let decoded = match msgpack::decode(data, &LIMITS) {
             Ok(decoded) => decoded,
             Err(error) => {
-                let line = Line::trouble(Layer::SocketIo, direction, &error.to_string());
+                let line = Remark::trouble(Layer::SocketIo, direction, &error.to_string());
                 return line.with("bytes", data.len());
             }
         };
@@ -171,7 +171,7 @@ impl Packets {
     }
 
     /// A packet of Socket.IO.
-    fn shown(&self, direction: Option<Direction>, packet: &Packet<'_>) -> Line {
+    fn shown(&self, direction: Option<Direction>, packet: &Packet<'_>) -> Remark {
         let Packet { kind, attachments, namespace, id, data } = *packet;
         let digit = match (kind, attachments) {
             (packet::Kind::Connect, _) => 0,
@@ -185,7 +185,7 @@ impl Packets {
         // In version 3 what a client comes with is a query behind the namespace.
         let namespace = self.secrets.target(namespace);
         let mut text = format!("{digit} {kind} {namespace}");
-        let mut line = Line::new(Layer::SocketIo, direction, "").with("kind", kind.to_string());
+        let mut line = Remark::new(Layer::SocketIo, direction, "").with("kind", kind.to_string());
         line = line.with("nsp", namespace);
         if let Some(id) = id {
             let _ = write!(text, " id={id}"); // a String takes everything, here and below
@@ -207,17 +207,17 @@ impl Packets {
         line.carrying("data", self.secrets.redact(data))
     }
 
-    fn attachment(&mut self, direction: Option<Direction>, data: &[u8]) -> Line {
+    fn attachment(&mut self, direction: Option<Direction>, data: &[u8]) -> Remark {
         let attachments = self.attachments(direction);
         if attachments.arrived >= attachments.announced {
             let why =
                 "an attachment that no packet has announced; is it msgpack (--parser msgpack)?";
-            return Line::trouble(Layer::SocketIo, direction, why).with("bytes", data.len());
+            return Remark::trouble(Layer::SocketIo, direction, why).with("bytes", data.len());
         }
         attachments.arrived += 1;
         let Attachments { announced, arrived } = *attachments;
         let text = format!("attachment {arrived}/{announced} {} B", data.len());
-        Line::new(Layer::SocketIo, direction, text)
+        Remark::new(Layer::SocketIo, direction, text)
             .with("kind", "ATTACHMENT")
             .with("number", arrived)
             .with("of", announced)
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     /// The lines of a packet, for people.
-    fn told(told: Result<Told, Line>) -> Vec<String> {
+    fn told(told: Result<Told, Remark>) -> Vec<String> {
         let lines = match told {
             Ok(Told { engine, socket }) => vec![Some(engine), socket],
             Err(line) => vec![Some(line)],

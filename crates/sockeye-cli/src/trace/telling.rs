@@ -11,8 +11,8 @@ use sockeye_proto::wire::{
 
 use super::{
     certificate,
-    line::{Layer, Line},
     packets::{Packets, Told},
+    remark::{Layer, Remark},
 };
 use crate::secrets::Secrets;
 
@@ -37,7 +37,7 @@ pub(crate) struct Teller {
     is_opening: bool,
 }
 
-type Lines = Vec<(Depth, Line)>;
+type Lines = Vec<(Depth, Remark)>;
 
 impl Teller {
     /// Of a client that speaks Socket.IO.
@@ -60,17 +60,17 @@ impl Teller {
                 let addresses: Vec<_> =
                     addresses.iter().map(|address| address.ip().to_string()).collect();
                 let text = format!("{host} is {} ({})", addresses.join(", "), shown(took));
-                let line = Line::new(Layer::Name, None, text).with("host", host);
+                let line = Remark::new(Layer::Name, None, text).with("host", host);
                 connection(line.with("addresses", addresses), took)
             }
             Seen::Connected { address, took } => {
                 let text = format!("connected to {address} ({})", shown(took));
-                let line = Line::new(Layer::Tcp, None, text);
+                let line = Remark::new(Layer::Tcp, None, text);
                 connection(line.with("address", address.to_string()), took)
             }
             Seen::Proxied { proxy, host, port, took } => {
                 let text = format!("{proxy} connected to {host}:{port} ({})", shown(took));
-                let line = Line::new(Layer::Proxy, None, text).with("proxy", proxy);
+                let line = Remark::new(Layer::Proxy, None, text).with("proxy", proxy);
                 connection(line.with("host", host).with("port", port), took)
             }
             Seen::Secured { host, version, protocol, certificate, took } => {
@@ -104,15 +104,15 @@ impl Teller {
             Seen::Unreadable { direction, bytes, error } => {
                 let layer =
                     if error.is::<ws::DecodeError>() { Layer::WebSocket } else { Layer::EngineIo };
-                let line = Line::trouble(layer, Some(direction), &error.to_string());
+                let line = Remark::trouble(layer, Some(direction), &error.to_string());
                 let found = self.secrets.redact(&String::from_utf8_lossy(bytes));
                 vec![(Depth::Connection, line.carrying("found", found))]
             }
             Seen::Ended { error } => {
                 let direction = Some(Direction::In);
                 let line = match error {
-                    None => Line::new(Layer::Tcp, direction, "the server ended the stream"),
-                    Some(error) => Line::trouble(Layer::Tcp, direction, &error.to_string()),
+                    None => Remark::new(Layer::Tcp, direction, "the server ended the stream"),
+                    Some(error) => Remark::trouble(Layer::Tcp, direction, &error.to_string()),
                 };
                 vec![(Depth::Frames, line.with("ended", true))]
             }
@@ -121,13 +121,13 @@ impl Teller {
         }
     }
 
-    fn request(&self, method: &Method, target: &Uri, headers: &HeaderMap, body: &[u8]) -> Line {
+    fn request(&self, method: &Method, target: &Uri, headers: &HeaderMap, body: &[u8]) -> Remark {
         let target = self.secrets.target(&target.to_string());
         let mut text = format!("{method} {target}");
         if !body.is_empty() {
             let _ = write!(text, " ({} B)", body.len()); // a String takes everything
         }
-        let line = Line::new(Layer::Http, Some(Direction::Out), text);
+        let line = Remark::new(Layer::Http, Some(Direction::Out), text);
         let line = line.with("method", method.as_str()).with("target", target);
         self.with_head(line.with("bytes", body.len()), headers)
     }
@@ -138,9 +138,9 @@ impl Teller {
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Line {
+    ) -> Remark {
         let text = format!("{status} ({method}, {} B)", body.len());
-        let line = Line::new(Layer::Http, Some(Direction::In), text);
+        let line = Remark::new(Layer::Http, Some(Direction::In), text);
         let line = line.with("method", method.as_str()).with("status", status.as_u16());
         let line = self.with_head(line.with("bytes", body.len()), headers);
         if status.is_success() || body.is_empty() {
@@ -149,7 +149,7 @@ impl Teller {
         line.carrying("body", self.secrets.redact(String::from_utf8_lossy(body).trim()))
     }
 
-    fn with_head(&self, mut line: Line, headers: &HeaderMap) -> Line {
+    fn with_head(&self, mut line: Remark, headers: &HeaderMap) -> Remark {
         let mut all = serde_json::Map::new();
         for name in headers.keys() {
             let values: Vec<_> = headers
@@ -163,8 +163,8 @@ impl Teller {
         line.with("headers", all)
     }
 
-    fn message(&self, direction: Direction, message: Message<'_>) -> (Depth, Line) {
-        let line = |text: String| Line::new(Layer::WebSocket, Some(direction), text);
+    fn message(&self, direction: Direction, message: Message<'_>) -> (Depth, Remark) {
+        let line = |text: String| Remark::new(Layer::WebSocket, Some(direction), text);
         let data = |kind: &str, bytes: usize| {
             line(format!("{kind} {bytes} B")).with("kind", kind).with("bytes", bytes)
         };
@@ -193,7 +193,7 @@ impl Teller {
 /// The lines of a packet; that of a carrier says nothing that the one which it carries does not.
 pub(crate) fn of_packet(told: Told, is_carrier: bool) -> Lines {
     let Told { engine, socket } = told;
-    let depth = |line: &Line, depth| if line.is_trouble { Depth::Connection } else { depth };
+    let depth = |line: &Remark, depth| if line.is_trouble { Depth::Connection } else { depth };
     let carrier = if is_carrier { Depth::Frames } else { Depth::Packets };
     let mut lines = vec![(carrier, engine)];
     lines.extend(socket.map(|line| (depth(&line, Depth::Packets), line)));
@@ -206,7 +206,7 @@ fn secured(
     protocol: Option<&[u8]>,
     certificate: Option<&[u8]>,
     took: Duration,
-) -> Line {
+) -> Remark {
     let protocol = protocol.map(|name| String::from_utf8_lossy(name).into_owned());
     let name = certificate.and_then(certificate::common_name);
     let mut text = format!("{version} with {host}");
@@ -217,11 +217,11 @@ fn secured(
         let _ = write!(text, ", certificate of CN={name}");
     }
     let _ = write!(text, " ({})", shown(took));
-    let line = Line::new(Layer::Tls, None, text).with("host", host).with("version", version);
+    let line = Remark::new(Layer::Tls, None, text).with("host", host).with("version", version);
     line.with("protocol", protocol).with("common_name", name)
 }
 
-fn connection(line: Line, took: Duration) -> Lines {
+fn connection(line: Remark, took: Duration) -> Lines {
     vec![(Depth::Connection, line.with("ms", crate::output::milliseconds(took)))]
 }
 

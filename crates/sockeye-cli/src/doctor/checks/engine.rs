@@ -7,7 +7,7 @@ use sockeye_proto::wire::engine::Version;
 use super::{Examination, in_time};
 use crate::{
     doctor::{
-        found::{Answer, ByVersion, Opened, Raw, Said, Stranger, Upgrade},
+        found::{ByVersion, Opened, Raw, Reception, Said, Stranger, Upgrade},
         link::{Link, Polls, Prober, RawWebSocket, Wire},
         report::Check,
     },
@@ -59,9 +59,9 @@ impl<'t> Examination<'t, '_> {
             }
             let began = Instant::now();
             let prober = self.prober();
-            let answer = Answer::of_polling(prober.polling(version, None, None).await);
+            let answer = Reception::of_polling(prober.polling(version, None, None).await);
             self.saw(&answer);
-            if let Answer::Open(_, opened) = &answer {
+            if let Reception::Open(_, opened) = &answer {
                 let polls = Polls::new(prober, opened);
                 let before = sessions.polling.replace((polls, opened.clone()));
                 in_time(self.limit(), self.leave(before)).await;
@@ -88,8 +88,9 @@ impl<'t> Examination<'t, '_> {
                 let answer = socket.open(version, limit.min(FIRST_WORD)).await;
                 (answer, Some(socket))
             };
-            let (answer, socket) = in_time(limit, opening).await.unwrap_or((Answer::Silent, None));
-            if let (Some(mut socket), Answer::Open(_, opened)) = (socket, &answer) {
+            let (answer, socket) =
+                in_time(limit, opening).await.unwrap_or((Reception::Silent, None));
+            if let (Some(mut socket), Reception::Open(_, opened)) = (socket, &answer) {
                 socket.tell(&opened.rest);
                 if let Some((before, _)) = sessions.websocket.replace((socket, opened.clone())) {
                     before.close().await;
@@ -120,7 +121,7 @@ impl<'t> Examination<'t, '_> {
         name: &'static str,
         began: Instant,
         version: Version,
-        answer: &Answer,
+        answer: &Reception,
     ) -> Result<(), Failure> {
         let mut check = Check::since(name, began, answer.speaks(version)).note(answer.note());
         check.evidence = answer.evidence();
@@ -137,13 +138,13 @@ impl<'t> Examination<'t, '_> {
         in_time(self.limit(), async {
             for _ in 0..SESSIONS {
                 let prober = self.prober();
-                let answer = Answer::of_polling(prober.polling(version, None, None).await);
+                let answer = Reception::of_polling(prober.polling(version, None, None).await);
                 self.saw(&answer);
-                let Answer::Open(_, opened) = &answer else { continue };
+                let Reception::Open(_, opened) = &answer else { continue };
                 begun += 1;
                 let refused = Polls::new(prober, opened).close().await;
                 // netty-socketio has no number for it.
-                let is_lost = |answer: &Answer| {
+                let is_lost = |answer: &Reception| {
                     answer.code() == Some(1)
                         || version == Version::V3
                             && answer.front().is_some_and(|front| front.status == 500)
@@ -231,8 +232,9 @@ impl<'t> Examination<'t, '_> {
     /// Whether the port speaks TLS, although the URL says that it does not.
     pub(super) async fn looks_like_tls(&mut self) -> Result<(), Failure> {
         let strangers = self.found.polling.answers().chain(self.found.websocket.answers());
-        let is_strange =
-            |answer: &Answer| matches!(answer, Answer::Stranger(Stranger::Cut | Stranger::Tls));
+        let is_strange = |answer: &Reception| {
+            matches!(answer, Reception::Stranger(Stranger::Cut | Stranger::Tls))
+        };
         if self.target.is_secure || !strangers.into_iter().any(is_strange) {
             return Ok(());
         }
@@ -250,15 +252,15 @@ impl<'t> Examination<'t, '_> {
     }
 
     /// Takes note of what any answer tells.
-    pub(super) fn saw(&mut self, answer: &Answer) {
+    pub(super) fn saw(&mut self, answer: &Reception) {
         if let Some(sid) = answer.sid() {
             self.secrets.add(sid);
         }
-        if let Answer::Raw(_, Raw::Floods(flood)) = answer {
+        if let Reception::Raw(_, Raw::Floods(flood)) = answer {
             self.found.flood = Some(*flood);
         }
         self.found.lost_session |= answer.code() == Some(1);
-        if matches!(answer, Answer::Silent) {
+        if matches!(answer, Reception::Silent) {
             self.was_silent = true;
         }
     }

@@ -11,7 +11,7 @@ use sockeye_proto::wire::engine::Version;
 use super::{Examination, in_time};
 use crate::{
     doctor::{
-        found::{Answer, Heartbeat, Joined, Violation, excerpt},
+        found::{Heartbeat, Joined, Reception, Violation, excerpt},
         link::{Heard, Link, Polls, Wire},
         report::Check,
     },
@@ -139,7 +139,7 @@ impl<'t> Examination<'t, '_> {
         let known = if by == "polling" { &self.found.polling } else { &self.found.websocket };
         let version = known.opened().map_or(Version::V4, |opened| opened.version);
         if by == "polling" {
-            let answer = Answer::of_polling(prober.polling(version, None, None).await);
+            let answer = Reception::of_polling(prober.polling(version, None, None).await);
             let opened = answer.opened()?.clone();
             self.secrets.add(&opened.handshake.sid);
             let polls = Polls::new(prober, &opened);

@@ -17,7 +17,7 @@ use tokio::time;
 use self::network::{dns, tcp};
 use crate::{
     doctor::{
-        found::{Answer, Found, Stranger},
+        found::{Found, Reception, Stranger},
         report::{Check, Report},
         target::{Checked, Target},
     },
@@ -137,16 +137,16 @@ impl Examination<'_, '_> {
     /// Whether what answers could have Engine.IO at another path.
     fn may_be_elsewhere(&self) -> bool {
         let answers = || self.found.polling.answers().chain(self.found.websocket.answers());
-        let is_page = |answer: &Answer| match answer {
-            Answer::Http(front) => {
+        let is_page = |answer: &Reception| match answer {
+            Reception::Http(front) => {
                 matches!(front.status, 200..=299 | 400 | 404 | 405 | 410 | 426 | 500 | 501)
             }
-            Answer::Raw(..) => true,
+            Reception::Raw(..) => true,
             // A bare server of Node's has no answer where nobody listens, and cuts WebSockets.
-            Answer::Silent | Answer::Stranger(Stranger::Cut) => true,
+            Reception::Silent | Reception::Stranger(Stranger::Cut) => true,
             _ => false,
         };
-        !self.found.speaks_tls && !answers().any(Answer::is_engine) && answers().any(is_page)
+        !self.found.speaks_tls && !answers().any(Reception::is_engine) && answers().any(is_page)
     }
 
     /// How long the next step may take.

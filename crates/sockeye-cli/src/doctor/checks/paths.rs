@@ -11,7 +11,7 @@ use sockeye_proto::wire::engine::Version;
 use super::{Examination, in_time};
 use crate::{
     doctor::{
-        found::{Answer, Paths, Raw},
+        found::{Paths, Raw, Reception},
         link::Prober,
         report::Check,
     },
@@ -43,7 +43,7 @@ impl Examination<'_, '_> {
         let tried = candidates(&self.target.path, &self.target.url_path);
         let answers = join_all(tried.iter().map(async |path| {
             let prober = Prober::at(self.target, self.secrets, limit, path);
-            Answer::of_polling(prober.polling(Version::V4, None, None).await)
+            Reception::of_polling(prober.polling(Version::V4, None, None).await)
         }));
         let answers = answers.await;
         for answer in &answers {
@@ -75,7 +75,7 @@ impl Examination<'_, '_> {
     /// A WebSocket that is not Engine.IO's: at the path of Engine.IO itself, at that of the URL, or at a usual one.
     async fn raw(&self, limit: Duration) -> Option<(String, Raw)> {
         for answer in self.found.websocket.answers() {
-            if let Answer::Raw(_, raw) = answer {
+            if let Reception::Raw(_, raw) = answer {
                 return Some((self.target.path.clone(), raw.clone()));
             }
         }
@@ -87,7 +87,7 @@ impl Examination<'_, '_> {
             let answer = link.open(Version::V4, FIRST_WORD).await;
             link.close().await;
             match answer {
-                Answer::Raw(_, raw) => Some((path.to_owned(), raw)),
+                Reception::Raw(_, raw) => Some((path.to_owned(), raw)),
                 _ => None,
             }
         });

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sockeye_proto::wire::words::names_no_namespace;
 
-use super::{Answer, End};
+use super::{End, Reception};
 
 /// What came of asking for a namespace.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(crate) enum Joined {
     /// The session ended instead.
     Ended(End),
     /// A request of the session was refused.
-    Lost(Box<Answer>),
+    Lost(Box<Reception>),
     /// Nothing came in time.
     NoReply,
 }

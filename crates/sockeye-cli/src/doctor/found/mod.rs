@@ -1,10 +1,10 @@
 //! What the checks found, for the judge: values, no text for people.
 
-mod answer;
 mod flood;
 mod joined;
 pub(crate) mod life;
 mod network;
+mod reception;
 mod said;
 pub(crate) mod tls;
 mod watched;
@@ -16,10 +16,10 @@ use sockeye_proto::wire::engine::Version;
 
 use self::tls::Examined;
 pub(crate) use self::{
-    answer::{Answer, Broken, Front, Opened, Raw, Stranger, excerpt},
     flood::Flood,
     joined::{Joined, Violation},
     network::{Refused, RefusedBy, Tried},
+    reception::{Broken, Front, Opened, Raw, Reception, Stranger, excerpt},
     said::{End, Said},
     watched::Watched,
 };
@@ -72,19 +72,19 @@ impl Found {
 /// The answers to both versions of Engine.IO, on one transport.
 #[derive(Debug, Default)]
 pub(crate) struct ByVersion {
-    pub(crate) v4: Option<Answer>,
-    pub(crate) v3: Option<Answer>,
+    pub(crate) v4: Option<Reception>,
+    pub(crate) v3: Option<Reception>,
 }
 
 impl ByVersion {
-    pub(crate) fn set(&mut self, version: Version, answer: Answer) {
+    pub(crate) fn set(&mut self, version: Version, answer: Reception) {
         match version {
             Version::V3 => self.v3 = Some(answer),
             Version::V4 => self.v4 = Some(answer),
         }
     }
 
-    pub(crate) fn answers(&self) -> impl Iterator<Item = &Answer> {
+    pub(crate) fn answers(&self) -> impl Iterator<Item = &Reception> {
         self.v4.iter().chain(&self.v3)
     }
 
@@ -94,11 +94,11 @@ impl ByVersion {
     }
 
     pub(crate) fn opened(&self) -> Option<&Opened> {
-        self.answers().find_map(Answer::opened)
+        self.answers().find_map(Reception::opened)
     }
 
     /// What tells most: the answer in the version that was asked for, else the other.
-    pub(crate) const fn asked_for(&self, version: Version) -> Option<&Answer> {
+    pub(crate) const fn asked_for(&self, version: Version) -> Option<&Reception> {
         let (first, second) = match version {
             Version::V3 => (&self.v3, &self.v4),
             Version::V4 => (&self.v4, &self.v3),
@@ -125,7 +125,7 @@ pub(crate) struct Paths {
 pub(crate) enum Upgrade {
     Done,
     /// There was no WebSocket for it.
-    Refused(Box<Answer>),
+    Refused(Box<Reception>),
     /// There was one, but no answer to the probe; or this one.
     NotProbed(Option<Said>),
 }

@@ -5,7 +5,7 @@ use sockeye_proto::wire::engine::Version;
 use super::front::answers;
 use crate::{
     doctor::{
-        found::{Answer, Broken, Flood, Found, Front, Raw, Said, Upgrade},
+        found::{Broken, Flood, Found, Front, Raw, Reception, Said, Upgrade},
         report::{Diagnosis, Text, Verdict, text},
         target::Target,
     },
@@ -51,7 +51,7 @@ pub(crate) fn ping_flood(flood: &Flood) -> Diagnosis {
 pub(super) fn blocking(target: &Target, found: &Found) -> Option<Diagnosis> {
     let all = found.polling.answers().chain(found.websocket.answers());
     let broken = all.into_iter().find_map(|answer| match answer {
-        Answer::Broken(_, broken) => Some(broken),
+        Reception::Broken(_, broken) => Some(broken),
         _ => None,
     });
     if let Some(broken) = broken {
@@ -155,7 +155,7 @@ fn broken_handshake(target: &Target, broken: &Broken) -> Diagnosis {
 /// Whether there was a session of use on polling, and on a WebSocket.
 fn open(target: &Target, found: &Found) -> (bool, bool) {
     let is_of_use =
-        |answer: &Answer| answer.opened().is_some_and(|opened| target.may_speak(opened.version));
+        |answer: &Reception| answer.opened().is_some_and(|opened| target.may_speak(opened.version));
     (found.polling.answers().any(is_of_use), found.websocket.answers().any(is_of_use))
 }
 
@@ -197,7 +197,7 @@ fn refused(target: &Target, found: &Found) -> Option<Diagnosis> {
     let websocket = found.websocket.answers().next();
     // Nothing but Engine.IO has such a word for polling, so this is its handshake.
     if polling_is_off
-        && let Some(Answer::Raw(_, raw @ (Raw::Says(_) | Raw::Unreadable(_)))) = websocket
+        && let Some(Reception::Raw(_, raw @ (Raw::Says(_) | Raw::Unreadable(_)))) = websocket
     {
         let broken =
             Broken { version: Version::V4, error: format!("it {}", raw.note()), sid: None };
@@ -212,7 +212,7 @@ fn refused(target: &Target, found: &Found) -> Option<Diagnosis> {
         return Some(blocked);
     }
     let (front, code, message) = answers.iter().find_map(|answer| match answer {
-        Answer::Refused(front, code, message) => Some((front, *code, message)),
+        Reception::Refused(front, code, message) => Some((front, *code, message)),
         _ => None,
     })?;
     if code == 1 {
@@ -394,28 +394,28 @@ fn trouble(target: &Target, found: &Found) -> Option<(Option<Text>, Option<Front
     let answer = found.websocket.answers().next()?;
     let front = answer.front().cloned();
     let text = match answer {
-        Answer::Refused(_, 0, _) => return Some((None, front)),
+        Reception::Refused(_, 0, _) => return Some((None, front)),
         // It gets through; what comes over it has a verdict of its own.
-        Answer::Raw(_, Raw::Floods(_)) => return None,
-        Answer::Refused(front, 3, message) => text!(
+        Reception::Raw(_, Raw::Floods(_)) => return None,
+        Reception::Refused(front, 3, message) => text!(
             "the request arrives without its header Upgrade ({status}: {message}, code 3)",
             "请求到达服务器时没有 Upgrade 头（{status}：{message}，code 3）",
             status = front.status
         ),
-        Answer::Http(front) if front.status == 200 => text!(
+        Reception::Http(front) if front.status == 200 => text!(
             "it is answered 200 instead of 101, as if it were an ordinary request",
             "应答是 200 而不是 101，被当成了普通请求"
         ),
-        Answer::Http(front) => text!(
+        Reception::Http(front) => text!(
             "it is answered {status} instead of 101",
             "应答是 {status} 而不是 101",
             status = front.status
         ),
-        Answer::Raw(_, Raw::Cut | Raw::Closed(_)) => text!(
+        Reception::Raw(_, Raw::Cut | Raw::Closed(_)) => text!(
             "it opens, and is cut before the server says anything",
             "它能打开，但服务器还没说话就被切断"
         ),
-        Answer::Silent => text!("it gets no answer", "没有应答"),
+        Reception::Silent => text!("it gets no answer", "没有应答"),
         answer => text!("{note}", "{note}", note = answer.note()),
     };
     Some((Some(text), front))

@@ -6,7 +6,7 @@ use sockeye_proto::wire::engine::Version;
 use super::token;
 use crate::{
     doctor::{
-        found::{Answer, Found, Front, Paths, Raw, Stranger},
+        found::{Found, Front, Paths, Raw, Reception, Stranger},
         report::{Diagnosis, Text, Verdict, text},
         target::{Target, origin},
     },
@@ -25,17 +25,17 @@ pub(super) fn judge(target: &Target, found: &Found) -> Option<Diagnosis> {
     let fronts: Vec<_> = answers.iter().filter_map(|answer| answer.front()).collect();
     let https = |front: &&Front| wants_https(front);
     if found.speaks_tls
-        || answers.iter().any(|answer| matches!(answer, Answer::Stranger(Stranger::Tls)))
+        || answers.iter().any(|answer| matches!(answer, Reception::Stranger(Stranger::Tls)))
         || fronts.iter().copied().any(|front| https(&front))
     {
         return Some(tls_on_plain_port(target));
     }
-    if answers.iter().any(|answer| matches!(answer, Answer::Stranger(Stranger::Http2))) {
+    if answers.iter().any(|answer| matches!(answer, Reception::Stranger(Stranger::Http2))) {
         return Some(http2_only(target));
     }
     let http = || {
         answers.iter().filter_map(|answer| match answer {
-            Answer::Http(front) => Some(front),
+            Reception::Http(front) => Some(front),
             _ => None,
         })
     };
@@ -51,7 +51,7 @@ pub(super) fn judge(target: &Target, found: &Found) -> Option<Diagnosis> {
         return Some(forbidden(target, front, None));
     }
     for answer in &answers {
-        if let Answer::Refused(front, 4, message) = answer {
+        if let Reception::Refused(front, 4, message) = answer {
             return Some(forbidden(target, front, Some(message)));
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn judge(target: &Target, found: &Found) -> Option<Diagnosis> {
 }
 
 /// Those in the version and on the transport that were asked for come first: they tell most.
-pub(super) fn answers<'f>(target: &Target, found: &'f Found) -> Vec<&'f Answer> {
+pub(super) fn answers<'f>(target: &Target, found: &'f Found) -> Vec<&'f Reception> {
     let version = if target.eio == Eio::V3 { Version::V3 } else { Version::V4 };
     let mut transports = [&found.polling, &found.websocket];
     if target.transports == Transports::WebSocket {
@@ -73,7 +73,7 @@ pub(super) fn answers<'f>(target: &Target, found: &'f Found) -> Vec<&'f Answer> 
     }
     let first = transports.iter().filter_map(|transport| transport.asked_for(version));
     let rest = transports.iter().flat_map(|transport| transport.answers());
-    let mut all: Vec<&Answer> = Vec::new();
+    let mut all: Vec<&Reception> = Vec::new();
     for answer in first.chain(rest) {
         if !all.iter().any(|known| std::ptr::eq(*known, answer)) {
             all.push(answer);
@@ -286,13 +286,13 @@ fn wrong_path(target: &Target, path: &str) -> Diagnosis {
 }
 
 /// Neither Engine.IO nor anything that would explain why not.
-fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
+fn stranger(target: &Target, found: &Found, answers: &[&Reception]) -> Diagnosis {
     let doctor = target.command.doctor();
     if let Some(Paths { raw: Some((path, raw)), .. }) = &found.paths {
         return raw_websocket(target, path, raw);
     }
     let http = answers.iter().find_map(|answer| match answer {
-        Answer::Http(front) => Some(front),
+        Reception::Http(front) => Some(front),
         _ => None,
     });
     if let Some(front) = http {
@@ -330,7 +330,7 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
         return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
     }
     if let Some(other) = answers.iter().find_map(|answer| match answer {
-        Answer::Stranger(Stranger::Other(text)) => Some(text),
+        Reception::Stranger(Stranger::Other(text)) => Some(text),
         _ => None,
     }) {
         let cause = text!(
@@ -342,7 +342,7 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
         return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
     }
     if let Some(why) = answers.iter().find_map(|answer| match answer {
-        Answer::Stranger(Stranger::Unreadable(why)) => Some(why),
+        Reception::Stranger(Stranger::Unreadable(why)) => Some(why),
         _ => None,
     }) {
         let cause = text!(
@@ -357,9 +357,9 @@ fn stranger(target: &Target, found: &Found, answers: &[&Answer]) -> Diagnosis {
         return Diagnosis::new(Verdict::NotSocketIo, cause, fix).try_with(doctor);
     }
     let is = |kind: &Stranger| {
-        answers.iter().any(|answer| matches!(answer, Answer::Stranger(found) if found == kind))
+        answers.iter().any(|answer| matches!(answer, Reception::Stranger(found) if found == kind))
     };
-    let is_silent = answers.iter().any(|answer| matches!(answer, Answer::Silent));
+    let is_silent = answers.iter().any(|answer| matches!(answer, Reception::Silent));
     let cause = if is(&Stranger::Cut) && is_silent {
         text!(
             "The server takes each connection and gives no answer: some it closes, on others it says nothing",

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::token;
 use crate::{
     doctor::{
-        found::{Answer, Found, Heartbeat, Joined, Violation},
+        found::{Found, Heartbeat, Joined, Reception, Violation},
         report::{Diagnosis, Text, Verdict, text},
         target::Target,
     },
@@ -173,7 +173,7 @@ fn refused(
 /// What the server takes for the time.
 fn date(found: &Found) -> Option<&str> {
     let answers = found.polling.answers().chain(found.websocket.answers());
-    answers.filter_map(Answer::front).find_map(|front| front.date.as_deref())
+    answers.filter_map(Reception::front).find_map(|front| front.date.as_deref())
 }
 
 /// A packet that is none in the parser that both speak.

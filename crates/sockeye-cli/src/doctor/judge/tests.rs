@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     doctor::{
         found::{
-            Answer, Broken, End, Flood, Front, Heartbeat, Joined, Opened, Paths, Raw, Refused,
+            Broken, End, Flood, Front, Heartbeat, Joined, Opened, Paths, Raw, Reception, Refused,
             RefusedBy, Stranger, Tried, Upgrade, Violation,
         },
         report::Language,
@@ -45,7 +45,7 @@ fn check(args: &[&str], found: &Found, expect: &str, warnings: &[&str]) -> Diagn
     diagnosis
 }
 
-fn open(version: Version) -> Answer {
+fn open(version: Version) -> Reception {
     let handshake = Handshake {
         sid: "a".to_owned(),
         upgrades: vec!["websocket".to_owned()],
@@ -53,23 +53,23 @@ fn open(version: Version) -> Answer {
         ping_timeout: Duration::from_secs(20),
         max_payload_bytes: None,
     };
-    Answer::Open(front(200), Opened { version, handshake, rest: Vec::new() })
+    Reception::Open(front(200), Opened { version, handshake, rest: Vec::new() })
 }
 
 fn front(status: u16) -> Front {
     Front { status, ..Front::default() }
 }
 
-fn refused(code: u32) -> Answer {
-    Answer::Refused(front(400), code, "no".to_owned())
+fn refused(code: u32) -> Reception {
+    Reception::Refused(front(400), code, "no".to_owned())
 }
 
-fn page(status: u16) -> Answer {
-    Answer::Http(front(status))
+fn page(status: u16) -> Reception {
+    Reception::Http(front(status))
 }
 
 /// A server of version 4 whose transports answer so.
-fn server(polling: Answer, websocket: Answer) -> Found {
+fn server(polling: Reception, websocket: Reception) -> Found {
     let mut found = Found::default();
     found.polling.set(Version::V4, polling);
     found.websocket.set(Version::V4, websocket);
@@ -114,8 +114,8 @@ fn what_lies_below_comes_first() {
 
 #[test]
 fn what_answers_instead_of_a_session() {
-    let strange = |stranger| Answer::Stranger(stranger);
-    check(&[], &server(strange(Stranger::Tls), Answer::Silent), "tls-on-plain-port", &[]);
+    let strange = |stranger| Reception::Stranger(stranger);
+    check(&[], &server(strange(Stranger::Tls), Reception::Silent), "tls-on-plain-port", &[]);
     let cut = || server(strange(Stranger::Cut), strange(Stranger::Cut));
     check(&[], &cut(), "no-answer", &[]);
     check(&[], &Found { speaks_tls: true, ..cut() }, "tls-on-plain-port", &[]);
@@ -124,7 +124,7 @@ fn what_answers_instead_of_a_session() {
     check(&[], &server(page(429), page(403)), "rate-limited", &[]);
     check(&[], &server(page(403), page(404)), "forbidden", &[]);
     check(&[], &server(page(404), refused(4)), "forbidden", &[]);
-    check(&[], &server(Answer::Silent, Answer::Silent), "no-answer", &[]);
+    check(&[], &server(Reception::Silent, Reception::Silent), "no-answer", &[]);
     check(&[], &server(page(502), page(502)), "no-answer", &[]);
     check(&[], &server(page(503), page(503)), "no-answer", &[]);
     check(&[], &server(page(404), page(404)), "not-socketio", &[]);
@@ -160,7 +160,7 @@ fn the_transports() {
     check(&[], &server(open(Version::V4), off()), "websocket-disabled", &[]);
     check(&["--transport", "polling"], &server(open(Version::V4), off()), "ok", &[]);
     for answer in
-        [refused(3), page(200), page(426), Answer::Silent, Answer::Raw(front(101), Raw::Cut)]
+        [refused(3), page(200), page(426), Reception::Silent, Reception::Raw(front(101), Raw::Cut)]
     {
         let found = server(open(Version::V4), answer.clone());
         check(&[], &found, "websocket-blocked", &[]);
@@ -229,13 +229,13 @@ fn what_a_server_sends_along_is_shown() {
 fn a_handshake_that_can_not_be_used_is_no_other_protocol() {
     let broken = || {
         let error = "pingInterval is \"soon\"".to_owned();
-        Answer::Broken(front(200), Broken { version: Version::V4, error, sid: None })
+        Reception::Broken(front(200), Broken { version: Version::V4, error, sid: None })
     };
     for found in [
         server(broken(), broken()),
         server(broken(), page(400)),
         server(refused(0), broken()),
-        server(broken(), Answer::Silent),
+        server(broken(), Reception::Silent),
     ] {
         let diagnosis = check(&[], &found, "broken-handshake", &[]);
         assert!(diagnosis.cause.contains("pingInterval is \"soon\""), "{diagnosis:?}");
@@ -257,7 +257,7 @@ fn a_flood_drowns_everything_else() {
         assert!(diagnosis.cause.contains("reads none"), "{diagnosis:?}");
     }
     // Before a session there was no word of an interval.
-    let raw = Answer::Raw(front(101), Raw::Floods(Flood { announced: None, ..flood }));
+    let raw = Reception::Raw(front(101), Raw::Floods(Flood { announced: None, ..flood }));
     let found = Found { flood: Some(flood), ..server(open(Version::V4), raw) };
     check(&[], &found, "ping-flood", &[]);
 }

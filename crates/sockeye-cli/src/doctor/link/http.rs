@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     doctor::{
-        found::{Answer, Front, Raw, Stranger},
+        found::{Front, Raw, Reception, Stranger},
         target::Target,
     },
     secrets::Secrets,
@@ -84,12 +84,12 @@ impl<'t> Prober<'t> {
         &self,
         version: Version,
         sid: Option<&str>,
-    ) -> Result<RawWebSocket, Answer> {
+    ) -> Result<RawWebSocket, Reception> {
         self.upgrade(self.engine(version, "websocket", sid)?).await
     }
 
     /// A WebSocket at a path of one's own, without the query of Engine.IO.
-    pub(crate) async fn raw_websocket(&self, path: &str) -> Result<RawWebSocket, Answer> {
+    pub(crate) async fn raw_websocket(&self, path: &str) -> Result<RawWebSocket, Reception> {
         let query = self.target.query.as_str();
         let question = if query.is_empty() { "" } else { "?" };
         let target = format!("{path}{question}{query}");
@@ -97,26 +97,26 @@ impl<'t> Prober<'t> {
         self.upgrade(target.parse().map_err(too_long)?).await
     }
 
-    async fn upgrade(&self, target: Uri) -> Result<RawWebSocket, Answer> {
+    async fn upgrade(&self, target: Uri) -> Result<RawWebSocket, Reception> {
         let upgraded = time::timeout(self.limit, self.upgrade_in_any_time(target)).await;
-        upgraded.unwrap_or(Err(Answer::Silent))
+        upgraded.unwrap_or(Err(Reception::Silent))
     }
 
-    async fn upgrade_in_any_time(&self, target: Uri) -> Result<RawWebSocket, Answer> {
+    async fn upgrade_in_any_time(&self, target: Uri) -> Result<RawWebSocket, Reception> {
         let mut nonce = [0; 16];
         // Without randomness the nonce is one that everybody knows, which harms only caches that nobody should have.
         let _ = getrandom::fill(&mut nonce);
         let offer = Offer::new(nonce);
         let mut request = self.request(Method::GET, target, Vec::new());
         offer.write_headers(request.headers_mut());
-        let (mut tasks, mut sender, beginning) = self.open().await.map_err(Answer::from)?;
+        let (mut tasks, mut sender, beginning) = self.open().await.map_err(Reception::from)?;
         beginning.count_interim(&mut request);
         let mut response = sender
             .send_request(request)
             .await
             .map_err(|error| Unanswered::NoHttp(Stranger::of(&beginning.bytes(), &error)))?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Answer::of_websocket(self.reply(response).await));
+            return Err(Reception::of_websocket(self.reply(response).await));
         }
         let front = Front::of(response.status(), response.headers());
         let accepted = offer.check(&response);
@@ -125,10 +125,10 @@ impl<'t> Prober<'t> {
         let parts = upgraded.ok().and_then(|stream| stream.downcast::<TokioIo<Watched>>().ok());
         // It has let go of the stream.
         tasks.abort_all();
-        let Some(parts) = parts else { return Err(Answer::Raw(front, Raw::Cut)) };
+        let Some(parts) = parts else { return Err(Reception::Raw(front, Raw::Cut)) };
         match accepted {
             Ok(_) => Ok(RawWebSocket::new(parts.io.into_inner(), parts.read_buf, front)),
-            Err(error) => Err(Answer::Raw(front, Raw::WrongHandshake(error.to_string()))),
+            Err(error) => Err(Reception::Raw(front, Raw::WrongHandshake(error.to_string()))),
         }
     }
 

@@ -41,7 +41,7 @@ use tokio::time;
 pub(crate) use self::{
     beginning::Watched, http::Prober, polling::Polls, websocket::RawWebSocket, wire::Wire,
 };
-use crate::doctor::found::{Answer, End, Flood, Joined, Opened, Said, Violation, excerpt};
+use crate::doctor::found::{End, Flood, Joined, Opened, Reception, Said, Violation, excerpt};
 
 /// An open session, and the way into its namespaces.
 pub(crate) struct Link<'t> {
@@ -165,7 +165,7 @@ impl<'t> Link<'t> {
     }
 
     /// Says goodbye, and gives what the server said to that if it was no.
-    pub(crate) async fn close(self) -> Option<Answer> {
+    pub(crate) async fn close(self) -> Option<Reception> {
         self.wire.close().await
     }
 

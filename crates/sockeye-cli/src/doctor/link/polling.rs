@@ -15,7 +15,7 @@ use super::{
     reading::{Reply, Unanswered},
     websocket::RawWebSocket,
 };
-use crate::doctor::found::{Answer, End, Opened, Said};
+use crate::doctor::found::{End, Opened, Reception, Said};
 
 /// A GET that is under way.
 type Get<'t> = Pin<Box<dyn Future<Output = Result<Reply, Unanswered>> + 't>>;
@@ -29,7 +29,7 @@ pub(crate) struct Polls<'t> {
     /// The server holds it as long as it has nothing to say; giving it up would end the session.
     get: Option<Get<'t>>,
     /// What the server said instead of going on.
-    pub(crate) refused: Option<Answer>,
+    pub(crate) refused: Option<Reception>,
     /// The pings that came.
     pub(crate) pings: Pings,
 }
@@ -65,7 +65,7 @@ impl<'t> Polls<'t> {
         match asked {
             Ok(reply) if reply.status.is_success() => Some(reply),
             asked => {
-                self.refused.get_or_insert_with(|| Answer::of_polling(asked));
+                self.refused.get_or_insert_with(|| Reception::of_polling(asked));
                 None
             }
         }
@@ -137,12 +137,12 @@ impl<'t> Polls<'t> {
     }
 
     /// A WebSocket that offers itself to the session.
-    pub(crate) async fn offer(&self) -> Result<RawWebSocket, Answer> {
+    pub(crate) async fn offer(&self) -> Result<RawWebSocket, Reception> {
         self.prober.websocket(self.version, Some(&self.sid)).await
     }
 
     /// Says goodbye, and gives what the server said to that if it was no: a server that does not know the session.
-    pub(crate) async fn close(mut self) -> Option<Answer> {
+    pub(crate) async fn close(mut self) -> Option<Reception> {
         if self.refused.is_none() {
             self.send(&Prepared::engine(engine::Kind::Close, "")).await;
         }

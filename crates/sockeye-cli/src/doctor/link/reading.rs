@@ -12,7 +12,7 @@ use sockeye_proto::wire::{
 };
 
 use super::handshake::handshake;
-use crate::doctor::found::{Answer, Broken, Front, Opened, Stranger, excerpt};
+use crate::doctor::found::{Broken, Front, Opened, Reception, Stranger, excerpt};
 
 /// An HTTP response.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(crate) enum Unanswered {
     NoHttp(Stranger),
 }
 
-impl Answer {
+impl Reception {
     /// What the first answer on polling is.
     pub(crate) fn of_polling(asked: Result<Reply, Unanswered>) -> Self {
         let reply = match asked {
@@ -70,7 +70,7 @@ impl Answer {
     }
 }
 
-impl From<Unanswered> for Answer {
+impl From<Unanswered> for Reception {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
             Unanswered::Dial(DialError::Timeout { .. }) | Unanswered::Silent => Self::Silent,
@@ -150,11 +150,11 @@ fn refusal(status: StatusCode, body: &str) -> Option<(u32, String)> {
 }
 
 /// The refusal in HTTP that npm's server writes into a WebSocket that it has agreed to.
-pub(super) fn late_refusal(front: &Front, bytes: &[u8]) -> Option<Answer> {
+pub(super) fn late_refusal(front: &Front, bytes: &[u8]) -> Option<Reception> {
     let (status, body) = words::late_refusal(bytes)?;
     let (code, message) = refusal(StatusCode::from_u16(status).ok()?, &body)?;
     let front = Front { status, body: excerpt(&body), ..front.clone() };
-    Some(Answer::Refused(front, code, message))
+    Some(Reception::Refused(front, code, message))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{beginning::Watched, handshake::handshake, pings::Pings, reading::late_refusal};
-use crate::doctor::found::{Answer, End, Front, Opened, Raw, Said, excerpt};
+use crate::doctor::found::{End, Front, Opened, Raw, Reception, Said, excerpt};
 
 /// How long a server of Engine.IO 3 may take to let us into `/` unasked; it does so right behind its handshake.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -86,9 +86,9 @@ impl RawWebSocket {
 
     /// Waits for the handshake of Engine.IO; which version it is, what follows it tells, unless version 3 was asked for:
     /// whoever does not speak that refuses.
-    pub(crate) async fn open(&mut self, asked: Version, limit: Duration) -> Answer {
+    pub(crate) async fn open(&mut self, asked: Version, limit: Duration) -> Reception {
         let mut answer = self.handshake(asked, limit).await;
-        if let Answer::Open(_, opened) = &mut answer
+        if let Reception::Open(_, opened) = &mut answer
             && asked == Version::V4
             && words::version(&opened.handshake, None).is_none()
             && let Some(said) = self.next(PATIENCE).await
@@ -107,7 +107,7 @@ impl RawWebSocket {
     }
 
     /// Waits for the handshake of Engine.IO, which is believed to be of the version that was asked for.
-    pub(crate) async fn handshake(&mut self, asked: Version, limit: Duration) -> Answer {
+    pub(crate) async fn handshake(&mut self, asked: Version, limit: Duration) -> Reception {
         let until = Instant::now() + limit;
         if let Some(refused) = self.refusal(until).await {
             return refused;
@@ -122,31 +122,31 @@ impl RawWebSocket {
         };
         let first = match first {
             None => match self.pings.flood(None, self.is_read()) {
-                Some(flood) => return Answer::Raw(front, Raw::Floods(flood)),
+                Some(flood) => return Reception::Raw(front, Raw::Floods(flood)),
                 None => return self.echo().await,
             },
             Some(Said::Text(text)) => text,
             Some(Said::Binary(_) | Said::Ping) => {
-                return Answer::Raw(front, Raw::Says("bytes".to_owned()));
+                return Reception::Raw(front, Raw::Says("bytes".to_owned()));
             }
             Some(Said::End(End::Closed { code: Some(code), .. })) => {
-                return Answer::Raw(front, Raw::Closed(code));
+                return Reception::Raw(front, Raw::Closed(code));
             }
             Some(Said::End(End::Broken(error))) => {
-                return Answer::Raw(front, Raw::Unreadable(error));
+                return Reception::Raw(front, Raw::Unreadable(error));
             }
-            Some(Said::End(_)) => return Answer::Raw(front, Raw::Cut),
+            Some(Said::End(_)) => return Reception::Raw(front, Raw::Cut),
         };
         let handshake = match handshake(&first, asked) {
             Some(Ok(handshake)) => handshake,
-            Some(Err(broken)) => return Answer::Broken(front, broken),
-            None => return Answer::Raw(front, Raw::Says(excerpt(&first))),
+            Some(Err(broken)) => return Reception::Broken(front, broken),
+            None => return Reception::Raw(front, Raw::Says(excerpt(&first))),
         };
-        Answer::Open(front, Opened { version: asked, handshake, rest: Vec::new() })
+        Reception::Open(front, Opened { version: asked, handshake, rest: Vec::new() })
     }
 
     /// Says what a client says that wants to join, and hears whether it comes back.
-    async fn echo(&mut self) -> Answer {
+    async fn echo(&mut self) -> Reception {
         self.send("40");
         let raw = match self.next(ECHO_PATIENCE).await {
             Some(Said::Text(text)) if text == "40" => Raw::Echoes,
@@ -154,11 +154,11 @@ impl RawWebSocket {
             Some(Said::End(_)) => Raw::Cut,
             _ => Raw::Silent,
         };
-        Answer::Raw(self.front.clone(), raw)
+        Reception::Raw(self.front.clone(), raw)
     }
 
     /// A refusal in HTTP, if that is what the server says first.
-    async fn refusal(&mut self, until: Instant) -> Option<Answer> {
+    async fn refusal(&mut self, until: Instant) -> Option<Reception> {
         let mut read = BytesMut::from(&*self.early);
         let mut is_over = false;
         loop {

@@ -8,7 +8,7 @@ use sockeye_proto::wire::{
 };
 
 use super::{polling::Polls, websocket::RawWebSocket};
-use crate::doctor::found::{Answer, Flood, Said};
+use crate::doctor::found::{Flood, Reception, Said};
 
 /// An open transport.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Wire<'_> {
     }
 
     /// What the server said instead of going on.
-    pub(crate) const fn refused(&self) -> Option<&Answer> {
+    pub(crate) const fn refused(&self) -> Option<&Reception> {
         match self {
             Self::Polling(polls) => polls.refused.as_ref(),
             Self::WebSocket(_) => None,
@@ -77,7 +77,7 @@ impl Wire<'_> {
     }
 
     /// Says goodbye, and gives what the server said to that if it was no: a server that does not know the session.
-    pub(super) async fn close(self) -> Option<Answer> {
+    pub(super) async fn close(self) -> Option<Reception> {
         match self {
             Self::Polling(polls) => polls.close().await,
             Self::WebSocket(socket) => {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     doctor::{
         found::{
-            Answer, End, Flood, Opened, Raw,
+            End, Flood, Opened, Raw, Reception,
             life::{Death, Life, Role},
         },
         link::{Heard, Link, Polls, Prober, Wire},
@@ -322,7 +322,7 @@ async fn wire<'p>(plan: &'p Plan<'p>) -> Result<(Wire<'p>, Opened), Unopened> {
     let version = plan.encoding.version;
     let (answer, wire) = if plan.by_polling {
         let prober = Prober::new(plan.target, plan.secrets, LONGEST_POLL);
-        let answer = Answer::of_polling(prober.polling(version, None, None).await);
+        let answer = Reception::of_polling(prober.polling(version, None, None).await);
         let polls = answer.opened().map(|opened| Polls::new(prober, opened));
         (answer, polls.map(Wire::Polling))
     } else {
@@ -336,18 +336,18 @@ async fn wire<'p>(plan: &'p Plan<'p>) -> Result<(Wire<'p>, Opened), Unopened> {
         }
     };
     match (answer, wire) {
-        (Answer::Open(_, opened), Some(wire)) => Ok((wire, opened)),
+        (Reception::Open(_, opened), Some(wire)) => Ok((wire, opened)),
         (answer, _) => Err(unopened(&answer)),
     }
 }
 
 /// Whether somebody is there.
-fn unopened(answer: &Answer) -> Unopened {
+fn unopened(answer: &Reception) -> Unopened {
     let word = printable(&answer.note());
     match answer {
         // A proxy says that there is nobody behind it.
-        Answer::Http(front) if matches!(front.status, 502..=504) => Unopened::Unreachable(word),
-        Answer::Http(_) | Answer::Refused(..) | Answer::Raw(_, Raw::WrongHandshake(_)) => {
+        Reception::Http(front) if matches!(front.status, 502..=504) => Unopened::Unreachable(word),
+        Reception::Http(_) | Reception::Refused(..) | Reception::Raw(_, Raw::WrongHandshake(_)) => {
             Unopened::Refused(word)
         }
         _ => Unopened::Unreachable(word),

@@ -12,7 +12,7 @@ const EXCERPT_CHARS: usize = 120;
 
 /// What came of asking for a session.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Reception {
     /// A session of Engine.IO.
     Open(Front, Opened),
     /// The first packet of one, whose handshake can't be used.
@@ -99,7 +99,7 @@ pub(crate) enum Stranger {
     Other(String),
 }
 
-impl Answer {
+impl Reception {
     pub(crate) const fn opened(&self) -> Option<&Opened> {
         match self {
             Self::Open(_, opened) => Some(opened),

@@ -38,7 +38,7 @@ enum Change {
 }
 
 /// The connection, and whom one speaks to by it.
-pub(super) struct Room {
+pub(super) struct Contact {
     /// As it was asked for.
     connection: Connection,
     keep: Keep,
@@ -56,7 +56,7 @@ pub(super) struct Room {
     is_over: bool,
 }
 
-impl Room {
+impl Contact {
     /// Connects and joins.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ const WRITTEN_BYTES: usize = 16 * 1024;
 
 /// What is shown of one thing; its secrets are hidden already.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct Remark {
     pub(crate) layer: Layer,
     /// Which way, where there is one and it is known.
     pub(crate) direction: Option<Direction>,
@@ -67,7 +67,7 @@ pub(crate) struct Line {
     pub(crate) is_trouble: bool,
 }
 
-impl Line {
+impl Remark {
     pub(crate) fn new(layer: Layer, direction: Option<Direction>, text: impl Into<String>) -> Self {
         Self {
             layer,

@@ -9,13 +9,13 @@ use crate::values::{Arg, event_args};
 
 /// A line that was understood.
 #[derive(Debug)]
-pub(super) enum Line {
+pub(super) enum Wanted {
     Nothing,
     Emit { event: String, args: Vec<Arg>, wants_ack: bool },
     Command(Command),
 }
 
-impl Line {
+impl Wanted {
     /// Reads a line.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ mod tests {
 
     #[track_caller] // a failure points at the row, not at this function
     fn check(line: &str, expect: (&str, &str, bool)) {
-        let Line::Emit { event, args, wants_ack } = Line::read(line).unwrap() else {
+        let Wanted::Emit { event, args, wants_ack } = Wanted::read(line).unwrap() else {
             panic!("{line:?} is no event")
         };
         let args = Arg::raw_args(&args).unwrap();
@@ -98,7 +98,7 @@ mod tests {
     fn mistakes() {
         #[track_caller]
         fn check(line: &str, expect: &str) {
-            let error = Line::read(line).unwrap_err().to_string();
+            let error = Wanted::read(line).unwrap_err().to_string();
             assert!(error.contains(expect), "{line}: {error}");
         }
         check("{\"event\":\"chat\"}", "EVENT [ARG…]");
