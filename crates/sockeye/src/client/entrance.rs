@@ -1,6 +1,7 @@
 //! A client's way into one namespace, again with each session, and the handlers that run there.
 
 use std::{
+    future::poll_fn,
     sync::Arc,
     task::{self, Poll},
     time::{Duration, Instant},
@@ -17,6 +18,7 @@ use super::{
     Context, Disconnect, Left, Socket,
     auth::{Auth, BoxError, kind},
     context::CONNECT,
+    events::Inbox,
     member::{Member, Way},
     recovery::Recovery,
     shared::Shared,
@@ -152,7 +154,14 @@ impl Entrance {
         session: Option<&Stay>,
         cx: &mut task::Context<'_>,
     ) {
-        if let Some(goodbye) = &mut self.goodbye {
+        while let Some(verdict) = self.runner.poll(cx) {
+            self.greets = false;
+            self.decide(now, verdict.flatten(), session);
+        }
+        // What came before the end was handed to the handlers by now; only the connect handler is to be done.
+        if !self.greets
+            && let Some(goodbye) = &mut self.goodbye
+        {
             match guard::poll(goodbye.as_mut(), cx) {
                 Poll::Pending => {}
                 Poll::Ready(Ok(())) => self.goodbye = None,
@@ -161,10 +170,6 @@ impl Entrance {
                     self.goodbye = None;
                 }
             }
-        }
-        while let Some(verdict) = self.runner.poll(cx) {
-            self.greets = false;
-            self.decide(now, verdict.flatten(), session);
         }
         let Some(session) = session else { return };
         if let Step::Resting { until } = self.step
@@ -340,21 +345,37 @@ impl Entrance {
         self.step = Step::Over;
     }
 
-    /// Lets what is at work come to its end.
-    pub(super) fn finish(self) {
-        let Self { runner, goodbye, .. } = self;
-        let (context, work) = runner.end();
-        if work.is_none() && goodbye.is_none() {
+    /// Lets what is at work come to its end. Events that wait came before the end, and are handled too, unless it is the
+    /// application that has left.
+    pub(super) fn finish(self, is_ours: bool) {
+        let Self { mut runner, goodbye, .. } = self;
+        if is_ours {
+            runner.discard();
+        }
+        if runner.is_idle() && goodbye.is_none() {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return }; // nobody is left to run it
+        let inbox = runner.context().socket.shared.inbox.as_ref().filter(|_| runner.is_behind());
+        let source = inbox.map(Inbox::source);
         runtime.spawn(async move {
+            poll_fn(|cx| {
+                while let Some(verdict) = runner.poll(cx) {
+                    if verdict.flatten().is_err() {
+                        runner.discard(); // the connect handler has refused
+                    }
+                }
+                if runner.is_behind() { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+            drop(source);
+            let (context, work) = runner.end();
             let namespace = context.socket.namespace();
             if let Some(work) = work {
                 work.finish(namespace).await;
             }
             if let Some(mut goodbye) = goodbye {
-                let goodbye = std::future::poll_fn(|cx| guard::poll(goodbye.as_mut(), cx)).await;
+                let goodbye = poll_fn(|cx| guard::poll(goodbye.as_mut(), cx)).await;
                 if let Err(panicked) = goodbye {
                     panicked.report(namespace, "disconnect");
                 }

@@ -128,6 +128,8 @@ struct Inner {
     queue: VecDeque<Incoming>,
     capacity: usize,
     is_closed: bool,
+    /// Who still has events to put into it, closed or not.
+    sources: usize,
     /// Whoever waits for an event.
     takers: Vec<Waker>,
     /// Namespaces that wait for room.
@@ -140,6 +142,7 @@ impl Inbox {
             queue: VecDeque::new(),
             capacity: capacity.max(1),
             is_closed: false,
+            sources: 0,
             takers: Vec::new(),
             putters: Vec::new(),
         })))
@@ -153,13 +156,20 @@ impl Inbox {
             async move {
                 let namespace = socket.namespace().into();
                 let mut incoming = Some(Incoming { namespace, event, args, ack });
-                poll_fn(|cx| inbox.poll_put(&mut incoming, cx)).await;
+                let mut source = None;
+                poll_fn(|cx| inbox.poll_put(&mut incoming, &mut source, cx)).await;
                 NoAnswer
             }
         }
     }
 
-    /// Nothing more will come.
+    /// Until it is dropped, the inbox has no end.
+    pub(super) fn source(&self) -> Source {
+        self.0.lock().sources += 1;
+        Source(self.clone())
+    }
+
+    /// Nothing more will come, but for what its sources still have.
     pub(super) fn close(&self) {
         let (takers, putters) = {
             let mut inner = self.0.lock();
@@ -169,10 +179,19 @@ impl Inbox {
         takers.into_iter().chain(putters).for_each(Waker::wake);
     }
 
-    fn poll_put(&self, incoming: &mut Option<Incoming>, cx: &TaskContext<'_>) -> Poll<()> {
+    fn poll_put(
+        &self,
+        incoming: &mut Option<Incoming>,
+        source: &mut Option<Source>,
+        cx: &TaskContext<'_>,
+    ) -> Poll<()> {
         let takers = {
             let mut inner = self.0.lock();
             if inner.queue.len() >= inner.capacity && !inner.is_closed {
+                if source.is_none() {
+                    inner.sources += 1;
+                    *source = Some(Source(self.clone()));
+                }
                 wait(&mut inner.putters, cx);
                 return Poll::Pending;
             }
@@ -195,10 +214,11 @@ impl Inbox {
             let wanted = |incoming: &Incoming| name.is_none_or(|name| incoming.event == name);
             let index = inner.queue.iter().position(wanted);
             let Some(taken) = index.and_then(|index| inner.queue.remove(index)) else {
-                if inner.is_closed {
+                if inner.is_closed && inner.sources == 0 {
                     return Poll::Ready(Err(NextError::Closed));
                 }
                 if let Some(first) = inner.queue.front()
+                    && !inner.is_closed
                     && inner.queue.len() >= inner.capacity
                 {
                     let (count, first) = (inner.queue.len(), first.event.clone());
@@ -211,6 +231,23 @@ impl Inbox {
         };
         putters.into_iter().for_each(Waker::wake);
         Poll::Ready(Ok(taken))
+    }
+}
+
+/// Somebody who still has events for an inbox.
+pub(super) struct Source(Inbox);
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let takers = {
+            let mut inner = self.0.0.lock();
+            inner.sources -= 1;
+            if inner.sources > 0 {
+                return;
+            }
+            std::mem::take(&mut inner.takers)
+        };
+        takers.into_iter().for_each(Waker::wake);
     }
 }
 

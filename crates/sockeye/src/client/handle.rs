@@ -107,6 +107,13 @@ impl Client {
         self.shared().state.subscribe()
     }
 
+    /// How the last connection was [`Connected`](ConnectionState::Connected), also if it is over; `None` if it never was.
+    /// [`Self::state`] holds one state, so that of a connection that ended at once nobody may see more than the end.
+    #[must_use]
+    pub fn last_connected(&self) -> Option<ConnectionState> {
+        self.shared().last_connected.lock().clone()
+    }
+
     /// Whether all namespaces that could be joined are.
     #[must_use]
     pub fn is_connected(&self) -> bool {
@@ -187,6 +194,9 @@ impl Client {
         for member in self.shared().members() {
             let socket = Socket::new(Arc::clone(self.shared()), member);
             let Err(because) = socket.joined().await else { continue };
+            if socket.last_id().is_some() {
+                continue; // in, and out again: what came between is there to be taken
+            }
             if matches!(because, Left::Closed) {
                 return Err(match self.closed().await {
                     CloseReason::GaveUp(error) => ConnectError::Open(error),

@@ -50,6 +50,8 @@ pub(super) struct Member {
 struct Desk {
     phase: Phase,
     unsent: Unsent,
+    /// The server's id of the last time that it was in.
+    last_id: Option<Arc<str>>,
 }
 
 /// ```text
@@ -140,7 +142,7 @@ impl Member {
             handlers,
             auth,
             membership,
-            desk: Mutex::new(Desk { phase: Phase::Away, unsent: Unsent::default() }),
+            desk: Mutex::new(Desk { phase: Phase::Away, unsent: Unsent::default(), last_id: None }),
             next_id: AtomicU64::new(0),
             concurrent: AtomicU32::new(0),
             has_heard: AtomicBool::new(false),
@@ -188,7 +190,7 @@ impl Member {
         let asleep;
         let (sent, resent) = {
             let mut desk = self.desk.lock();
-            let Desk { phase, unsent } = &mut *desk;
+            let Desk { phase, unsent, .. } = &mut *desk;
             if let Phase::Out(because) = phase {
                 return Err(self.not_joined(because.clone()));
             }
@@ -284,7 +286,7 @@ impl Member {
         let mut wakes = Wakes::default();
         let (done, resent) = {
             let mut desk = self.desk.lock();
-            let Desk { phase, unsent } = &mut *desk;
+            let Desk { phase, unsent, .. } = &mut *desk;
             if let Some(Channel { conn, .. }) = phase.session() {
                 unsent.sweep(conn);
             }
@@ -297,7 +299,7 @@ impl Member {
     }
 
     fn hand_on(self: &Arc<Self>, desk: &mut Desk, bounds: &Bounds, wakes: &mut Wakes) {
-        let Desk { phase: Phase::In(Channel { conn, max_payload, .. }), unsent } = desk else {
+        let Desk { phase: Phase::In(Channel { conn, max_payload, .. }), unsent, .. } = desk else {
             return;
         };
         let outlet = Outlet {
@@ -340,6 +342,7 @@ impl Member {
         if let Phase::Greeting { session, .. } = &desk.phase {
             desk.phase = Phase::In(session.clone());
         }
+        desk.last_id = Some(Arc::clone(&id));
         drop(desk);
         self.membership.send_replace(Membership::Joined { id, recovered });
     }
@@ -347,7 +350,7 @@ impl Member {
     /// It is not in any more, but will be.
     pub(super) fn away(&self, last_failure: Option<Left>) {
         let mut desk = self.desk.lock();
-        let Desk { phase, unsent } = &mut *desk;
+        let Desk { phase, unsent, .. } = &mut *desk;
         if matches!(phase, Phase::Out(_)) {
             return;
         }
@@ -365,7 +368,7 @@ impl Member {
     /// It is out for good; the first reason counts.
     pub(super) fn out(&self, because: &Left) {
         let mut desk = self.desk.lock();
-        let Desk { phase, unsent } = &mut *desk;
+        let Desk { phase, unsent, .. } = &mut *desk;
         if matches!(phase, Phase::Out(_)) {
             return;
         }
@@ -416,7 +419,7 @@ impl Member {
     /// Events that are not known to be written, or acknowledged.
     pub(super) fn unsent(&self) -> usize {
         let mut desk = self.desk.lock();
-        let Desk { phase, unsent } = &mut *desk;
+        let Desk { phase, unsent, .. } = &mut *desk;
         if let Some(Channel { conn, .. }) = phase.session() {
             unsent.sweep(conn);
         }
@@ -446,6 +449,11 @@ impl Member {
 
     pub(super) fn is_joined(&self) -> bool {
         matches!(self.desk.lock().phase, Phase::In(_))
+    }
+
+    /// The server's id of the last time that it was in; for each time it is another one in memory.
+    pub(super) fn last_id(&self) -> Option<Arc<str>> {
+        self.desk.lock().last_id.clone()
     }
 
     /// Counts one more concurrent handler, unless so many are at work already.

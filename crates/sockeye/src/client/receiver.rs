@@ -71,6 +71,7 @@ impl Receiver {
 
     /// A session begins.
     pub(super) fn begin(&mut self, conn: &Arc<Conn>, transport: Transport) {
+        *self.shared.last_connected.lock() = None;
         self.session = Some(Stay::new(Arc::clone(conn), transport, now()));
         self.reconnects = false;
     }
@@ -138,17 +139,19 @@ impl Receiver {
 
     /// Nothing follows: what waits is given up, what is at work comes to its end.
     pub(super) fn finish(&mut self) {
-        self.is_closing = true;
+        let is_ours = std::mem::replace(&mut self.is_closing, true);
         // First all who wait: what comes after them is the application's, and may panic.
         for member in self.shared.members() {
             member.out(&Left::Closed);
         }
-        if let Some(inbox) = &self.shared.inbox {
+        let shared = Arc::clone(&self.shared);
+        let _source = shared.inbox.as_ref().map(|inbox| {
             inbox.close();
-        }
+            inbox.source() // until all have said what they still have for it
+        });
         self.follow_orders(); // whoever was too late shall hear of it
         for entrance in self.entrances.drain(..) {
-            entrance.finish();
+            entrance.finish(is_ours);
         }
     }
 
@@ -225,7 +228,8 @@ impl Receiver {
                 if let super::Membership::Left(left) = &*entrance.member().membership.borrow() {
                     self.last_left = left.clone();
                 }
-                self.entrances.swap_remove(index).finish();
+                let is_ours = matches!(self.last_left, Left::ClientDisconnect | Left::Handler(_));
+                self.entrances.swap_remove(index).finish(is_ours);
             } else {
                 index += 1;
             }
@@ -251,7 +255,9 @@ impl Receiver {
     fn tell_connected(&self) {
         if let Some(session) = &self.session {
             let (transport, version) = (session.transport, session.version());
-            self.shared.state.send_replace(ConnectionState::Connected { transport, version });
+            let connected = ConnectionState::Connected { transport, version };
+            *self.shared.last_connected.lock() = Some(connected.clone());
+            self.shared.state.send_replace(connected);
         }
     }
 

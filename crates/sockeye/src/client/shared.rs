@@ -35,6 +35,8 @@ pub(super) struct Shared {
     pub(super) rejoin: Rejoin,
     pub(super) inbox: Option<Inbox>,
     pub(super) state: watch::Sender<ConnectionState>,
+    /// The last state of the last session that said so.
+    pub(super) last_connected: Mutex<Option<ConnectionState>>,
     /// Events that nobody handled.
     pub(super) unhandled: AtomicU64,
     /// In the order in which they were joined; the first is the URL's.
@@ -77,6 +79,7 @@ impl Shared {
             rejoin,
             inbox,
             state: watch::channel(connecting).0,
+            last_connected: Mutex::new(None),
             unhandled: AtomicU64::new(0),
             members: Mutex::new(members),
             orders: Mutex::default(),

@@ -57,6 +57,14 @@ impl Socket {
         }
     }
 
+    /// The server's id of the last membership, also if that is over; `None` if the namespace never was joined.
+    ///
+    /// A server may let a client in and put it out again in one breath: who then looks at [`Self::membership`] sees the
+    /// end alone.
+    pub fn last_id(&self) -> Option<Arc<str>> {
+        self.member.last_id()
+    }
+
     /// Whether the namespace is joined.
     pub fn is_joined(&self) -> bool {
         self.member.is_joined()
@@ -67,7 +75,7 @@ impl Socket {
         self.member.membership.subscribe()
     }
 
-    /// Waits until the namespace is joined.
+    /// Waits until the namespace is joined. It need not be any more when this returns.
     ///
     /// # Errors
     ///
@@ -78,11 +86,19 @@ impl Socket {
     /// Dropping the future changes nothing.
     pub async fn joined(&self) -> Result<(), Left> {
         let mut membership = self.membership();
+        let before = self.last_id();
+        // In and out again before anybody looks is in, once.
+        let was_joined = || match (&before, &self.last_id()) {
+            (Some(before), Some(last)) => !Arc::ptr_eq(before, last),
+            (before, last) => before.is_none() && last.is_some(),
+        };
         let decided = membership
-            .wait_for(|membership| !matches!(membership, Membership::Joining { .. }))
+            .wait_for(|membership| {
+                !matches!(membership, Membership::Joining { .. }) || was_joined()
+            })
             .await;
         match decided.as_deref() {
-            Ok(Membership::Left(left)) => Err(left.clone()),
+            Ok(Membership::Left(left)) if !was_joined() => Err(left.clone()),
             Ok(_) => Ok(()),
             Err(_) => Err(Left::Closed), // never: the member is ours
         }

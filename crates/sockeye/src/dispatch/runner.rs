@@ -135,6 +135,25 @@ impl<C: RunContext> Runner<C> {
         &self.context
     }
 
+    /// Whether events wait, or a hook is at work that they would have to wait for.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.len() > 0)
+            || self.work.as_ref().is_some_and(|work| work.hook.is_some())
+    }
+
+    /// Whether nothing is at work, and nothing waits.
+    #[cfg(feature = "client")]
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.work.is_none() && self.queue.is_none()
+    }
+
+    /// Forgets the events that wait.
+    #[cfg(feature = "client")]
+    pub(crate) fn discard(&mut self) {
+        self.queue = None;
+    }
+
     /// How far the handlers lag behind.
     pub(crate) fn pressure(&self, now: Instant) -> Pressure {
         self.queue

@@ -9,6 +9,7 @@ mod endings;
 mod events;
 mod first_connection;
 mod joining;
+mod last_words;
 mod odd_servers;
 mod reconnecting;
 mod requests;

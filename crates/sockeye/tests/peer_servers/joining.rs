@@ -123,6 +123,8 @@ pub(crate) async fn disconnected_by_the_server(ground: Ground) {
         client.emit("disconnect-me", ()).unwrap();
         let reason = soon(client.closed()).await;
         assert!(matches!(reason, CloseReason::NothingJoined(Left::ServerDisconnect)), "{reason}");
+        next(&client, "welcome").await;
+        assert!(soon(client.events().unwrap().recv()).await.is_none(), "and nothing else came");
     }
 }
 

@@ -14,7 +14,10 @@ use sockeye_proto::{
         polling::{Body, Format, Packets},
     },
 };
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::{
+    net::tcp::OwnedWriteHalf,
+    time::{self, Sleep},
+};
 
 use super::{
     Deadline, Driven, HttpError, Response, Upper,
@@ -31,6 +34,10 @@ use crate::net::{
 const PACKETS_PER_POLL: usize = 256;
 /// How long the server may take to be told that the session is over.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long the GET that waits may still be answered, once a POST has failed. Who ends a session answers that, with what
+/// came before the end, and no POST any more; the two answers overtake each other.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Something that is under way.
 type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
@@ -56,6 +63,8 @@ pub(crate) struct Requesting {
     handshake: Option<Box<Handshake>>,
     get: Option<Future<Result<Response, HttpError>>>,
     post: Option<Future<Result<Response, HttpError>>>,
+    /// Why the last POST failed, if it did.
+    failed: Option<Box<Failed>>,
     /// An answer that is being read.
     reading: Option<Reading>,
     offer: Option<Future<Result<Offered, WebSocketError>>>,
@@ -68,6 +77,12 @@ struct Reading {
     body: Bytes,
     format: Format,
     offset: usize,
+}
+
+/// A POST that failed: the session is over once the GET has been answered, or that takes too long.
+struct Failed {
+    why: String,
+    last_words: Pin<Box<Sleep>>,
 }
 
 /// Whether the server has to be told that the session is over.
@@ -108,6 +123,7 @@ impl Requesting {
             handshake: None,
             get: None,
             post: None,
+            failed: None,
             reading: Some(Reading { body, format, offset: 0 }),
             offer: None,
             probe: None,
@@ -128,8 +144,8 @@ impl Requesting {
         {
             self.post = None;
             if let Err(why) = self.posted(conn, answer) {
-                fail("POST", &why, upper);
-                return Requested::Lost;
+                let last_words = Box::pin(time::sleep(LAST_WORDS));
+                self.failed = Some(Box::new(Failed { why, last_words }));
             }
         }
         loop {
@@ -138,6 +154,7 @@ impl Requesting {
                 requested => return requested,
             }
             if self.get.is_none()
+                && self.failed.is_none()
                 && let Some(handshake) = &self.handshake
                 && conn.machine(|machine| machine.may_get() && machine.get(now).is_ok())
             {
@@ -155,12 +172,25 @@ impl Requesting {
                     let format = Format::of_answer(self.version, &answer.body);
                     self.reading = Some(Reading { body: answer.body, format, offset: 0 });
                 }
+                Err(_) if self.failed.is_some() => break,
                 Err(why) => {
                     fail("GET", &why, upper);
                     conn.machine(|machine| machine.get_lost());
                     return Requested::Lost;
                 }
             }
+        }
+        if let Some(Failed { why, last_words }) = self.failed.as_deref_mut() {
+            let may_hear = upper.is_some() && self.get.is_some();
+            if may_hear && last_words.as_mut().poll(cx).is_pending() {
+                return Requested::All;
+            }
+            // A server that has ended the session in good order has said so.
+            if conn.look(|machine| machine.closed()).is_none() {
+                fail("POST", why, upper);
+                conn.machine(|machine| machine.post_lost());
+            }
+            return Requested::Lost;
         }
         self.move_on(now, conn, cx)
     }
@@ -226,17 +256,14 @@ impl Requesting {
         self.handshake = Some(Box::new(handshake.clone()));
     }
 
-    /// Takes the answer to a POST; if it says why not, the session is lost.
+    /// Takes the answer to a POST; if it says why not, the session is to be lost.
     fn posted(
         &mut self,
         conn: Driven<'_>,
         answer: Result<Response, HttpError>,
     ) -> Result<(), String> {
         let accepted = answer.map_err(|error| error.to_string()).and_then(accept);
-        if let Err(why) = accepted {
-            conn.machine(|machine| machine.post_lost());
-            return Err(why);
-        }
+        accepted?;
         conn.outbox(Outbox::answered);
         conn.machine(|machine| machine.post_done());
         if self.farewell == Farewell::UnderWay {
