@@ -96,11 +96,16 @@ impl Handshake {
         let millis = |field| {
             number(&fields, field, MILLISECONDS)?.ok_or_else(|| missing(field, MILLISECONDS))
         };
+        let (sid, upgrades) = (sid(&fields)?, upgrades(&fields)?);
+        let (ping_interval, ping_timeout) = (millis("pingInterval")?, millis("pingTimeout")?);
+        if (ping_interval, ping_timeout) == (0, 0) {
+            return Err(HandshakeError::NoTime);
+        }
         Ok(Self {
-            sid: sid(&fields)?,
-            upgrades: upgrades(&fields)?,
-            ping_interval: Duration::from_millis(millis("pingInterval")?),
-            ping_timeout: Duration::from_millis(millis("pingTimeout")?),
+            sid,
+            upgrades,
+            ping_interval: Duration::from_millis(ping_interval),
+            ping_timeout: Duration::from_millis(ping_timeout),
             // A hint alone: one that can't be read is none, as to other clients.
             max_payload_bytes: number(&fields, "maxPayload", BYTES)
                 .ok()
@@ -146,6 +151,11 @@ pub enum HandshakeError {
         /// What should.
         expected: &'static str,
     },
+    /// Silence of no length would be the end: nobody could keep such a session.
+    #[error(
+        "pingInterval and pingTimeout are both 0; expected milliseconds, at least one of them above 0: in no time no sign of life can come"
+    )]
+    NoTime,
 }
 
 type Fields<'b> = BTreeMap<String, &'b RawValue>;
@@ -328,6 +338,10 @@ mod tests {
         check(&format!(r#"{{"sid":"{}"}}"#, "x".repeat(MAX_SID_BYTES + 1)), "sid is \"xxx");
         check(r#"{"sid":"\ud800"}"#, r#"sid is "\ud800"; "#); // half a surrogate pair is no text
         check(r#"{"sid":"x","upgrades":1}"#, "upgrades is 1; ");
+        for nothing in ["0", "0.9", "\"0\""] {
+            let text = format!(r#"{{"sid":"x","pingInterval":{nothing},"pingTimeout":{nothing}}}"#);
+            check(&text, "pingInterval and pingTimeout are both 0; ");
+        }
         check(r#"{"sid":"x","upgrades":{}}"#, "upgrades is {}; ");
         let long = format!("\"\u{202e}{}\"", "9".repeat(100_000));
         check(&with_interval(&long), r#"pingInterval is "\u{202e}999"#);
@@ -346,7 +360,7 @@ mod tests {
             text: String,
             sid: String,
             upgrades: Vec<String>,
-            times in (0..1_u64 << 53, 0..1_u64 << 53),
+            times in (0..1_u64 << 53, 1..1_u64 << 53),
             max in proptest::option::of(1..1_u64 << 53),
         ) {
             let _ = Handshake::decode(&text);
