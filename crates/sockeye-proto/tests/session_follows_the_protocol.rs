@@ -146,8 +146,6 @@ fn a_client_may_not_act_out_of_its_role_or_twice() {
     refused(r#"44{"message":"CONNECT_ERROR"}"#, Reason::ForcedClose);
     refused("2", Reason::TransportError); // in version 4 the server pings
     refused("2probe", Reason::TransportError);
-    refused(r#"0{"sid":"x"}"#, Reason::TransportError);
-    refused("5", Reason::TransportError); // nothing to upgrade
 }
 
 #[test]
@@ -188,6 +186,22 @@ fn what_cannot_be_read_ends_the_session() {
 }
 
 #[test]
+fn packets_out_of_place_change_nothing() {
+    for text in ["5", "5probe", "0", "6", "3"] {
+        let mut server = Server::joined(&["/"]);
+        server.sent();
+        for _ in 0..1_000 {
+            assert_eq!(server.receive(text), Ok(String::new()), "{text:?}");
+        }
+        assert_eq!(server.sent(), [""; 0], "{text:?}");
+        assert_eq!(server.receive(r#"42["a"]"#).as_deref(), Ok("event / a None  +0"), "{text:?}");
+        // The heartbeat goes on as if nothing had come.
+        server.at(25).unwrap();
+        assert_eq!(server.sent(), ["2"], "{text:?}");
+    }
+}
+
+#[test]
 fn what_looks_odd_but_is_legal_is_accepted() {
     accepted(r#"42["a"]"#, "event / a None  +0");
     accepted("42[1]", "event / 1 None  +0");
@@ -198,6 +212,10 @@ fn what_looks_odd_but_is_legal_is_accepted() {
     accepted("43[]", ""); // an ack of nothing
     accepted("3", ""); // a pong that nobody asked for
     accepted("6", ""); // noop
+    // Nothing to upgrade, and no handshake to answer.
+    for text in ["5", "5probe", "0", r#"0{"sid":"x"}"#, "6probe"] {
+        accepted(text, "");
+    }
     accepted("4399[]", ""); // an ack that nobody waits for
     accepted("41", "disconnect /");
     accepted("41/never-joined", "");

@@ -125,6 +125,33 @@ fn one_that_is_closed_may_still_tell_the_server() {
 }
 
 #[test]
+fn packets_out_of_place_change_nothing() {
+    for on_polling in [true, false] {
+        for (version, heartbeat) in [(Version::V4, "3"), (Version::V3, "2")] {
+            for text in ["5", "5probe", "6", heartbeat] {
+                let (mut session, now) = client(version, on_polling);
+                sent(&mut session);
+                for _ in 0..1_000 {
+                    assert!(session.receive_text(now, text).unwrap().is_none(), "{text:?}");
+                }
+                assert_eq!(sent(&mut session), [""; 0], "{version:?} {text:?}");
+                let event = session.receive_text(now, r#"42["a"]"#).unwrap();
+                assert!(matches!(event, Some(Received::Event { .. })), "{version:?} {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_handshake_ends_it() {
+    for version in [Version::V4, Version::V3] {
+        let (mut session, now) = client(version, false);
+        session.receive_text(now, OPEN).unwrap_err();
+        assert_eq!(session.closed(), Some(Reason::TransportError));
+    }
+}
+
+#[test]
 fn the_server_may_write_its_attachments_as_text() {
     for (version, text) in [(Version::V4, "bAQID"), (Version::V3, "b4AQID")] {
         let (mut session, now) = client(version, false);

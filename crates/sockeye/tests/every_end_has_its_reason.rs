@@ -123,6 +123,20 @@ async fn the_client_breaks_the_protocol() {
     gone(&server).await;
 }
 
+/// Where the reference takes no notice, either.
+#[tokio::test]
+async fn packets_out_of_place_are_no_reason() {
+    let (server, url, mut read) = scene(|builder| builder).await;
+    for text in ["5", "5probe", "0", "6"] {
+        let mut client = Client::connect(&url, "/", ()).await.unwrap();
+        client.send_text(text).await.unwrap();
+        client.emit("end", &false).await.unwrap();
+        assert!(matches!(client.next().await.unwrap(), Heard::Disconnect { .. }), "{text:?}");
+        assert_eq!(read.next().await, "/ server namespace disconnect", "{text:?}");
+    }
+    gone(&server).await;
+}
+
 #[tokio::test]
 async fn the_client_breaks_the_rules_of_websocket() {
     let (server, url, mut read) = scene(|builder| builder).await;

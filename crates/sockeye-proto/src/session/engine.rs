@@ -607,10 +607,12 @@ impl<A> Session<A> {
                 self.close(Reason::TransportClose);
                 Ok(None)
             }
-            (Kind::Noop, ..) => Ok(None),
-            (Kind::Open | Kind::Ping | Kind::Pong | Kind::Upgrade, ..) => {
+            // Who beats from the wrong side takes us for another version; a second handshake would be another session.
+            (Kind::Ping | Kind::Pong, Role::Server, _) | (Kind::Open, Role::Client, _) => {
                 Err(Violation::UnexpectedEngine { kind })
             }
+            // Out of place, or nothing: as little comes of it as at the reference.
+            (Kind::Open | Kind::Ping | Kind::Pong | Kind::Upgrade | Kind::Noop, ..) => Ok(None),
         }
     }
 

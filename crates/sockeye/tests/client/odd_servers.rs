@@ -335,7 +335,7 @@ async fn what_the_server_did_wrong_is_told() {
         (r#"42["v",NaN]"#, Reason::ParseError, "not JSON from byte"),
         ("49", Reason::ParseError, "unreadable Socket.IO packet"),
         ("x", Reason::ParseError, "unreadable Engine.IO message"),
-        ("5", Reason::TransportError, "not expected here"),
+        ("0{}", Reason::TransportError, "not expected here"),
     ] {
         let url = serve(move |mut socket: WebSocket| async move {
             say(&mut socket, &[OPEN_4, r#"40{"sid":"x"}"#, wrong]).await;
