@@ -85,6 +85,7 @@ async fn serve(
     let reload = Reload::new(options, effective, log.clone(), server.clone(), tls.clone());
     let serving = server::serve(listener, router)
         .limits(reload.limits(&config))
+        .trusted_proxies(config.trusted_proxies.list())
         .drain(&server, config.drain.get())
         .until(async { drop(stopped.await) });
     let serving = match tls {

@@ -75,7 +75,8 @@ struct Listening {
     /// Connections that may be open at a time, WebSockets aside; further ones get 503 [default: no bound]
     #[arg(long, value_name = "COUNT")]
     max_connections: Option<Count>,
-    /// The same for those of one address; further ones get 429 [default: no bound]
+    /// The same for those of one address; further ones get 429. Trusted-proxies are not counted, nor, as long as none is
+    /// named, addresses of this machine and of local networks [default: no bound]
     #[arg(long, value_name = "COUNT")]
     max_connections_per_address: Option<Count>,
     /// The proxies in front, addresses or networks with commas between; only what these say in X-Forwarded-For or
@@ -156,7 +157,7 @@ pub(super) struct Config {
     progress: Progress,
     max_connections: Option<Count>,
     max_connections_per_address: Option<Count>,
-    trusted_proxies: Proxies,
+    pub(super) trusted_proxies: Proxies,
     pub(super) drain: Time,
     pub(super) max_sessions: Count,
     pub(super) max_sessions_per_address: Count,

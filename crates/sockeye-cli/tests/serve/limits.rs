@@ -107,7 +107,17 @@ fn sessions_and_connections_have_bounds() {
         &[200; 3],
     );
 
-    let peer = Sandbox::new("limits-connections").serve(&["--max-connections", "1"]);
-    let _idle = TcpStream::connect(address(peer.ready())).unwrap();
-    assert_eq!(status(address(peer.ready()), GET, Duration::from_secs(10)), Some(503));
+    let beside_another = |flags: &[&str]| {
+        let peer = Sandbox::new("limits-connections").serve(flags);
+        let _idle = TcpStream::connect(address(peer.ready())).unwrap();
+        status(address(peer.ready()), GET, Duration::from_secs(10)).unwrap()
+    };
+    assert_eq!(beside_another(&["--max-connections", "1"]), 503);
+    let proxies = |proxies| {
+        beside_another(&["--trusted-proxies", proxies, "--max-connections-per-address", "1"])
+    };
+    assert_eq!(proxies("10.0.0.1"), 429);
+    // Behind these are many, and so may there be behind one that nobody has named.
+    assert_eq!(proxies("127.0.0.1"), 200);
+    assert_eq!(proxies("none"), 200);
 }

@@ -37,7 +37,7 @@ impl Household {
 }
 
 /// Whether many may be behind the address without being one: this machine, a local network, a provider's shared one.
-pub(super) const fn is_shared(address: IpAddr) -> bool {
+const fn is_shared(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_shared_v4(address),
         IpAddr::V6(address) => {
@@ -56,6 +56,14 @@ const fn is_shared_v4(address: Ipv4Addr) -> bool {
         || address.is_private()
         || address.is_link_local()
         || (a == 100 && b & 0xc0 == 64) // RFC 6598
+}
+
+/// Whether the address is one client's: that of no proxy, nor, as long as none is named, one where a proxy may be.
+pub(super) fn is_one_client(address: IpAddr, proxies: &[Network]) -> bool {
+    if proxies.is_empty() {
+        return !is_shared(address);
+    }
+    !proxies.iter().any(|proxy| proxy.contains(address))
 }
 
 /// Addresses that share their first bits: `10.0.0.0/8`, `2001:db8::/32`, or a single one.
@@ -144,6 +152,22 @@ mod tests {
         for own in ["203.0.113.7", "172.32.0.1", "100.128.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {
             assert!(!is_shared(address(own)), "{own}");
         }
+    }
+
+    #[test]
+    fn an_address_is_one_client_unless_a_proxy_is_there_or_may_be() {
+        #[track_caller]
+        fn check(text: &str, proxies: &[&str], expect: bool) {
+            let proxies: Vec<_> =
+                proxies.iter().map(|text| Network::parse(text).unwrap()).collect();
+            assert_eq!(is_one_client(address(text), &proxies), expect, "{text} {proxies:?}");
+        }
+        check("203.0.113.7", &[], true);
+        check("127.0.0.1", &[], false);
+        check("127.0.0.1", &["10.0.0.0/8"], true);
+        check("10.1.2.3", &["::1", "10.0.0.0/8"], false);
+        check("::ffff:10.1.2.3", &["10.0.0.0/8"], false);
+        check("203.0.113.7", &["203.0.113.7"], false);
     }
 
     #[test]

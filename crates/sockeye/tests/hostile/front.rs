@@ -82,6 +82,7 @@ impl Scene {
         let address = listener.local_addr().unwrap();
         let limits = watch::Sender::new(limits).subscribe();
         let serve = server::serve(listener, app).limits(limits);
+        let serve = serve.trusted_proxies(["10.0.0.0/8"]); // so that 127.0.0.1 is none
         let tls = tls.then(|| certificate(name));
         let (serve, tls) = match tls {
             Some((files, connector)) => (serve.tls(files), Some(connector)),

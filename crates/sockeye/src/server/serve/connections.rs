@@ -18,7 +18,7 @@ use super::{
     Limits,
     connection::{Acceptor, App, Connection},
 };
-use crate::server::address::Household;
+use crate::server::address::{Household, Network, is_one_client};
 
 /// After the system had no descriptor for a new connection, when to ask again, if none of ours ends before.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -48,11 +48,11 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    pub(super) fn new(app: A, tls: Option<Acceptor>) -> Self {
+    pub(super) fn new(app: A, tls: Option<Acceptor>, proxies: Vec<Network>) -> Self {
         Self {
             app,
             tls,
-            places: Arc::default(),
+            places: Arc::new(Places { proxies, ..Places::default() }),
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
             open: watch::Sender::new(()),
         }
@@ -126,6 +126,8 @@ where
 /// The places that connections take.
 #[derive(Default)]
 struct Places {
+    /// Those in front; behind each are many.
+    proxies: Vec<Network>,
     taken: Mutex<Taken>,
     /// Told when a place is free again, and with it a descriptor.
     freed: Notify,
@@ -141,7 +143,8 @@ struct Taken {
 impl Places {
     fn take(this: &Arc<Self>, peer: SocketAddr, limits: &Limits) -> Result<Place, &'static [u8]> {
         let is_shared_out = limits.max_connections_per_address != usize::MAX;
-        let household = Household::of(peer.ip()).filter(|_| is_shared_out);
+        let is_counted = is_shared_out && is_one_client(peer.ip(), &this.proxies);
+        let household = Household::of(peer.ip()).filter(|_| is_counted);
         let mut taken = this.taken.lock();
         if taken.all >= limits.max_connections {
             return Err(FULL);

@@ -69,7 +69,11 @@ impl Limits {
     }
 
     /// The same for the connections of one address (of IPv6, one network of 64 bits); a further one is answered 429.
-    /// Default: no bound. Behind a proxy everybody has the address of the proxy.
+    /// Default: no bound.
+    ///
+    /// Behind a proxy everybody has the address of the proxy: those named by
+    /// [`Serve::trusted_proxies`](super::Serve::trusted_proxies) are not counted, and as long as none is named, nor are
+    /// addresses of this machine and of local networks.
     pub fn max_connections_per_address(mut self, count: usize) -> Self {
         self.max_connections_per_address = count;
         self
@@ -105,6 +109,6 @@ impl Limits {
     }
 }
 
-fn unfit(text: String) -> io::Result<()> {
+pub(super) fn unfit(text: String) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }

@@ -18,7 +18,7 @@ use tokio::{net::TcpListener, sync::watch};
 pub use self::tls::{Tls, TlsError, TlsFile};
 pub use self::{body::RequestBody, limits::Limits};
 use self::{connection::App, connections::Connections};
-use super::Server;
+use super::{BuildError, Server, address::Network};
 
 /// How long connections may take to end once the app is told to stop, if [`Serve::drain`] says nothing else.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// Awaited, it fails at once if a limit can't be used, such as a time of zero.
+/// Awaited, it fails at once if a limit can't be used, such as a time of zero, or a proxy's address not be read.
 ///
 /// # Cancel safety
 ///
@@ -78,6 +78,7 @@ where
         limits: Settings::Own(Limits::default()),
         #[cfg(feature = "tls")]
         tls: None,
+        proxies: Vec::new(),
         drain: None,
         patience: DRAIN,
         until: Box::pin(pending()),
@@ -92,6 +93,7 @@ pub struct Serve<A> {
     limits: Settings,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+    proxies: Vec<String>,
     drain: Option<Server>,
     patience: Duration,
     until: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -127,6 +129,16 @@ impl<A> Serve<A> {
     /// As [`Limits::max_connections_per_address`]. Default: no bound.
     pub fn max_connections_per_address(self, count: usize) -> Self {
         self.change(|limits| limits.max_connections_per_address(count))
+    }
+
+    /// The proxies in front, as [`Builder::trusted_proxies`](super::Builder::trusted_proxies) takes them: their connections
+    /// are those of many, and not counted as one address's. Default: none.
+    pub fn trusted_proxies<P: Into<String>>(
+        mut self,
+        proxies: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.proxies = proxies.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Takes all limits from here: each connection has those that are there when it is accepted.
@@ -170,6 +182,13 @@ where
 {
     async fn run(self) -> io::Result<usize> {
         self.limits.now().check()?;
+        let network = |proxy: &String| {
+            Network::parse(proxy).ok_or_else(|| {
+                let error = BuildError::Proxy { proxy: proxy.clone() };
+                io::Error::new(io::ErrorKind::InvalidInput, error)
+            })
+        };
+        let proxies = self.proxies.iter().map(network).collect::<io::Result<_>>()?;
         #[cfg(feature = "tls")]
         let (acceptor, renewed) = (self.tls.as_ref().map(Tls::acceptor), async {
             match &self.tls {
@@ -179,7 +198,7 @@ where
         });
         #[cfg(not(feature = "tls"))]
         let (acceptor, renewed) = (None, pending::<std::convert::Infallible>());
-        let mut connections = Connections::new(self.app, acceptor);
+        let mut connections = Connections::new(self.app, acceptor, proxies);
         tokio::select! {
             never = connections.accept(self.listener, || self.limits.now()) => match never {},
             never = renewed => match never {},

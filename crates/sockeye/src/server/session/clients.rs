@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::server::address::{Household, Network, PeerAddress, is_shared};
+use crate::server::address::{Household, Network, PeerAddress, is_one_client};
 
 /// The header that most proxies set; those of RFC 7239 are fewer.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -36,16 +36,17 @@ impl Clients {
         extensions: &Extensions,
     ) -> Option<Household> {
         let peer = peer(extensions)?.ip();
-        let client = match (self.proxies.is_empty(), self.is_trusted(peer)) {
-            // It may be a proxy that nobody has named.
-            (true, _) if is_shared(peer) => return None,
-            (_, false) => peer,
-            (_, true) => match self.said(headers) {
+        let client = if is_one_client(peer, &self.proxies) {
+            peer
+        } else if self.is_trusted(peer) {
+            match self.said(headers) {
                 Said::Nothing => return None,
                 Said::Address(client) => client,
                 // Somebody tries to be somebody else: all who do have one share together.
                 Said::Unclear => peer,
-            },
+            }
+        } else {
+            return None; // it may be a proxy that nobody has named
         };
         Household::of(client)
     }
