@@ -153,11 +153,20 @@ impl Emit<'_> {
         awaited: Option<&str>,
     ) -> Result<(), Failure> {
         let Session { client, sockets, .. } = &self.session;
-        let state = client.state().borrow().clone();
-        self.printer.states(&state, sockets)?;
+        if let Some(connected) = client.last_connected() {
+            self.printer.states(&connected, sockets)?;
+        }
         self.printer.sent(self.place(), &args, None)?;
         let answer = async {
-            if wants_ack { self.call(args, awaited).await } else { self.send(args).await }
+            let done =
+                if wants_ack { self.call(args, awaited).await } else { self.send(args).await };
+            match done {
+                // What came before the end may be what is waited for.
+                Err(failure) if awaited.is_some() && failure.exit() == Exit::Lost => {
+                    Ok(Some(failure))
+                }
+                done => done.map(|()| None),
+            }
         };
         let event = async {
             match (awaited, client.events()) {
@@ -165,7 +174,16 @@ impl Emit<'_> {
                 _ => Ok(()),
             }
         };
-        tokio::try_join!(answer, event).map(|_| ())
+        let (lost, ()) = tokio::try_join!(answer, event)?;
+        match lost {
+            Some(failure) if wants_ack => Err(failure),
+            // It came: whether ours was still taken, nobody waits to be told.
+            Some(failure) => {
+                self.printer.talk(&failure.to_string());
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     async fn send(&self, args: RawArgs) -> Result<(), Failure> {

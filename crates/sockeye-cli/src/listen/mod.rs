@@ -13,7 +13,7 @@ use self::options::Until;
 use crate::{
     exit::Exit,
     failure::Failure,
-    output::{Output, Printer, States},
+    output::{Heard, Output, Printer, States},
     reach::{Departures, NAME_A_NAMESPACE, Session, Trouble},
     task,
     values::{Arg, Unreadable},
@@ -57,7 +57,7 @@ struct Listen<'l> {
 impl Listen<'_> {
     async fn run(&mut self, session: &Session, mut departures: Departures) -> Result<(), Failure> {
         let Ok(events) = session.client.events() else { return Ok(()) };
-        let mut states = States::new(&session.client).with_first();
+        let mut states = States::new(&session.client);
         let limit = self.until.limit.map_or(FAR, |limit| limit.get());
         let mut time = std::pin::pin!(time::sleep(limit));
         // Who looks on is told where to look; programs know what they wait for.
@@ -66,21 +66,17 @@ impl Listen<'_> {
         loop {
             tokio::select! {
                 biased;
-                Some(now) = states.next() => self.printer.states(&now, &session.sockets)?,
-                incoming = events.recv() => {
-                    let Some(incoming) = incoming else {
-                        let trouble = session.ended(true).await;
-                        if let Some(last) = states.last() {
-                            self.printer.states(&last, &session.sockets)?;
+                heard = states.next(&events) => match heard {
+                    Heard::State(now) => self.printer.states(&now, &session.sockets)?,
+                    Heard::Event(incoming) => {
+                        is_waiting = false;
+                        self.show(incoming)?;
+                        if self.is_enough() {
+                            return self.verdict();
                         }
-                        return Err(trouble.into());
-                    };
-                    is_waiting = false;
-                    self.show(incoming)?;
-                    if self.is_enough() {
-                        return self.verdict();
                     }
-                }
+                    Heard::End => return Err(session.ended(true).await.into()),
+                },
                 (namespace, because) = departures.next() => {
                     self.printer.left(&namespace, &because.to_string())?;
                     return Err(Trouble::left(&namespace, because).into());

@@ -19,7 +19,7 @@ pub(crate) use self::{
     above::Above,
     lines::{Direction, Line, Reader, milliseconds, raw},
     printer::Printer,
-    states::States,
+    states::{Heard, States},
 };
 use crate::{
     config::words,

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::FutureExt as _;
-use sockeye::client::Socket;
+use sockeye::client::{Events, Socket};
 
 use self::input::Order;
 use crate::{
     exit::Exit,
     failure::Failure,
-    output::{Output, States},
+    output::{Heard, Output, States},
     reach::{Connection, Departing, Departures, Exchange, Keep, Session, Talk, Trouble},
     task,
     units::Time,
@@ -71,26 +71,36 @@ struct Pipe<'p> {
 }
 
 impl Pipe<'_> {
-    async fn run(&mut self, mut departures: Departures, linger: Duration) -> Result<(), Failure> {
-        let Self { session, exchange, saved } = self;
-        let Ok(events) = session.client.events() else { return Ok(()) };
-        let mut states = States::new(&session.client).with_first();
+    async fn run(&mut self, departures: Departures, linger: Duration) -> Result<(), Failure> {
+        let Ok(events) = self.session.client.events() else { return Ok(()) };
+        let mut states = States::new(&self.session.client);
+        let done = self.talk((&mut states, &events), departures, linger).await;
+        if done.as_ref().is_err_and(|failure| failure.exit() == Exit::Lost) {
+            // What failed of the end may be known before that is told, and what came before it.
+            while let Some(heard) = states.next(&events).now_or_never()
+                && !self.hear(heard)?
+            {}
+        }
+        done
+    }
+
+    async fn talk(
+        &mut self,
+        (states, events): (&mut States, &Events),
+        mut departures: Departures,
+        linger: Duration,
+    ) -> Result<(), Failure> {
         let mut lines = StdinLines::new();
         loop {
+            let Self { session, exchange, saved } = self;
             let settled = exchange.settled();
             tokio::select! {
                 biased;
-                Some(now) = states.next() => exchange.printer.states(&now, &session.sockets)?,
                 Some(outcome) = exchange.next() => exchange.settle(outcome)?,
-                incoming = events.recv() => {
-                    let Some(incoming) = incoming else {
-                        let trouble = session.ended(true).await;
-                        if let Some(last) = states.last() {
-                            exchange.printer.states(&last, &session.sockets)?;
-                        }
-                        return Err(trouble.into());
-                    };
-                    exchange.heard(incoming)?;
+                heard = states.next(events) => {
+                    if self.hear(heard)? {
+                        return Err(self.session.ended(true).await.into());
+                    }
                 }
                 (namespace, because) = departures.next() => {
                     exchange.printer.left(&namespace, &because.to_string())?;
@@ -106,6 +116,16 @@ impl Pipe<'_> {
                 },
             }
         }
+    }
+
+    /// Shows what came of the connection; `true` if that is over.
+    fn hear(&mut self, heard: Heard) -> Result<bool, Failure> {
+        match heard {
+            Heard::State(now) => self.exchange.printer.states(&now, &self.session.sockets)?,
+            Heard::Event(incoming) => self.exchange.heard(incoming)?,
+            Heard::End => return Ok(true),
+        }
+        Ok(false)
     }
 }
 

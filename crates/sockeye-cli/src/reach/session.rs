@@ -32,9 +32,9 @@ pub(crate) async fn spoken_by(mut connection: Connection, tracer: Option<Tracer>
         builder.no_reconnect().on_any(async || NoAnswer)
     });
     let Ok(session) = join.await else { return Eio::Auto };
-    let eio = match &*session.client.state().borrow() {
-        ConnectionState::Connected { version: Version::V3, .. } => Eio::V3,
-        ConnectionState::Connected { .. } => Eio::V4,
+    let eio = match session.client.last_connected() {
+        Some(ConnectionState::Connected { version: Version::V3, .. }) => Eio::V3,
+        Some(ConnectionState::Connected { .. }) => Eio::V4,
         _ => Eio::Auto,
     };
     session.close(false).await;
@@ -86,11 +86,19 @@ impl Session {
         for socket in &self.sockets {
             match socket.joined().await {
                 Ok(()) => {}
+                // In, and out again: what came in between is there to be taken, and then the reason.
+                Err(_) if socket.last_id().is_some() => {}
+                Err(Left::Closed) if self.was_joined() => return Ok(()),
                 Err(Left::Closed) => return Err(self.ended(false).await),
                 Err(because) => return Err(Trouble::left(socket.namespace(), because)),
             }
         }
         Ok(())
+    }
+
+    /// Whether the server has let us in anywhere.
+    fn was_joined(&self) -> bool {
+        self.sockets.iter().any(|socket| socket.last_id().is_some())
     }
 
     /// Opening a transport ends in less time, and says why: what is missing is the answer to a CONNECT.

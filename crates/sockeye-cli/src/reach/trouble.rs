@@ -228,6 +228,9 @@ impl Trouble {
                     _ if disconnect.is_violation && disconnect.reason == Reason::TransportError => {
                         "the server has to send it right; no option helps"
                     }
+                    _ if disconnect.reason == Reason::PingTimeout => {
+                        "the pingInterval and pingTimeout of its handshake are times that it does not keep"
+                    }
                     Some(_) => {
                         "it may speak another version: leave out --eio, or try the other one"
                     }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::known::Known;
 use crate::{
     failure::Failure,
-    output::States,
+    output::{self, States},
     reach::{Auth, Connection, Keep, Session, Trouble},
     trace::Tracer,
 };
@@ -20,8 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Heard {
     Event(Incoming),
-    /// It stands elsewhere.
-    State,
+    /// It stands here.
+    State(ConnectionState),
     /// A namespace that was asked for.
     Joined(Socket),
     /// One of several.
@@ -107,15 +107,15 @@ impl Contact {
         loop {
             tokio::select! {
                 biased;
-                Some(_) = self.states.next(), if !self.is_over => return Heard::State,
                 Some(Ok((socket, change))) = self.changes.join_next() => {
                     if let Some(heard) = self.change(socket, change) {
                         return heard;
                     }
                 }
-                incoming = self.events.recv(), if !self.is_over => match incoming {
-                    Some(incoming) => return Heard::Event(incoming),
-                    None => return self.end(),
+                heard = self.states.next(&self.events), if !self.is_over => return match heard {
+                    output::Heard::State(state) => Heard::State(state),
+                    output::Heard::Event(incoming) => Heard::Event(incoming),
+                    output::Heard::End => self.end(),
                 },
                 else => pending().await,
             }
@@ -238,8 +238,7 @@ impl Contact {
         let (known, tracer) = (self.known.clone(), self.tracer.clone());
         let room = Self::enter(connection, self.keep, known, tracer).await?;
         let spoken = std::mem::take(&mut self.spoken);
-        let states = States::new(&room.session.client).with_first();
-        *self = Self { connection: self.connection.clone(), states, ..room };
+        *self = Self { connection: self.connection.clone(), ..room };
         if self.find(&spoken).is_ok() {
             self.spoken = spoken;
         }
@@ -270,6 +269,11 @@ impl Contact {
 
     pub(super) fn sockets(&self) -> &[Socket] {
         &self.session.sockets
+    }
+
+    /// The connection that it begins with, if that was not told.
+    pub(super) fn begun(&mut self) -> Option<ConnectionState> {
+        self.states.begun()
     }
 
     pub(super) fn state(&self) -> ConnectionState {

@@ -53,9 +53,11 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     connection.warn(output);
     task::run(async {
         let known = Known::default();
-        let contact = Contact::enter(connection, keep, known.clone(), tracer).await?;
+        let mut contact = Contact::enter(connection, keep, known.clone(), tracer).await?;
         // Before there is a prompt.
-        printer.states(&contact.state(), contact.sockets())?;
+        if let Some(begun) = contact.begun() {
+            printer.states(&begun, contact.sockets())?;
+        }
         let input = match is_person {
             true => Input::Person(Terminal::new(known.clone(), output)?),
             false => Input::Program(Piped::new()),
@@ -120,9 +122,7 @@ impl Repl<'_> {
                 self.known.see(&incoming.event);
                 self.exchange.heard(incoming).or_else(|failure| self.fail(failure))?;
             }
-            Heard::State => {
-                self.exchange.printer.states(&self.contact.state(), self.contact.sockets())?
-            }
+            Heard::State(state) => self.exchange.printer.states(&state, self.contact.sockets())?,
             Heard::Joined(socket) => {
                 self.exchange.printer.states(&self.contact.state(), &[socket])?
             }

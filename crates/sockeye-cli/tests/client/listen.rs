@@ -114,6 +114,32 @@ fn acks_are_answered_if_told_to() {
     assert_eq!(peer.finish().unwrap().code(), Some(0));
 }
 
+/// Whoever is put out as soon as he is in.
+#[test]
+fn what_came_before_the_end_is_shown_and_then_the_end() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("listen-last-words"));
+    for nsp in ["/door", "/trapdoor"] {
+        let url = running.at(nsp);
+        let kicked = format!(r#"{{"dir":"in","nsp":"{nsp}","event":"kicked","args":["banned"]}}"#);
+        for transport in ["auto", "polling", "websocket"] {
+            let run = |args: &[&str]| sandbox.run(&[args, &["--transport", transport]].concat());
+            for command in [&["listen", &*url][..], &["pipe", &url, "--linger", "1m"]] {
+                let run = run(&[command, &["--states"]].concat());
+                let found = lines(&run, 9);
+                let [connected, event, closed] = &found[..] else { panic!("{transport}: {run:?}") };
+                assert!(connected.contains(r#""state":"connected""#), "{transport}: {run:?}");
+                assert!(connected.contains(r#""sid":""#), "{transport}: {run:?}");
+                assert_eq!(*event, kicked, "{transport}");
+                assert!(closed.contains(r#""state":"closed""#), "{transport}: {run:?}");
+                assert!(run.stderr.contains("the server disconnected it"), "{run:?}");
+            }
+            // Whether or not what is sent is still taken.
+            let emitted = run(&["emit", &url, "x", "--wait-event", "kicked"]);
+            assert_eq!(lines(&emitted, 0), [&*kicked], "{transport}");
+        }
+    }
+}
+
 #[test]
 fn a_lost_connection_ends_it() {
     let (running, sandbox) = (Running::start(), Sandbox::new("listen-lost"));

@@ -38,7 +38,9 @@ impl Running {
                 .namespace("/", events().on_connect(welcome))
                 .namespace("/imchat", events().on_connect(welcome))
                 .namespace("/other", events().on_connect(welcome))
-                .namespace("/guarded", events().on_connect(guard));
+                .namespace("/guarded", events().on_connect(guard))
+                .namespace("/door", events().on_connect(put_out))
+                .namespace("/trapdoor", events().on_connect(cut_off));
             change(builder)
         })
     }
@@ -197,4 +199,24 @@ async fn headers(socket: Socket, Args((name,)): Args<(String,)>) -> Ack<Option<S
 
 async fn query(socket: Socket) -> Ack<Option<String>> {
     Ack(socket.handshake().and_then(|handshake| handshake.uri.query()).map(str::to_owned))
+}
+
+/// Says a word, and puts whoever has come in out again.
+async fn put_out(socket: Socket) {
+    say_and(socket, Socket::disconnect);
+}
+
+/// As [`put_out`], with the connection.
+async fn cut_off(socket: Socket) {
+    say_and(socket, Socket::close);
+}
+
+fn say_and(socket: Socket, end: fn(&Socket)) {
+    tokio::spawn(async move {
+        while !socket.is_connected() {
+            tokio::task::yield_now().await;
+        }
+        socket.emit("kicked", ("banned",)).unwrap();
+        end(&socket);
+    });
 }

@@ -155,6 +155,10 @@ fn nothing_answers_as_engine_io_does() {
         (long(200_000), "more than"),
         (format!("\u{feff}{}", long(1)), "it begins with"),
         ("hello".to_owned(), r#"it begins with "hello""#),
+        (
+            r#"0{"sid":"x","pingInterval":0,"pingTimeout":0}"#.to_owned(),
+            "pingInterval and pingTimeout are both 0",
+        ),
     ] {
         let url = saying(&runtime, says);
         let run = sandbox.run(&["emit", &url, "a", "--transport", "websocket"]);
@@ -250,10 +254,46 @@ fn why_the_connection_ended_is_told_in_words() {
     let run = listen(&url);
     check(&run, 9, &["closed by this side: parse error", "not JSON from byte"]);
     assert!(!run.stderr.contains("doctor"), "it would find nothing: {run:?}");
-    let (url, _runtime) = last_words("5");
+    let (url, _runtime) = last_words("0{}");
     let run = listen(&url);
     check(&run, 9, &["closed by this side: transport error", "not expected here"]);
     assert!(!run.stderr.contains("doctor"), "it would find nothing: {run:?}");
+}
+
+/// It is no reason to think of another parser: the server has let us in.
+#[test]
+fn an_end_right_behind_the_yes_is_no_refusal() {
+    let (runtime, sandbox) = (Runtime::new().unwrap(), Sandbox::new("trouble-behind-the-yes"));
+    for (end, reason) in [
+        ("", "transport close after"),
+        ("1", "transport close after"),
+        ("x", "closed by this side: parse error"),
+    ] {
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = ws::accept(stream).await.unwrap();
+            let open = r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#;
+            for text in [open, r#"40{"sid":"x"}"#, r#"42["hello",1]"#] {
+                socket.send(text).await.unwrap();
+            }
+            if end.is_empty() {
+                let _ = socket.close(CloseCode::new(4001).unwrap(), "bye").await;
+            } else {
+                socket.send(end).await.unwrap();
+                while let Ok(Some(_)) = socket.recv().await {}
+            }
+        });
+        let run = sandbox.run(&["listen", &url, "--transport", "websocket", "--states"]);
+        let found: Vec<_> = run.stdout.lines().collect();
+        let [connected, hello, closed] = found[..] else { panic!("{end}: {run:?}") };
+        assert!(connected.contains(r#""sid":"x""#) && hello.contains("hello"), "{run:?}");
+        assert!(closed.contains(r#""state":"closed""#), "{run:?}");
+        assert_eq!(run.code, Some(9), "{run:?}");
+        assert!(run.stderr.contains(reason) && !run.stderr.contains("parser"), "{run:?}");
+        assert_eq!(run.stderr.contains(r#"4001 "bye""#), end.is_empty(), "{run:?}");
+    }
 }
 
 #[test]
