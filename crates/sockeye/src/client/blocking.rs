@@ -32,7 +32,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
-    runtime::{self, Handle},
+    runtime,
     sync::oneshot,
 };
 
@@ -46,22 +46,43 @@ use crate::event::{FromAck, ToArgs};
 /// It dereferences to the async [`Client`](super::Client), whose [`emit`](super::Socket::emit),
 /// [`deliver`](super::Socket::deliver) and the like wait for nothing anyway. Any of its futures can be waited for with
 /// [`Self::wait`].
+///
+/// When its last clone is dropped, it is closed as by [`Self::close`], which may take a second; what is not written by then
+/// is lost, and the log says so.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct Client(Arc<Handle>);
+
+/// What all clones have together.
+#[derive(Debug)]
+struct Handle {
     client: super::Client,
     background: Arc<Background>,
+}
+
+/// How long the last handle waits for what it has emitted to be written.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // A handler that drops it, on that very thread, can't wait for it.
+        if self.background.is_current() {
+            return;
+        }
+        let close = async { tokio::time::timeout(GOODBYE, self.client.close()).await };
+        let _ = self.background.wait(close); // what is too late, the end of the thread tells
+    }
 }
 
 impl Client {
     pub(super) fn connect(builder: Builder) -> Result<Self, ConnectError> {
         let background = Background::shared().map_err(BuildError::Thread)?;
         let client = background.wait(builder.connect())?;
-        Ok(Self { client, background })
+        Ok(Self(Arc::new(Handle { client, background })))
     }
 
     /// Sends an event and waits for the server's ack: `let answer: u64 = client.call("ask", (1,)).wait()?`.
     pub fn call<R: FromAck>(&self, event: &str, args: impl ToArgs) -> Call<'_, R> {
-        Call { client: self, call: self.client.call(event, args) }
+        Call { client: self, call: self.0.client.call(event, args) }
     }
 
     /// Waits for the next event of this name that no handler takes; see [`Events::next`](super::Events::next).
@@ -70,7 +91,7 @@ impl Client {
     ///
     /// [`NextError`].
     pub fn next(&self, event: &str) -> Result<Incoming, NextError> {
-        self.wait(self.client.next(event))
+        self.wait(self.0.client.next(event))
     }
 
     /// As [`Self::next`], but not for longer than this; `None` if the time is over.
@@ -83,14 +104,14 @@ impl Client {
         event: &str,
         timeout: Duration,
     ) -> Result<Option<Incoming>, NextError> {
-        let next = async { tokio::time::timeout(timeout, self.client.next(event)).await };
+        let next = async { tokio::time::timeout(timeout, self.0.client.next(event)).await };
         self.wait(next).ok().transpose()
     }
 
     /// As [`Client::close`](super::Client::close).
     // By reference: clones may be at work on other threads.
     pub fn close(&self) -> CloseReason {
-        self.wait(self.client.close())
+        self.wait(self.0.client.close())
     }
 
     /// Waits for a future of this client, such as that of [`SendHandle::written`](super::SendHandle::written).
@@ -105,7 +126,7 @@ impl Client {
         F: Future + Send,
         F::Output: Send,
     {
-        self.background.wait(future)
+        self.0.background.wait(future)
     }
 }
 
@@ -113,7 +134,7 @@ impl Deref for Client {
     type Target = super::Client;
 
     fn deref(&self) -> &super::Client {
-        &self.client
+        &self.0.client
     }
 }
 
@@ -154,7 +175,7 @@ impl<R> fmt::Debug for Call<'_, R> {
 
 /// The thread that drives all blocking clients of this process.
 struct Background {
-    handle: Handle,
+    handle: runtime::Handle,
     /// Dropped, it ends the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -185,12 +206,17 @@ impl Background {
         Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
     }
 
+    /// Whether this is its thread.
+    fn is_current(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
+    }
+
     fn wait<F>(&self, future: F) -> F::Output
     where
         F: Future + Send,
         F::Output: Send,
     {
-        if Handle::try_current().is_err() {
+        if runtime::Handle::try_current().is_err() {
             return self.handle.block_on(future);
         }
         // Tokio allows no waiting on threads of a runtime, so another one waits.
@@ -204,9 +230,9 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // A client that a handler drops, on that very thread, can't wait for it.
+        let waits = !self.is_current();
         if let Some(thread) = self.thread.take()
-            && thread.thread().id() != thread::current().id()
+            && waits
         {
             let _ = thread.join(); // its panic has been printed
         }

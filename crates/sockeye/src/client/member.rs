@@ -367,13 +367,22 @@ impl Member {
 
     /// It is out for good; the first reason counts.
     pub(super) fn out(&self, because: &Left) {
+        self.end(because, false);
+    }
+
+    /// The client is closed; `is_cut` if a session was dropped that nobody had closed.
+    pub(super) fn closed(&self, is_cut: bool) {
+        self.end(&Left::Closed, is_cut);
+    }
+
+    fn end(&self, because: &Left, is_cut: bool) {
         let mut desk = self.desk.lock();
         let Desk { phase, unsent, .. } = &mut *desk;
         if matches!(phase, Phase::Out(_)) {
             return;
         }
         *phase = Phase::Out(because.clone());
-        let given_up = unsent.fail(&SendError::NotJoined(because.clone()));
+        let given_up = unsent.fail(&SendError::NotJoined(because.clone()), is_cut);
         drop(desk);
         self.tell(given_up, because);
         self.membership.send_replace(Membership::Left(because.clone()));
@@ -381,7 +390,7 @@ impl Member {
 
     /// Nobody may be left who looks at what became of events: the log has to say it.
     fn tell(&self, given_up: GivenUp, because: &Left) {
-        let GivenUp { unsent, unacknowledged } = given_up;
+        let GivenUp { unsent, unread, unacknowledged } = given_up;
         if given_up == GivenUp::default() || matches!(because, Left::ClientDisconnect) {
             return;
         }
@@ -389,10 +398,11 @@ impl Member {
             target: "sockeye::packet",
             namespace = &*self.name,
             unsent,
+            unread,
             unacknowledged,
             %because,
-            "events are lost; before a program ends, `client.close().await` waits until the connection has written what it \
-             took, and `written` or `acked` until one event is there"
+            "events are lost, or may be; before a program ends, `client.close().await` waits until the connection has written what it \
+             took and is closed in order, and `written` or `acked` until one event is there"
         );
     }
 

@@ -141,8 +141,10 @@ impl Receiver {
     pub(super) fn finish(&mut self) {
         let is_ours = std::mem::replace(&mut self.is_closing, true);
         // First all who wait: what comes after them is the application's, and may panic.
+        // A session that came to its end is gone by now.
+        let is_cut = self.session.take().is_some();
         for member in self.shared.members() {
-            member.out(&Left::Closed);
+            member.closed(is_cut);
         }
         let shared = Arc::clone(&self.shared);
         let _source = shared.inbox.as_ref().map(|inbox| {

@@ -140,13 +140,20 @@ pub(super) struct Unsent {
     /// Deliveries that were sent again, and nobody has been told yet.
     resent: Vec<Resent>,
     bytes: usize,
+    /// Events that were written of late, one soon after the other, and when the last of them was.
+    late: Option<(Instant, usize)>,
 }
+
+/// Who closes a connection without a handshake takes back what the peer has not read; that long it may take to.
+const READING: Duration = Duration::from_secs(1);
 
 /// How many events nobody sends any more.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct GivenUp {
     /// Not written, or not known to be.
     pub(super) unsent: usize,
+    /// Written, but so late that the server may not have read them before the connection was cut.
+    pub(super) unread: usize,
     /// Deliveries that were sent.
     pub(super) unacknowledged: usize,
 }
@@ -283,9 +290,22 @@ impl Unsent {
             && let Some((_, entry)) = self.handed.pop_front()
         {
             self.forget(&entry);
+            self.note_written();
         }
         if self.handed.is_empty() && self.handed.capacity() > 0 {
             self.handed = VecDeque::new();
+        }
+    }
+
+    fn note_written(&mut self) {
+        let now = tokio::time::Instant::now().into_std();
+        self.late = Some((now, self.written_of_late(now) + 1));
+    }
+
+    fn written_of_late(&self, now: Instant) -> usize {
+        match self.late {
+            Some((last, events)) if now.saturating_duration_since(last) < READING => events,
+            _ => 0,
         }
     }
 
@@ -392,13 +412,21 @@ impl Unsent {
         cleared.len()
     }
 
-    /// Gives up everything: there will be no session. What one has already it may still send, and nobody takes it back.
-    pub(super) fn fail(&mut self, error: &SendError) -> GivenUp {
+    /// Gives up everything: there will be no session. What one has already it may still send, unless it was cut, and nobody
+    /// takes it back.
+    pub(super) fn fail(&mut self, error: &SendError, is_cut: bool) -> GivenUp {
         let mut given_up = GivenUp::default();
         for (_, entry) in mem::take(&mut self.handed) {
             self.forget(&entry);
             entry.fate.comes_not_back();
-            given_up.unsent += usize::from(entry.fate.state() == SendState::Failed);
+            match entry.fate.state() {
+                SendState::Failed => given_up.unsent += 1,
+                SendState::Written => self.note_written(),
+                SendState::Queued | SendState::Acked => {}
+            }
+        }
+        if is_cut {
+            given_up.unread = self.written_of_late(tokio::time::Instant::now().into_std());
         }
         for entry in mem::take(&mut self.unacked).into_values().chain(mem::take(&mut self.waiting))
         {

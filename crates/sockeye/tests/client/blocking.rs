@@ -3,7 +3,7 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use sockeye::{
-    client::{CloseReason, SendState},
+    client::{CloseReason, ConnectionState, SendState},
     event::{Ack, Args, State, on_thread},
 };
 
@@ -59,6 +59,22 @@ fn events_are_taken_and_handlers_may_block() {
         asks.join().unwrap();
         let nothing = client.next_within("nothing", Duration::from_millis(20)).unwrap();
         assert!(nothing.is_none());
+    });
+}
+
+/// As in a program that ends after its last `emit`.
+#[test]
+fn the_last_handle_waits_until_what_was_emitted_is_written() {
+    with_server(|running| {
+        let client = running.client("").connect_blocking().unwrap();
+        let clone = client.clone();
+        drop(client);
+        let handles = (0..5).map(|i| clone.emit("keep", (i,)).unwrap()).collect::<Vec<_>>();
+        let state = clone.state();
+        drop(clone);
+        let state = state.borrow();
+        assert!(matches!(&*state, ConnectionState::Closed { .. }), "{state:?}");
+        assert!(handles.iter().all(|handle| handle.state() == SendState::Written));
     });
 }
 

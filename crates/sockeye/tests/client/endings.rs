@@ -185,7 +185,7 @@ fn what_is_lost_with_its_client_is_told_by_the_log() {
         client.emit("keep", (1,)).unwrap();
         client.emit("keep", (2,)).unwrap();
     });
-    check(&early, Some(r#"namespace="/imchat" unsent=2 unacknowledged=0"#));
+    check(&early, Some(r#"namespace="/imchat" unsent=2 unread=0 unacknowledged=0"#));
     // By HTTP, which takes its time.
     let late = run(async {
         let running = Running::start().await;
@@ -193,14 +193,24 @@ fn what_is_lost_with_its_client_is_told_by_the_log() {
         let client = soon(client.connect()).await.unwrap();
         client.emit("keep", (1,)).unwrap();
     });
-    check(&late, Some(r#"namespace="/" unsent=1 unacknowledged=0"#));
+    check(&late, Some(r#"namespace="/" unsent=1 unread=0 unacknowledged=0"#));
+    // The server's kernel throws away what it has not read when this side is cut.
+    let cut = run(async {
+        let running = Running::start().await;
+        let client = soon(running.client("").connect()).await.unwrap();
+        let first = client.emit("keep", (1,)).unwrap();
+        let second = client.emit("keep", (2,)).unwrap();
+        soon(first.written()).await.unwrap();
+        soon(second.written()).await.unwrap();
+    });
+    check(&cut, Some(r#"namespace="/" unsent=0 unread=2 unacknowledged=0"#));
     let delivered = run(async {
         let running = Running::start().await;
         let client = soon(running.client("").connect()).await.unwrap();
         client.deliver("ignore", ()).unwrap();
         soon(client.call::<u8>("echo", (1,))).await.unwrap();
     });
-    check(&delivered, Some(r#"namespace="/" unsent=0 unacknowledged=1"#));
+    check(&delivered, Some(r#"namespace="/" unsent=0 unread=0 unacknowledged=1"#));
     let refused = run(async {
         let running = Running::start().await;
         let client = running.client("/nowhere").start().unwrap();
@@ -209,7 +219,7 @@ fn what_is_lost_with_its_client_is_told_by_the_log() {
     });
     check(
         &refused,
-        Some(r#"namespace="/nowhere" unsent=1 unacknowledged=0 because=the server refused"#),
+        Some(r#"namespace="/nowhere" unsent=1 unread=0 unacknowledged=0 because=the server refused"#),
     );
     let kept = run(async {
         let running = Running::start().await;
