@@ -17,6 +17,8 @@
 //   close-me()                  the server closes the session below
 //   headers(), query(), auth()  acknowledged with these parts of the handshake; names of headers in lower case
 //   transport()                 acknowledged with the transport's name
+// npm's alone put out whoever has `put-out` in the query, right behind the `welcome`: `left` ends the membership, `closed` the
+// session below.
 // `/guarded` has the same, but refuses with `{"message":"unauthorized","data":{"code":401}}` whoever has no
 // `token: "secret"` in the auth payload. Other namespaces don't exist.
 //

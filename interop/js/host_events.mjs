@@ -8,6 +8,10 @@ export function serve(socket, record) {
     handler(ack, ...args);
   });
   socket.emit("welcome", auth);
+  if (query["put-out"]) {
+    socket.disconnect(query["put-out"] === "closed");
+    return;
+  }
   on("echo", (ack, ...args) => ack(...args));
   on("say", (_, ...args) => socket.emit("said", ...args));
   on("burst", (ack, n) => {

@@ -70,6 +70,37 @@ fn they_say_no() {
     }
 }
 
+/// What they say in the same breath as yes and no.
+#[test]
+fn their_last_words_are_shown() {
+    let sandbox = Sandbox::new("peer-servers-last-words");
+    for host in [Host::Npm4, Host::Npm3, Host::Npm2] {
+        let Some(peer) = host.launch(&[]) else { continue };
+        let all = [("", "left"), ("", "closed"), ("/imchat", "left"), ("/imchat", "closed")];
+        for ((nsp, end), transport) in all.iter().flat_map(|one| {
+            ["auto", "polling", "websocket"].into_iter().map(move |transport| (one, transport))
+        }) {
+            // Everybody is in its `/`, and put out there first.
+            if host == Host::Npm2 && !nsp.is_empty() {
+                continue;
+            }
+            let url = &format!("{}{nsp}?put-out={end}", peer.ready());
+            let what = format!("{host:?} {nsp} {end} {transport}");
+            let run = |args: &[&str]| sandbox.run(&[args, &["--transport", transport]].concat());
+            let listened = run(&["listen", url, "--states"]);
+            let lines: Vec<_> = listened.stdout.lines().collect();
+            let [connected, welcome, closed] = lines[..] else { panic!("{what}: {listened:?}") };
+            assert!(connected.contains(r#""state":"connected""#), "{what}: {listened:?}");
+            assert!(welcome.contains(r#""event":"welcome""#), "{what}: {listened:?}");
+            assert!(closed.contains(r#""state":"closed""#), "{what}: {listened:?}");
+            assert_eq!(listened.code, Some(9), "{what}: {listened:?}");
+            let emitted = run(&["emit", url, "x", "--wait-event", "welcome"]);
+            assert!(emitted.stdout.contains(r#""event":"welcome""#), "{what}: {emitted:?}");
+            assert_eq!(emitted.code, Some(0), "{what}: {emitted:?}");
+        }
+    }
+}
+
 #[test]
 fn their_refusals_are_shown_without_our_secrets() {
     let sandbox = Sandbox::new("peer-servers-secrets");
