@@ -26,4 +26,4 @@ pub mod server;
 
 pub use plan::{Client as ClientName, Kind};
 pub(crate) use program::Program;
-pub use run::{Options, run};
+pub use run::run;

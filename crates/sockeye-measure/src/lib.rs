@@ -8,6 +8,7 @@
 //! Linux only, as `/proc`, epoll and network namespaces are.
 
 pub mod clients;
+mod comparison;
 pub mod floor;
 mod frame;
 pub mod load;
@@ -24,4 +25,5 @@ pub mod run;
 mod server;
 pub mod soak;
 
+pub use comparison::Options;
 pub use order::Faults;

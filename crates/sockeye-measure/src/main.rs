@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use sockeye_measure::plan::{Kind, ServerName};
-use sockeye_measure::run::{Options, Outcome};
-use sockeye_measure::{clients, floor, measure, run, soak};
+use sockeye_measure::run::Outcome;
+use sockeye_measure::{Options, clients, floor, measure, run, soak};
 
 /// Measures Socket.IO servers side by side, and clients: memory of idle connections, CPU of acks and events.
 #[derive(Debug, Parser)]
@@ -198,7 +198,7 @@ fn start(verb: Verb) -> Result<ExitCode, Box<dyn Error>> {
 fn report(flags: RunFlags) -> Result<ExitCode, Box<dyn Error>> {
     let options = Options {
         rounds: flags.rounds.unwrap_or(if flags.quick { 1 } else { 5 }),
-        servers: flags.servers,
+        who: flags.servers,
         only: flags.only,
         quick: flags.quick,
     };
@@ -207,9 +207,9 @@ fn report(flags: RunFlags) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn compare(flags: ClientFlags) -> Result<ExitCode, Box<dyn Error>> {
-    let options = clients::Options {
+    let options = Options {
         rounds: flags.rounds.unwrap_or(if flags.quick { 1 } else { 3 }),
-        clients: flags.clients,
+        who: flags.clients,
         only: flags.only,
         quick: flags.quick,
     };

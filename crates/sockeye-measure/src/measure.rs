@@ -7,9 +7,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::comparison::Launch;
 use crate::load::{AckLoad, BroadcastLoad, Fleet, LoadError, PollLoad, Tally};
 use crate::order::Faults;
-use crate::plan::{Case, Launch};
+use crate::plan::Case;
 use crate::process;
 use crate::server::{Heartbeat, Server, ServerCommand, ServerError};
 
@@ -17,7 +18,7 @@ use crate::server::{Heartbeat, Server, ServerCommand, ServerError};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Job {
     pub(crate) server: ServerCommand,
-    pub(crate) launch: Launch,
+    pub(crate) launch: Launch<Case>,
 }
 
 /// One figure, and what went wrong on the way to it.
@@ -72,7 +73,7 @@ pub fn measure(job: &Job) -> Result<Vec<Reading>, MeasureError> {
     }
 
     // Clients that poll are opened with their load.
-    let sockets = if job.launch.polls() { 0 } else { job.launch.sockets };
+    let sockets = if job.launch.polls() { 0 } else { job.launch.clients };
     let mut fleet = Fleet::connect(server.address(), sockets)?;
     let once_each = AckLoad::new(&fleet, 64, 1).run(&mut fleet, 1)?;
 
@@ -83,7 +84,7 @@ pub fn measure(job: &Job) -> Result<Vec<Reading>, MeasureError> {
                 let bytes = process::settled_resident_bytes(server.id())
                     .map_err(MeasureError::Process)?
                     .saturating_sub(empty_bytes);
-                let value = bytes as f64 / job.launch.sockets as f64;
+                let value = bytes as f64 / job.launch.clients as f64;
                 Reading { case, value, arrived: once_each.arrived, faults: once_each.faults }
             }
             Case::Ack { bytes, in_flight, each } => {
@@ -95,7 +96,7 @@ pub fn measure(job: &Job) -> Result<Vec<Reading>, MeasureError> {
                 measured(&server, case, bursts, |bursts| load.run(&mut fleet, bursts))?
             }
             Case::Poll { bytes, each } => {
-                let mut load = PollLoad::connect(server.address(), job.launch.sockets, bytes)?;
+                let mut load = PollLoad::connect(server.address(), job.launch.clients, bytes)?;
                 measured(&server, case, each, |each| load.run(each))?
             }
         };

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::thousands;
+use crate::comparison::thousands;
 
 /// What went wrong with the messages of a load; all zero is what a server owes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

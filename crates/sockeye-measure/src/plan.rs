@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::{Bound, Launch, thousands};
+
 /// A server of the comparison.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -85,17 +87,6 @@ pub enum Case {
     },
 }
 
-/// What a case must not exceed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
-    /// So many bytes.
-    Bytes(f64),
-    /// So many times the floor.
-    TimesFloor(f64),
-    /// So many times npm `socket.io`; there is no floor for it.
-    TimesNode(f64),
-}
-
 impl Case {
     /// Which kind of case it is.
     pub fn kind(self) -> Kind {
@@ -108,15 +99,28 @@ impl Case {
     }
 
     /// What Sockeye must not exceed here.
-    pub fn target(self) -> Target {
+    pub(crate) fn bound(self) -> Bound {
         match self {
-            Self::Idle => Target::Bytes(2_048.0),
-            Self::Ack { bytes, .. } if bytes < 1_024 => Target::TimesFloor(1.8),
-            Self::Ack { .. } => Target::TimesFloor(2.0),
-            Self::Broadcast { burst: 1, .. } => Target::TimesFloor(1.15),
-            Self::Broadcast { .. } => Target::TimesFloor(1.25),
-            Self::Poll { .. } => Target::TimesNode(0.5),
+            Self::Idle => Bound::Bytes(2_048.0),
+            Self::Ack { bytes, .. } if bytes < 1_024 => Bound::Times(1.8),
+            Self::Ack { .. } => Bound::Times(2.0),
+            Self::Broadcast { burst: 1, .. } => Bound::Times(1.15),
+            Self::Broadcast { .. } => Bound::Times(1.25),
+            Self::Poll { .. } => Bound::Times(0.5),
         }
+    }
+
+    /// Whose figure it is compared with: the floor's, which knows no polling.
+    pub(crate) fn compared_with(self) -> ServerName {
+        match self {
+            Self::Poll { .. } => ServerName::Node,
+            _ => ServerName::Floor,
+        }
+    }
+
+    /// As the report names it.
+    pub(crate) fn unit(self) -> &'static str {
+        if self == Self::Idle { "bytes" } else { "us" }
     }
 
     /// What the figure is, for a load on so many `sockets`.
@@ -143,77 +147,48 @@ impl Case {
     }
 }
 
-/// Cases that share one start of a server and one set of connections.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Launch {
-    /// Clients, all in the namespace `/`.
-    pub sockets: usize,
-    /// What is measured on them, one after the other.
-    pub cases: Vec<Case>,
-}
-
-impl Launch {
+impl Launch<Case> {
     /// Whether its clients poll; then they do nothing else.
-    pub fn polls(&self) -> bool {
+    pub(crate) fn polls(&self) -> bool {
         self.cases.iter().any(|case| case.kind() == Kind::Poll)
     }
 
     /// Connections that are open at once; a client that polls has two.
-    pub fn open_files(&self) -> usize {
-        if self.polls() { 2 * self.sockets } else { self.sockets }
+    pub(crate) fn open_files(&self) -> usize {
+        if self.polls() { 2 * self.clients } else { self.clients }
     }
 }
 
 /// The launches of one round: all cases, or only those of one kind; `quick` ones are too small
 /// for figures worth keeping and only show that everything works.
-pub fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch> {
+pub(crate) fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch<Case>> {
     let ack = |bytes, each| Case::Ack { bytes, in_flight: 8, each };
     let broadcast = |burst, bursts| Case::Broadcast { bytes: 128, burst, bursts };
     let poll = |each| Case::Poll { bytes: 64, each };
     let mut launches = if quick {
         vec![
-            Launch { sockets: 20, cases: vec![ack(64, 500), ack(4_096, 100)] },
-            Launch { sockets: 100, cases: vec![broadcast(1, 20), broadcast(4, 10)] },
-            Launch { sockets: 500, cases: vec![Case::Idle, broadcast(1, 5), broadcast(4, 2)] },
-            Launch { sockets: 10, cases: vec![poll(100)] },
+            Launch { clients: 20, cases: vec![ack(64, 500), ack(4_096, 100)] },
+            Launch { clients: 100, cases: vec![broadcast(1, 20), broadcast(4, 10)] },
+            Launch { clients: 500, cases: vec![Case::Idle, broadcast(1, 5), broadcast(4, 2)] },
+            Launch { clients: 10, cases: vec![poll(100)] },
         ]
     } else {
         vec![
-            Launch { sockets: 100, cases: vec![ack(64, 2_000), ack(4_096, 1_000)] },
-            Launch { sockets: 1_000, cases: vec![broadcast(1, 250), broadcast(4, 120)] },
-            Launch { sockets: 10_000, cases: vec![Case::Idle, broadcast(1, 30), broadcast(4, 12)] },
-            Launch { sockets: 100, cases: vec![poll(300)] },
+            Launch { clients: 100, cases: vec![ack(64, 2_000), ack(4_096, 1_000)] },
+            Launch { clients: 1_000, cases: vec![broadcast(1, 250), broadcast(4, 120)] },
+            Launch { clients: 10_000, cases: vec![Case::Idle, broadcast(1, 30), broadcast(4, 12)] },
+            Launch { clients: 100, cases: vec![poll(300)] },
         ]
     };
     if let Some(only) = only {
-        for launch in &mut launches {
-            launch.cases.retain(|case| case.kind() == only);
-        }
-        launches.retain(|launch| !launch.cases.is_empty());
+        Launch::retain(&mut launches, |case| case.kind() == only);
     }
     launches
-}
-
-/// `12345` as `12,345`.
-pub(crate) fn thousands(number: u64) -> String {
-    if number < 1_000 {
-        return number.to_string();
-    }
-    format!("{},{:03}", thousands(number / 1_000), number % 1_000)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        for (number, text) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (10_007, "10,007"), (1_000_000, "1,000,000")]
-        {
-            assert_eq!(thousands(number), text);
-        }
-    }
 
     #[test]
     fn one_kind_leaves_only_its_cases() {

@@ -1,34 +1,17 @@
 //! Medians and their ratios to the floor, as a table for people and as JSON for programs.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
+use crate::comparison::{Bound, NONE, Sample, Samples, json_lines, median, thousands};
 use crate::measure::Reading;
 use crate::order::Faults;
-use crate::plan::{Case, ServerName, Target, thousands};
+use crate::plan::{Case, ServerName};
 
-/// One reading and whose it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample {
-    /// In which round it was taken, from 0.
-    pub round: u32,
-    /// Whose it is.
-    pub server: ServerName,
-    /// Connections of its launch.
-    pub sockets: usize,
-    /// The figure and its faults.
-    pub reading: Reading,
-}
-
-/// All samples of a run.
+/// All samples of a run; a case is the same if the number of connections is, too.
 #[derive(Clone, Debug)]
 pub struct Report {
-    rounds: u32,
-    servers: Vec<ServerName>,
+    samples: Samples<ServerName, (Case, usize), Reading>,
     network: &'static str,
-    samples: Vec<Sample>,
-    failures: Vec<(ServerName, String)>,
 }
 
 /// One server's result in one case.
@@ -58,30 +41,31 @@ pub struct Figure {
 
 impl Report {
     pub(crate) fn new(rounds: u32, servers: Vec<ServerName>, network: &'static str) -> Self {
-        Self { rounds, servers, network, samples: Vec::new(), failures: Vec::new() }
+        Self { samples: Samples::new(rounds, servers), network }
     }
 
-    pub(crate) fn add(&mut self, samples: impl IntoIterator<Item = Sample>) {
-        self.samples.extend(samples);
+    pub(crate) fn add(&mut self, round: u32, server: ServerName, sockets: usize, reading: Reading) {
+        self.samples.add(round, server, (reading.case, sockets), reading);
     }
 
     pub(crate) fn failed(&mut self, server: ServerName, why: String) {
-        self.failures.push((server, why));
+        self.samples.failed(server, why);
     }
 
     /// Whether the floor and Sockeye lost, doubled or reordered nothing; the others' faults are
     /// only reported.
     pub fn is_sound(&self) -> bool {
         let ours = |server| matches!(server, ServerName::Floor | ServerName::Sockeye);
-        self.samples.iter().all(|sample| !ours(sample.server) || sample.reading.faults.none())
-            && self.failures.iter().all(|&(server, _)| !ours(server))
+        let samples = self.samples.all().iter();
+        samples.filter(|it| ours(it.who)).all(|it| it.value.faults.none())
+            && !self.samples.failed_ones().any(ours)
     }
 
     /// The figures, case by case, the servers in order.
     pub fn figures(&self) -> Vec<Figure> {
         let mut figures = Vec::new();
-        for (case, sockets) in self.cases() {
-            for &server in &self.servers {
+        for (case, sockets) in self.samples.cases() {
+            for &server in self.samples.who() {
                 figures.extend(self.figure(case, sockets, server));
             }
         }
@@ -90,152 +74,95 @@ impl Report {
 
     /// One JSON object per figure and line.
     pub fn json_lines(&self) -> String {
-        let mut out = String::new();
-        for figure in self.figures() {
-            // A struct of numbers and strings has a JSON form; a String takes any text.
-            out.extend(serde_json::to_string(&figure));
-            out.push('\n');
-        }
-        out
+        json_lines(self.figures())
     }
 
     /// A Markdown table with a line about each fault and each missed target.
     pub fn markdown(&self) -> String {
-        let mut out = String::from("| |");
-        for server in &self.servers {
-            let _ = write!(out, " {} |", server.title()); // a String takes any text
-        }
-        out.push_str(" Sockeye at most |\n|---|");
-        out.push_str(&"--:|".repeat(self.servers.len() + 1));
-        out.push('\n');
-
-        let mut remarks = Vec::new();
-        for (case, sockets) in self.cases() {
+        let mut table = self.samples.table(ServerName::title, &["Sockeye at most"]);
+        for (case, sockets) in self.samples.cases() {
             let title = case.title(sockets);
-            let _ = write!(out, "| {title} |");
-            for &server in &self.servers {
+            let mut cells = Vec::new();
+            for &server in self.samples.who() {
                 let Some(figure) = self.figure(case, sockets, server) else {
-                    out.push_str(" - |");
+                    cells.push(NONE.to_owned());
                     continue;
                 };
-                let _ = write!(out, " {} |", cell(&figure));
+                cells.push(cell(&figure));
                 if !figure.faults.none() {
-                    remarks.push(format!(
+                    table.remark(format!(
                         "{}, {title}: {} (of {})",
                         server.title(),
                         figure.faults,
                         thousands(figure.arrived)
                     ));
                 }
-                if server == ServerName::Sockeye && figure.misses(case.target()) {
-                    remarks.push(format!("target missed, {title}: {}", cell(&figure)));
+                if server == ServerName::Sockeye
+                    && case.bound().is_missed(Some(figure.median), figure.ratio())
+                {
+                    table.remark(format!("target missed, {title}: {}", cell(&figure)));
                 }
             }
-            let _ = match case.target() {
-                Target::Bytes(bytes) => writeln!(out, " {bytes:.0} |"),
-                Target::TimesFloor(times) => writeln!(out, " {times:.2} x |"),
-                Target::TimesNode(times) => writeln!(out, " {times:.2} x npm |"),
-            };
+            let npm = if case.compared_with() == ServerName::Node { " npm" } else { "" };
+            cells.push(format!("{}{npm}", case.bound()));
+            table.row(&title, &cells);
         }
-        let _ = writeln!(
-            out,
-            "\nMedians of {} round{}; in brackets the median of the ratios to the floor (or to npm) in \
-             the same round. CPU is the server's, all threads, user and system; {}.\n",
-            self.rounds,
-            if self.rounds == 1 { "" } else { "s" },
+        let note = format!(
+            "in brackets the median of the ratios to the floor (or to npm) in the same round. CPU is the \
+             server's, all threads, user and system; {}.",
             self.network
         );
-        remarks.extend(self.failures.iter().map(|(_, why)| why.clone()));
-        if remarks.is_empty() {
-            remarks.push("nothing lost, doubled or out of order".to_owned());
-        }
-        for remark in remarks {
-            let _ = writeln!(out, "- {remark}");
-        }
-        out
-    }
-
-    /// The cases that have samples, in order of their first.
-    fn cases(&self) -> Vec<(Case, usize)> {
-        let mut cases = Vec::new();
-        for sample in &self.samples {
-            let case = (sample.reading.case, sample.sockets);
-            if !cases.contains(&case) {
-                cases.push(case);
-            }
-        }
-        cases
+        self.samples.finish(table, &note, Some("nothing lost, doubled or out of order"))
     }
 
     fn figure(&self, case: Case, sockets: usize, server: ServerName) -> Option<Figure> {
-        let of = |server| {
-            self.samples.iter().filter(move |sample| {
-                sample.server == server && sample.sockets == sockets && sample.reading.case == case
-            })
+        let of = |server| self.samples.of((case, sockets), server);
+        let ratios = |other| {
+            let ratio = |ours: &Sample<_, _, Reading>| {
+                let other = of(other).find(|it| it.round == ours.round)?;
+                Some(ours.value.value / other.value.value)
+            };
+            median(&of(server).filter_map(ratio).collect::<Vec<_>>())
         };
-        let (mut to_floor, mut to_node) = (Vec::new(), Vec::new());
-        let mut values = Vec::new();
-        let mut arrived = 0;
+        let values: Vec<_> = of(server).map(|it| it.value.value).collect();
         let mut faults = Faults::default();
-        for sample in of(server) {
-            values.push(sample.reading.value);
-            arrived += sample.reading.arrived;
-            faults += sample.reading.faults;
-            for (other, ratios) in
-                [(ServerName::Floor, &mut to_floor), (ServerName::Node, &mut to_node)]
-            {
-                let other = of(other).find(|other| other.round == sample.round);
-                ratios.extend(other.map(|other| sample.reading.value / other.reading.value));
-            }
-        }
+        of(server).for_each(|it| faults += it.value.faults);
         Some(Figure {
             case,
             sockets,
             server,
-            unit: if case == Case::Idle { "bytes" } else { "us" },
+            unit: case.unit(),
             median: median(&values)?,
-            times_floor: median(&to_floor),
-            times_node: median(&to_node),
+            times_floor: ratios(ServerName::Floor),
+            times_node: ratios(ServerName::Node),
             values,
-            arrived,
+            arrived: of(server).map(|it| it.value.arrived).sum(),
             faults,
         })
     }
 }
 
 impl Figure {
-    fn misses(&self, target: Target) -> bool {
-        match target {
-            Target::Bytes(bytes) => self.median > bytes,
-            Target::TimesFloor(times) => self.times_floor.is_some_and(|ratio| ratio > times),
-            Target::TimesNode(times) => self.times_node.is_some_and(|ratio| ratio > times),
+    /// Median of the ratios to what the case is compared with.
+    fn ratio(&self) -> Option<f64> {
+        match self.case.compared_with() {
+            ServerName::Node => self.times_node,
+            _ => self.times_floor,
         }
     }
 }
 
 fn cell(figure: &Figure) -> String {
-    let (ratio, to) = match figure.case.target() {
-        // A ratio to the floor's few bytes would say nothing.
-        Target::Bytes(_) => return format!("{:.0}", figure.median),
-        Target::TimesFloor(_) => (figure.times_floor, ServerName::Floor),
-        Target::TimesNode(_) => (figure.times_node, ServerName::Node),
-    };
-    match ratio {
-        Some(times) if figure.server != to => format!("{:.2} ({times:.2} x)", figure.median),
+    // A ratio to the floor's few bytes would say nothing.
+    if let Bound::Bytes(_) = figure.case.bound() {
+        return format!("{:.0}", figure.median);
+    }
+    match figure.ratio() {
+        Some(times) if figure.server != figure.case.compared_with() => {
+            format!("{:.2} ({times:.2} x)", figure.median)
+        }
         _ => format!("{:.2}", figure.median),
     }
-}
-
-/// The middle value, or the mean of the two middle ones.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    let upper = *sorted.get(middle)?;
-    if sorted.len() % 2 == 1 {
-        return Some(upper);
-    }
-    Some((sorted[middle - 1] + upper) / 2.0)
 }
 
 #[cfg(test)]
@@ -246,25 +173,11 @@ mod tests {
 
     fn report(values: &[(u32, ServerName, f64)]) -> Report {
         let mut report = Report::new(3, vec![ServerName::Floor, ServerName::Sockeye], "loopback");
-        report.add(values.iter().map(|&(round, server, value)| Sample {
-            round,
-            server,
-            sockets: 100,
-            reading: Reading { case: ACK, value, arrived: 10, faults: Faults::default() },
-        }));
-        report
-    }
-
-    #[test]
-    fn medians_need_no_order() {
-        for (values, expect) in [
-            (&[][..], None),
-            (&[3.0], Some(3.0)),
-            (&[9.0, 1.0, 2.0], Some(2.0)),
-            (&[4.0, 1.0, 2.0, 9.0], Some(3.0)),
-        ] {
-            assert_eq!(median(values), expect, "median of {values:?}");
+        for &(round, server, value) in values {
+            let reading = Reading { case: ACK, value, arrived: 10, faults: Faults::default() };
+            report.add(round, server, 100, reading);
         }
+        report
     }
 
     #[test]
@@ -286,8 +199,9 @@ mod tests {
     #[test]
     fn faults_and_missed_targets_are_named() {
         use ServerName::{Floor, Sockeye};
-        let mut report = report(&[(0, Floor, 1.0), (0, Sockeye, 2.0)]);
-        report.samples[1].reading.faults.lost = 7;
+        let mut report = report(&[(0, Floor, 1.0)]);
+        let faults = Faults { lost: 7, ..Faults::default() };
+        report.add(0, Sockeye, 100, Reading { case: ACK, value: 2.0, arrived: 10, faults });
         let text = report.markdown();
         assert!(!report.is_sound());
         assert!(text.contains("7 lost"), "{text}");
@@ -301,10 +215,10 @@ mod tests {
         let case = Case::Poll { bytes: 64, each: 10 };
         for (value, missed) in [(50.0, false), (51.0, true)] {
             let mut report = Report::new(1, vec![Sockeye, Node, Oxide], "loopback");
-            report.add([(Sockeye, value), (Node, 100.0), (Oxide, 70.0)].map(|(server, value)| {
+            for (server, value) in [(Sockeye, value), (Node, 100.0), (Oxide, 70.0)] {
                 let reading = Reading { case, value, arrived: 10, faults: Faults::default() };
-                Sample { round: 0, server, sockets: 100, reading }
-            }));
+                report.add(0, server, 100, reading);
+            }
             let text = report.markdown();
             assert_eq!(text.contains("target missed"), missed, "{text}");
             assert!(text.contains("x) | 100.00 | 70.00 (0.70 x) | 0.50 x npm |"), "{text}");

@@ -10,24 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::comparison::{Launch, Options, thousands};
 use crate::measure::{Job, Reading};
 use crate::namespace::Namespace;
-use crate::plan::{self, Kind, Launch, ServerName};
+use crate::plan::{self, Case, Kind, ServerName};
 use crate::prepare::{self, PrepareError};
-use crate::report::{Report, Sample};
-
-/// What to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How often every server has its turn.
-    pub rounds: u32,
-    /// Who takes part, in the order of the report's columns.
-    pub servers: Vec<ServerName>,
-    /// Only the cases of one kind.
-    pub only: Option<Kind>,
-    /// Small loads, to see that all works.
-    pub quick: bool,
-}
+use crate::report::Report;
 
 /// Why there is no report.
 #[non_exhaustive]
@@ -80,16 +68,19 @@ const PATIENCE: Duration = Duration::from_secs(180);
 ///
 /// When a server cannot be prepared or the system has too little to offer. A launch that fails
 /// is a line of the report instead.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, RunError> {
+pub fn run(
+    options: &Options<ServerName, Kind>,
+    mut progress: impl FnMut(&str),
+) -> Result<Report, RunError> {
     let launches = plan::launches(options.only, options.quick);
     raise_open_files(launches.iter().map(Launch::open_files).max().unwrap_or(0))?;
     let mut servers = Vec::new();
-    for &name in &options.servers {
+    for &name in &options.who {
         progress(&format!("preparing {}", name.name()));
         servers.push((name, prepare::prepare(name)?));
     }
     let namespace = Namespace::probe();
-    let mut report = Report::new(options.rounds, options.servers.clone(), namespace.note());
+    let mut report = Report::new(options.rounds, options.who.clone(), namespace.note());
     for round in 0..options.rounds {
         for launch in &launches {
             // Nobody is always first: machines drift within a round too.
@@ -102,12 +93,9 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, 
                 let job = Job { server: command.clone(), launch: launch.clone() };
                 match measure_apart(&job, namespace)? {
                     Outcome::Readings(readings) => {
-                        report.add(readings.into_iter().map(|reading| Sample {
-                            round,
-                            server: *name,
-                            sockets: launch.sockets,
-                            reading,
-                        }));
+                        for reading in readings {
+                            report.add(round, *name, launch.clients, reading);
+                        }
                     }
                     Outcome::Failed(reason) => {
                         let note =
@@ -122,8 +110,8 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, 
     Ok(report)
 }
 
-fn about(round: u32, rounds: u32, name: ServerName, launch: &Launch) -> String {
-    let sockets = plan::thousands(launch.sockets as u64);
+fn about(round: u32, rounds: u32, name: ServerName, launch: &Launch<Case>) -> String {
+    let sockets = thousands(launch.clients as u64);
     format!("round {} of {rounds}, {}, {sockets} connections", round + 1, name.name())
 }
 

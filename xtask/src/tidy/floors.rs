@@ -56,8 +56,9 @@ const HOUSES: &[House] = &[
         krate: "sockeye-measure",
         inside: &[],
         floors: &[
-            &["frame", "namespace", "plan", "process", "readiness", "server"],
-            &["floor", "numbered", "order", "prepare"],
+            &["comparison", "frame", "namespace", "process", "readiness", "server"],
+            &["floor", "numbered", "order", "plan"],
+            &["prepare"],
             &["load"],
             &["measure"],
             &["report"],

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use super::plan::{Case, Launch};
+use super::plan::Case;
 use super::program::{Program, ProgramError};
+use crate::comparison::Launch;
 use crate::process;
 use crate::server::{Heartbeat, Server, ServerCommand, ServerError};
 
@@ -31,7 +32,7 @@ const WARM_UP: u64 = 10;
 pub(crate) fn measure(
     server: &ServerCommand,
     client: &ServerCommand,
-    launch: &Launch,
+    launch: &Launch<Case>,
 ) -> (Vec<(Case, f64)>, Option<MeasureError>) {
     let mut figures = Vec::new();
     let failure = run(server, client, launch, &mut figures).err();
@@ -41,7 +42,7 @@ pub(crate) fn measure(
 fn run(
     command: &ServerCommand,
     client: &ServerCommand,
-    launch: &Launch,
+    launch: &Launch<Case>,
     figures: &mut Vec<(Case, f64)>,
 ) -> Result<(), MeasureError> {
     let mut server = Server::start(command, Heartbeat::NONE)?;

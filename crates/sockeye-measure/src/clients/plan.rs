@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::plan::thousands;
+use crate::comparison::{Bound, Launch, thousands};
 
 /// A client of the comparison.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -96,11 +96,11 @@ impl Case {
         }
     }
 
-    /// What ours must not exceed.
+    /// What ours must not exceed: so many times the best of the others, as a rule.
     pub(crate) const fn bound(self) -> Option<Bound> {
         match self {
             Self::Ack { .. } | Self::Receive { .. } | Self::StormCpu { .. } => {
-                Some(Bound::TimesBest(0.5))
+                Some(Bound::Times(0.5))
             }
             Self::Idle { .. } => Some(Bound::Bytes(8_192.0)),
             Self::StormTime { .. } => None, // chance rules it: the longest of many random delays
@@ -130,23 +130,8 @@ impl fmt::Display for Case {
     }
 }
 
-/// What a figure of ours must not exceed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Bound {
-    Bytes(f64),
-    /// So many times the best of the others.
-    TimesBest(f64),
-}
-
-/// Cases that share one program.
-#[derive(Clone, Debug)]
-pub(crate) struct Launch {
-    pub(crate) clients: usize,
-    pub(crate) cases: Vec<Case>,
-}
-
 /// The launches of one round: all cases, or only those of one kind; `quick` ones only show that everything works.
-pub(crate) fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch> {
+pub(crate) fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch<Case>> {
     let share = if quick { 50 } else { 1 };
     let ack = |bytes, in_flight, count| Case::Ack { bytes, in_flight, count: count / share };
     let clients = if quick { 50 } else { 1_000 };
@@ -168,10 +153,7 @@ pub(crate) fn launches(only: Option<Kind>, quick: bool) -> Vec<Launch> {
         },
     ];
     if let Some(only) = only {
-        for launch in &mut launches {
-            launch.cases.retain(|case| case.kind() == only);
-        }
-        launches.retain(|launch| !launch.cases.is_empty());
+        Launch::retain(&mut launches, |case| case.kind() == only);
     }
     launches
 }

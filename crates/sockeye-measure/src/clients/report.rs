@@ -1,28 +1,13 @@
 //! Medians of all rounds, and ours beside the best of the others: a table for people, JSON for programs.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
-use super::plan::{Bound, Case, Client};
-use crate::report::median;
+use super::plan::{Case, Client};
+use crate::comparison::{NONE, Samples, json_lines, median};
 
 /// All figures of a run.
 #[derive(Clone, Debug)]
-pub struct Report {
-    rounds: u32,
-    clients: Vec<Client>,
-    samples: Vec<Sample>,
-    failures: Vec<(Client, String)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    round: u32,
-    client: Client,
-    case: Case,
-    value: f64,
-}
+pub struct Report(Samples<Client, Case, f64>);
 
 /// One client's result in one case.
 #[derive(Debug, Serialize)]
@@ -37,125 +22,78 @@ struct Figure {
 
 impl Report {
     pub(crate) const fn new(rounds: u32, clients: Vec<Client>) -> Self {
-        Self { rounds, clients, samples: Vec::new(), failures: Vec::new() }
+        Self(Samples::new(rounds, clients))
     }
 
     pub(crate) fn add(&mut self, round: u32, client: Client, case: Case, value: f64) {
-        self.samples.push(Sample { round, client, case, value });
+        self.0.add(round, client, case, value);
     }
 
     pub(crate) fn failed(&mut self, client: Client, why: String) {
-        self.failures.push((client, why));
+        self.0.failed(client, why);
     }
 
     /// Whether our client did all it was told; what the others can't do is only reported.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.failures.iter().all(|&(client, _)| client.is_rival())
+        self.0.failed_ones().all(Client::is_rival)
     }
 
     /// One JSON object per figure and line.
     #[must_use]
     pub fn json_lines(&self) -> String {
-        let mut out = String::new();
-        for case in self.cases() {
-            for &client in &self.clients {
+        let mut figures = Vec::new();
+        for case in self.0.cases() {
+            for &client in self.0.who() {
                 let values = self.values(case, client);
                 let Some(median) = median(&values) else { continue };
-                let figure = Figure { case, client, unit: case.unit(), median, values };
-                // A struct of numbers and strings has a JSON form; a String takes any text.
-                out.extend(serde_json::to_string(&figure));
-                out.push('\n');
+                figures.push(Figure { case, client, unit: case.unit(), median, values });
             }
         }
-        out
+        json_lines(figures)
     }
 
     /// A Markdown table with a line about each failure and each missed bound.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let mut out = String::from("| |");
-        for client in &self.clients {
-            let _ = write!(out, " {} |", client.title()); // a String takes any text
-        }
-        out.push_str(" Sockeye / best of the others | at most |\n|---|");
-        out.push_str(&"--:|".repeat(self.clients.len() + 2));
-        out.push('\n');
-        let mut remarks = Vec::new();
-        for case in self.cases() {
-            let _ = write!(out, "| {case} |");
-            for &client in &self.clients {
-                let _ = match median(&self.values(case, client)) {
-                    Some(value) if value < 100.0 => write!(out, " {value:.2} |"),
-                    Some(value) => write!(out, " {value:.0} |"),
-                    None => write!(out, " - |"),
-                };
-            }
+        let more = ["Sockeye / best of the others", "at most"];
+        let mut table = self.0.table(Client::title, &more);
+        for case in self.0.cases() {
+            let cell = |&client: &Client| match median(&self.values(case, client)) {
+                Some(value) if value < 100.0 => format!("{value:.2}"),
+                Some(value) => format!("{value:.0}"),
+                None => NONE.to_owned(),
+            };
+            let mut cells: Vec<_> = self.0.who().iter().map(cell).collect();
             let times_best = self.times_best(case);
-            let _ = match times_best {
-                Some(ratio) => write!(out, " {ratio:.2} x |"),
-                None => write!(out, " - |"),
-            };
-            let (bound, misses) = match case.bound() {
-                None => (String::new(), false),
-                Some(Bound::TimesBest(most)) => {
-                    (format!("{most:.2} x"), times_best.is_some_and(|ratio| ratio > most))
-                }
-                Some(Bound::Bytes(most)) => {
-                    let ours = median(&self.values(case, Client::Sockeye));
-                    (format!("{most:.0}"), ours.is_some_and(|ours| ours > most))
-                }
-            };
-            let _ = writeln!(out, " {bound} |");
-            if misses {
-                remarks.push(format!("bound missed: {case}"));
+            cells.push(times_best.map_or_else(|| NONE.to_owned(), |ratio| format!("{ratio:.2} x")));
+            let bound = case.bound();
+            cells.push(bound.map_or_else(String::new, |bound| bound.to_string()));
+            table.row(&case.to_string(), &cells);
+            let ours = median(&self.values(case, Client::Sockeye));
+            if bound.is_some_and(|bound| bound.is_missed(ours, times_best)) {
+                table.remark(format!("bound missed: {case}"));
             }
         }
-        let _ = writeln!(
-            out,
-            "\nMedians of {} round{}; the ratio is the median of those of the rounds. CPU is the client process's, all \
-             threads, user and system; WebSocket on loopback, one server for all.\n",
-            self.rounds,
-            if self.rounds == 1 { "" } else { "s" },
-        );
-        remarks.extend(self.failures.iter().map(|(_, why)| why.clone()));
-        for remark in remarks {
-            let _ = writeln!(out, "- {remark}");
-        }
-        out
-    }
-
-    /// The cases that have figures, in order of their first.
-    fn cases(&self) -> Vec<Case> {
-        let mut cases = Vec::new();
-        for sample in &self.samples {
-            if !cases.contains(&sample.case) {
-                cases.push(sample.case);
-            }
-        }
-        cases
-    }
-
-    fn of(&self, case: Case, client: Client) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(move |it| it.case == case && it.client == client)
+        let note = "the ratio is the median of those of the rounds. CPU is the client process's, all threads, user and \
+                    system; WebSocket on loopback, one server for all.";
+        self.0.finish(table, note, None)
     }
 
     fn values(&self, case: Case, client: Client) -> Vec<f64> {
-        self.of(case, client).map(|sample| sample.value).collect()
+        self.0.of(case, client).map(|sample| sample.value).collect()
     }
 
     /// Ours, as a multiple of the best of the others in the same round.
     fn times_best(&self, case: Case) -> Option<f64> {
-        let ratios: Vec<f64> =
-            self.of(case, Client::Sockeye)
-                .filter_map(|ours| {
-                    let others = self.samples.iter().filter(|it| {
-                        it.case == case && it.round == ours.round && it.client.is_rival()
-                    });
-                    Some(ours.value / others.map(|it| it.value).min_by(f64::total_cmp)?)
-                })
-                .collect();
-        median(&ratios)
+        let best = |round: u32| {
+            let samples = self.0.all().iter();
+            let others =
+                samples.filter(|it| it.case == case && it.round == round && it.who.is_rival());
+            others.map(|it| it.value).min_by(f64::total_cmp)
+        };
+        let ours = self.0.of(case, Client::Sockeye);
+        median(&ours.filter_map(|it| Some(it.value / best(it.round)?)).collect::<Vec<_>>())
     }
 }
 

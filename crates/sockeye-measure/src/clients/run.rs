@@ -6,30 +6,21 @@ use super::measure::measure;
 use super::plan::{Client, Kind, launches};
 use super::prepare::prepare;
 use super::report::Report;
+use crate::comparison::Options;
 use crate::run::{RunError, raise_open_files};
 use crate::server::ServerCommand;
-
-/// What to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How often every client has its turn.
-    pub rounds: u32,
-    /// Who takes part, in the order of the report's columns.
-    pub clients: Vec<Client>,
-    /// Only the cases of one kind.
-    pub only: Option<Kind>,
-    /// Small loads, to see that all works.
-    pub quick: bool,
-}
 
 /// Prepares the clients and runs all rounds; `progress` gets a line about each launch.
 ///
 /// # Errors
 ///
 /// When a client can't be prepared; what fails later is in the report.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, RunError> {
+pub fn run(
+    options: &Options<Client, Kind>,
+    mut progress: impl FnMut(&str),
+) -> Result<Report, RunError> {
     let mut programs = Vec::new();
-    for &client in &options.clients {
+    for &client in &options.who {
         progress(&format!("preparing {}", client.title()));
         programs.push((client, prepare(client)?));
     }
@@ -40,7 +31,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, 
     let most = launches.iter().map(|launch| launch.clients).max().unwrap_or(0);
     raise_open_files(FILES_PER_CLIENT * most)?;
 
-    let mut report = Report::new(options.rounds, options.clients.clone());
+    let mut report = Report::new(options.rounds, options.who.clone());
     for round in 0..options.rounds {
         for launch in &launches {
             let Some(case) = launch.cases.first() else { continue };
