@@ -11,8 +11,8 @@ mod sandbox;
 mod server;
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    net::{TcpListener, TcpStream},
+    io::Write as _,
+    net::TcpStream,
     path::Path,
     process::{Command, Output},
     thread,
@@ -21,7 +21,7 @@ use std::{
 use sandbox::Sandbox;
 use serde_json::{Value, json};
 use server::Running;
-use sockeye_testkit::pinned;
+use sockeye_testkit::{pinned, stub};
 
 /// What each program is to send: every kind of argument.
 const ARGS: [&str; 8] = [
@@ -237,27 +237,18 @@ fn in_rust() {
 
 /// A proxy that connects everybody to one server, whatever they ask for.
 fn proxy(server: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, server) = (listener.local_addr().unwrap().to_string(), server.to_owned());
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
-            thread::spawn(move || {
-                let mut asked = BufReader::new(client.try_clone().unwrap());
-                let mut line = String::new();
-                while line != "\r\n" {
-                    line.clear();
-                    asked.read_line(&mut line).unwrap();
-                }
-                (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-                let (mut back, mut to) = (server.try_clone().unwrap(), client);
-                thread::spawn(move || std::io::copy(&mut back, &mut to));
-                // It ends with one of both.
-                let _ = std::io::copy(&mut asked, &mut &server);
-            });
-        }
+    let server = server.to_owned();
+    let address = stub::listen(move |mut client| {
+        stub::Request::read(&mut client)?;
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+        client.set_read_timeout(None)?;
+        let mut server = TcpStream::connect(&server)?;
+        let (mut back, mut to) = (server.try_clone()?, client.try_clone()?);
+        thread::spawn(move || std::io::copy(&mut back, &mut to));
+        // It ends with one of both.
+        std::io::copy(&mut client, &mut server).map(|_| ())
     });
-    address
+    address.unwrap().to_string()
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub mod proxy;
 mod rng;
 mod sight;
 pub mod spec;
+pub mod stub;
 mod wire;
 
 pub use crossing::Crossing;

@@ -72,7 +72,7 @@ const HOUSES: &[House] = &[
         krate: "sockeye-testkit",
         inside: &[],
         floors: &[
-            &["client", "heard", "link", "peer", "pinned", "proxy", "rng", "sight", "wire"],
+            &["client", "heard", "link", "peer", "pinned", "proxy", "rng", "sight", "stub", "wire"],
             &["end", "http", "matrix", "pair", "spec"],
             &["host", "host_peer", "poller"],
             &["crossing"],

@@ -2,12 +2,12 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    thread,
+    io::{self, Write as _},
+    net::TcpStream,
 };
 
 use serde_json::Value;
+use sockeye_testkit::stub;
 
 use crate::{
     sandbox::{Run, Sandbox},
@@ -204,67 +204,39 @@ const SECRETS: [&str; 9] = [
 ];
 
 /// A server on polling whose refusal repeats all that it knows, as netty-socketio does.
-fn repeat_everything(stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut writer = stream;
+fn repeat_everything(stream: &mut TcpStream) -> io::Result<()> {
     let mut heard = String::new();
     loop {
-        let (mut head, mut line) = (String::new(), String::new());
-        while reader.read_line(&mut line).unwrap_or(0) > 2 {
-            head += &line;
-            line.clear();
-        }
-        if head.is_empty() {
-            return;
-        }
-        let lower = head.to_ascii_lowercase();
-        let length = lower.split("content-length: ").nth(1);
-        let length = length.map_or(0, |rest| rest.lines().next().unwrap().parse().unwrap());
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        heard += &head;
-        heard += &String::from_utf8(body).unwrap();
-        let body = if head.starts_with("POST") {
+        let request = stub::Request::read(stream)?;
+        heard += &request.head;
+        heard += &request.body;
+        let body = if request.has("POST") {
             "ok".to_owned()
-        } else if head.contains("sid=") {
+        } else if request.has("sid=") {
             let message = serde_json::json!({ "message": heard, "data": { "again": heard } });
             format!("44/imchat,{message}")
         } else {
             r#"0{"sid":"engine-sid-1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#
                 .into()
         };
-        let answer = format!(
+        write!(
+            stream,
             "HTTP/1.1 200 OK\r\nset-cookie: io=set-cookie-1; Path=/\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
-        );
-        if writer.write_all(answer.as_bytes()).is_err() {
-            return;
-        }
+        )?;
     }
 }
 
-/// A proxy in front of it, which says no unless it is told the password.
-fn guard(mut stream: TcpStream) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.extend(byte);
-    }
-    assert!(String::from_utf8(head).unwrap().starts_with("CONNECT "));
-    stream.write_all(b"HTTP/1.1 200 Yes\r\n\r\n").unwrap();
-    repeat_everything(stream);
+/// A proxy in front of it.
+fn guard(mut stream: TcpStream) -> io::Result<()> {
+    assert!(stub::Request::read(&mut stream)?.line.starts_with("CONNECT "));
+    stream.write_all(b"HTTP/1.1 200 Yes\r\n\r\n")?;
+    repeat_everything(&mut stream)
 }
 
 #[test]
 fn secrets_are_never_shown_unless_asked_for() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy = format!("http://me:proxy-pass-1@{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            thread::spawn(|| guard(stream.unwrap()));
-        }
-    });
+    let proxy = format!("http://me:proxy-pass-1@{}", stub::listen(guard).unwrap());
     let sandbox = Sandbox::new("trace-secrets");
     let run = |more: &[&str]| {
         let auth = r#"{"token":"auth-token-1","user":{"note":"longer-than-chance-1"}}"#;

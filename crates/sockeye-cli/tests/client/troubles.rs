@@ -1,12 +1,9 @@
 //! Each way not to get through has its exit code, and its message names what to change.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpListener,
-    thread,
-};
+use std::{io::Write as _, net::TcpListener};
 
 use sockeye::ws::{self, CloseCode};
+use sockeye_testkit::stub;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -100,24 +97,13 @@ fn tls_fails() {
     check(&run, 4, &["http://", "--cacert", "--pin"]);
 }
 
-/// A server that answers its first request with this body; its URL.
-fn answer_once(body: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.extend(byte);
-        }
-        let length = body.len();
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
-        // Until it has been read.
-        let _ = stream.read_to_end(&mut Vec::new());
+/// A server that answers each request with this body; its URL.
+fn answering(body: &'static str) -> String {
+    let address = stub::listen(move |mut stream| {
+        stub::Request::read(&mut stream)?;
+        stream.write_all(stub::response("200 OK", "", body).as_bytes())
     });
-    url
+    format!("http://{}", address.unwrap())
 }
 
 /// A server of WebSocket that says this and listens; its URL.
@@ -141,7 +127,7 @@ fn nothing_answers_as_engine_io_does() {
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}", mute.local_addr().unwrap());
     check(&sandbox.run(&["emit", &silent, "a", "--timeout", "300ms"]), 5, &["--timeout"]);
-    let broken = answer_once(r#"0{"sid":"x","pingInterval":"soon"}"#);
+    let broken = answering(r#"0{"sid":"x","pingInterval":"soon"}"#);
     let run = sandbox.run(&["emit", &broken, "a", "--transport", "polling"]);
     check(&run, 5, &["handshake", r#"pingInterval is "soon"; expected milliseconds"#]);
     assert!(!run.stderr.contains("parser"), "{run:?}");

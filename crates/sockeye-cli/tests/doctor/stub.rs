@@ -2,63 +2,24 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    net::TcpStream,
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::Duration,
 };
 
-use sockeye_proto::wire::ws::handshake::accept_key;
-
-/// Whatever takes longer will not happen.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A request, as far as a stub wants to know.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    /// Method, target and version.
-    pub(crate) line: String,
-    /// All of it.
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Request {
-    /// The value of a header, whose name is in small letters.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        let mut found = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.next().map(|(_, value)| value.trim())
-    }
-
-    pub(crate) fn wants_websocket(&self) -> bool {
-        self.header("upgrade").is_some()
-    }
-
-    pub(crate) fn has(&self, text: &str) -> bool {
-        self.line.contains(text)
-    }
-}
+use sockeye_testkit::stub;
+pub(crate) use sockeye_testkit::stub::{Request, agree, response};
 
 /// Takes connections on a free port, each in a thread of its own; the URL's `host:port`.
 pub(crate) fn listen(
     serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
 ) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let serve = Arc::new(serve);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let serve = Arc::clone(&serve);
-            let _ = stream.set_read_timeout(Some(PATIENCE));
-            // A client that goes away is none of ours.
-            thread::spawn(move || serve(stream));
-        }
-    });
-    address
+    stub::listen(serve).unwrap().to_string()
+}
+
+/// Reads one request.
+pub(crate) fn read_request(stream: &mut TcpStream) -> io::Result<Request> {
+    Request::read(stream)
 }
 
 /// Answers each request with a response that is ready; the URL.
@@ -68,41 +29,6 @@ pub(crate) fn answering(answer: impl Fn(&Request) -> String + Send + Sync + 'sta
         stream.write_all(answer(&request).as_bytes())
     });
     format!("http://{address}")
-}
-
-/// A response without anything unusual.
-pub(crate) fn response(status: &str, headers: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-/// Reads one request.
-pub(crate) fn read_request(stream: &mut TcpStream) -> io::Result<Request> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let line = head.lines().next().unwrap_or_default().to_owned();
-    let mut request = Request { line, head, body: String::new() };
-    let length = request.header("content-length").and_then(|length| length.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body)?;
-    request.body = String::from_utf8_lossy(&body).into_owned();
-    Ok(request)
-}
-
-/// Agrees to a WebSocket.
-pub(crate) fn agree(stream: &mut TcpStream, request: &Request) -> io::Result<()> {
-    let key = accept_key(request.header("sec-websocket-key").unwrap_or_default());
-    let head = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {key}\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes())
 }
 
 /// Sends a text of at most 125 bytes.
@@ -146,13 +72,7 @@ pub(crate) fn proxy(
         server.write_all(body.as_bytes())?;
         if first_only {
             // The head of the answer, and then the end.
-            let mut answer = Vec::new();
-            while !answer.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                server.read_exact(&mut byte)?;
-                answer.push(byte[0]);
-            }
-            return stream.write_all(&answer);
+            return stream.write_all(&stub::read_head(&mut server)?);
         }
         pass(&stream, &server)
     });

@@ -1,15 +1,14 @@
 //! A server for each fault that can be made on one machine.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Write as _},
     net::{TcpListener, TcpStream},
-    thread,
 };
 
 use axum::{Router, extract::Request, middleware::map_request};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use sockeye::server::{self, Origins, Parser, Server};
-use sockeye_testkit::Peer;
+use sockeye_testkit::{Peer, stub};
 use tokio::runtime::Runtime;
 
 use crate::sandbox::Sandbox;
@@ -165,34 +164,26 @@ async fn forgotten(mut request: Request) -> Request {
 
 /// A port where nobody listens.
 fn closed() -> String {
-    url(&TcpListener::bind("127.0.0.1:0").unwrap())
+    format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap())
 }
 
 /// A server that accepts, and says nothing.
 fn silent() -> String {
-    answer_with(std::mem::forget)
+    listen(|stream| {
+        std::mem::forget(stream);
+        Ok(())
+    })
 }
 
 /// A server that has one answer for everybody.
 fn canned(status: &str, headers: &str, body: &str) -> String {
-    let length = body.len();
-    let answer = format!(
-        "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    );
-    answer_with(move |mut stream| {
-        // Whoever goes away does not hear it.
-        let _ = stream.read(&mut [0; 4096]);
-        let _ = stream.write_all(answer.as_bytes());
+    let answer = stub::response(status, headers, body);
+    listen(move |mut stream| {
+        stub::Request::read(&mut stream)?;
+        stream.write_all(answer.as_bytes())
     })
 }
 
-fn answer_with(answer: impl Fn(TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = url(&listener);
-    thread::spawn(move || listener.incoming().flatten().for_each(answer));
-    url
-}
-
-fn url(listener: &TcpListener) -> String {
-    format!("http://{}", listener.local_addr().unwrap())
+fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> String {
+    format!("http://{}", stub::listen(serve).unwrap())
 }
