@@ -16,6 +16,7 @@ use sockeye::{
     event::{Args, State},
     ws::{self, Message, WebSocket},
 };
+use sockeye_testkit::stub;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -55,22 +56,13 @@ pub(crate) async fn expect(socket: &mut WebSocket, text: &str) {
 }
 
 /// A server that answers whatever it is asked with this body; its URL.
-async fn answer_all(body: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await.unwrap());
-            }
-            let length = body.len();
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
+fn answer_all(body: &str) -> String {
+    let answer = stub::response("200 OK", "", body);
+    let address = stub::listen(move |mut stream| {
+        stub::Request::read(&mut stream)?;
+        std::io::Write::write_all(&mut stream, answer.as_bytes())
     });
-    url
+    format!("http://{}", address.unwrap())
 }
 
 /// As servers send it whose configuration keeps numbers as texts.
@@ -98,7 +90,7 @@ async fn a_handshake_that_can_not_be_read_is_told_by_its_field() {
             Version::V3 => format!("{}:{open}", open.len()),
             _ => open.clone(),
         };
-        let by_polling = answer_all(body).await;
+        let by_polling = answer_all(&body);
         let by_websocket = serve(move |mut socket: WebSocket| {
             let open = open.clone();
             async move {
