@@ -35,6 +35,10 @@ const ARGS: [&str; 8] = [
     "",
 ];
 
+/// What languages have no values for, or not all: half a character, and numbers larger than theirs.
+const ODD_ARGS: [&str; 4] =
+    [r#""\ud800""#, "12345678901234567890123", "1e400", r#"{"b":1,"a":-0}"#];
+
 /// A program that was printed.
 fn printed(sandbox: &Sandbox, args: &[&str]) -> String {
     let run = sandbox.run_with(&[&["emit"], args].concat(), &[("SOCKEYE_AUTH", SECRET)]);
@@ -103,6 +107,25 @@ fn check(
     assert_eq!(running.kept(), [json!(7), json!(8)], "{language} {options:?}");
 }
 
+/// What has no value in most languages is sent as it was written, or the program says what becomes of it.
+#[track_caller]
+fn check_odd(
+    sandbox: &Sandbox,
+    language: &str,
+    (expect, lost): (&str, &[&str]),
+    mut runs: impl FnMut(String) -> Output,
+) {
+    let running = Running::start();
+    let how = [&*running.url, "say", "--as", language, "--wait-event", "said"];
+    let program = printed(sandbox, &[&how, &ODD_ARGS[..]].concat());
+    for lost in lost {
+        assert!(program.contains(lost), "{lost}: {program}");
+    }
+    assert_eq!(program.matches("can't send").count(), lost.len(), "{program}");
+    let said = String::from_utf8(runs(program).stdout).unwrap();
+    assert_eq!(said.trim_end(), expect, "{language}");
+}
+
 /// At a server of Socket.IO 2 it is a program for that, without being told.
 #[track_caller]
 fn check_found(
@@ -159,6 +182,9 @@ fn in_python() {
         }
     }
     check_way(&sandbox, "python", &mut runs);
+    let expect = r#"["\ud800", 12345678901234567890123, null, {"b": 1, "a": -0.0}]"#;
+    let lost = ["argument 3 as it is: 1e400 becomes null"];
+    check_odd(&sandbox, "python", (expect, &lost), &mut runs);
 }
 
 #[test]
@@ -182,6 +208,13 @@ fn in_javascript() {
         check_found(&sandbox, "js", auto, |text| runs(text, "socket.io-client-2"));
     }
     check_way(&sandbox, "js", |text| runs(text, "socket.io-client"));
+    let expect = r#"["\ud800",1.2345678901234568e+22,null,{"b":1,"a":0}]"#;
+    let lost = [
+        "argument 2 as it is: 12345678901234567890123 becomes 1.2345678901234568e22",
+        "argument 3 as it is: 1e400 becomes null",
+        "argument 4 as it is: -0 becomes 0",
+    ];
+    check_odd(&sandbox, "js", (expect, &lost), |text| runs(text, "socket.io-client"));
 }
 
 /// The program of `examples/printed.rs`, which was built with this test. Its URL is one that only its proxy knows.
@@ -191,7 +224,8 @@ fn in_rust() {
     let way =
         ["-H", "x-token: abc", "--bearer-cmd", "echo a'b'c", "--query", "q=a b", "--auth", SECRET];
     let how = ["--as", "rust", "--transport", "websocket", "--ack", "--wait-event", "said"];
-    let args = [&["http://server.test/guarded?room=1", "say"], &ARGS[..], &how, &way].concat();
+    let args = [&ARGS[..], &ODD_ARGS].concat();
+    let args = [&["http://server.test/guarded?room=1", "say"], &args[..], &how, &way].concat();
     let program = printed(&sandbox, &args);
     assert_eq!(
         program,
@@ -228,6 +262,10 @@ fn in_rust() {
         assert!(output.status.success(), "{output:?}");
         let expect = r#"[1.5,"text",{"a":null,"b":[1,"x"]},{"_placeholder":true,"num":0},{"deep":[{"_placeholder":true,"num":1},"é\u202e\""]},null,[true,{"n":5000000000}],""]"#;
         let shown = String::from_utf8(output.stdout).unwrap();
+        // Nothing else reads these, but they have come as they were written.
+        let odd = format!(",{}]", ODD_ARGS.join(","));
+        assert!(shown.trim_end().ends_with(&odd), "{shown}");
+        let shown = shown.replace(&odd, "]");
         let found: Vec<Value> =
             shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let expect: Value = serde_json::from_str(expect).unwrap();

@@ -6,7 +6,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 use serde_json::value::{RawValue, to_raw_value};
-use sockeye::event::{RawArgs, Value};
+use sockeye::event::RawArgs;
 use sockeye_proto::wire::base64;
 
 use super::{Saved, unmarked};
@@ -16,7 +16,7 @@ use super::{Saved, unmarked};
 pub(crate) enum Arg {
     Text(Box<RawValue>),
     Bytes(Bytes),
-    /// With attachments somewhere inside.
+    /// Of which the parts are known, since there are attachments among them.
     List(Vec<Self>),
     /// The same; the keys are JSON, too.
     Object(Vec<(Box<RawValue>, Self)>),
@@ -62,30 +62,26 @@ impl Arg {
         }
     }
 
+    /// What a list or an object holds, as it is written; `None` of what is neither.
+    pub(crate) fn opened(raw: &RawValue) -> Option<Self> {
+        let part = |raw: &RawValue| Self::Text(raw.to_owned());
+        match raw.get().as_bytes().first()? {
+            b'[' => {
+                let items: Vec<&RawValue> = read(raw).ok()?;
+                Some(Self::List(items.into_iter().map(part).collect()))
+            }
+            b'{' => {
+                let Members(members) = read(raw).ok()?;
+                let members = members.into_iter().map(|(key, value)| (key.to_owned(), part(value)));
+                Some(Self::Object(members.collect()))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether there is an attachment in it.
     pub(crate) const fn has_attachments(&self) -> bool {
         !matches!(self, Self::Text(_))
-    }
-
-    /// As a tree, in which numbers are what this program can count with.
-    ///
-    /// # Errors
-    ///
-    /// A number is too large for that, or a text has half a character.
-    pub(crate) fn value(&self) -> Result<Value, String> {
-        let list = |items: &Vec<Self>| items.iter().map(Self::value).collect::<Result<_, _>>();
-        Ok(match self {
-            Self::Text(raw) => {
-                let json: serde_json::Value = read(raw)?;
-                json.into()
-            }
-            Self::Bytes(bytes) => Value::Bytes(bytes.clone()),
-            Self::List(items) => Value::Array(list(items)?),
-            Self::Object(members) => {
-                let members = members.iter().map(|(key, value)| Ok((read(key)?, value.value()?)));
-                Value::Object(members.collect::<Result<_, String>>()?)
-            }
-        })
     }
 
     /// What is sent.

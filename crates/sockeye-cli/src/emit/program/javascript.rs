@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{
-    Argument, Program, Source,
-    literal::{javascript, javascript_value},
-};
+use super::{Argument, Program, Source, literal::javascript};
 use crate::{
     failure::Failure,
     reach::{Encoding, Road, Transports},
@@ -121,7 +118,7 @@ impl Script<'_> {
         let program = self.program;
         let mut args = vec![javascript(program.event)];
         args.extend(program.args.iter().map(|arg| match arg {
-            Argument::Here(value) => javascript_value(value),
+            Argument::Here(text) => text.clone(),
             Argument::JsonFile(file) => {
                 self.imports.insert(READ);
                 format!("JSON.parse(readFileSync({}, \"utf8\"))", javascript(file))

@@ -4,14 +4,16 @@
 
 mod javascript;
 mod literal;
+mod number;
 mod python;
 mod rust;
 
 use std::time::Duration;
 
 use http::{HeaderValue, header};
-use sockeye::{client::Query, event::Value};
+use sockeye::client::Query;
 
+use self::literal::Literal;
 use super::Options;
 use crate::{
     config::words,
@@ -34,6 +36,14 @@ impl Language {
     /// Whether its client speaks one version alone.
     pub(super) const fn has_a_client_for_each_version(self) -> bool {
         matches!(self, Self::Python | Self::JavaScript)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
+            Self::Rust => "Rust",
+        }
     }
 }
 
@@ -72,7 +82,8 @@ enum Source {
 
 /// Where an argument comes from.
 enum Argument {
-    Here(Value),
+    /// As the language writes it.
+    Here(String),
     JsonFile(String),
     BytesFile(String),
     /// JSON in a variable of the environment.
@@ -134,9 +145,24 @@ impl<'p> Program<'p> {
             .bearer_cmd
             .as_deref()
             .map(|_| variable("BEARER_CMD", "the shell command that prints a token", &mut notes));
-        let args =
-            args.iter().zip(1..).map(|(arg, number)| Argument::read(arg, number, &mut notes));
-        let args = args.collect::<Result<_, _>>()?;
+        let is_list = args.len() > MAX_TUPLE;
+        let args = args.iter().zip(1..).map(|(text, number)| {
+            let literal = |arg: &_| Literal::new(language, connection.parser, arg, is_list);
+            let read = Argument::read(text, number, literal)?;
+            Ok::<_, Failure>((number, read))
+        });
+        let args = args.collect::<Result<Vec<_>, _>>()?.into_iter().map(|(number, read)| {
+            let Read { argument, lost } = read;
+            if let Argument::Variable(name) = &argument {
+                left_to(name.clone(), &format!("argument {number}, as JSON"), &mut notes);
+            }
+            if !lost.is_empty() {
+                let language = language.name();
+                notes.push(format!("{language} can't send argument {number} as it is: {lost}."));
+            }
+            argument
+        });
+        let args = args.collect();
         if connection.eio == Eio::Auto && language.has_a_client_for_each_version() {
             notes.push(
                 "It speaks Engine.IO 4, as the server could not be asked. For one of Socket.IO 2, print it with --eio 3."
@@ -178,10 +204,16 @@ impl<'p> Program<'p> {
     }
 }
 
+/// An argument, and what of it the language can't send.
+struct Read {
+    argument: Argument,
+    lost: String,
+}
+
 impl Argument {
-    fn read(text: &str, number: usize, notes: &mut Vec<String>) -> Result<Self, Failure> {
+    fn read(text: &str, number: usize, literal: impl Fn(&Arg) -> Literal) -> Result<Read, Failure> {
         if let Some(name) = text.strip_prefix("@bin:") {
-            return Ok(Self::BytesFile(path_of(name)));
+            return Ok(Read { argument: Self::BytesFile(path_of(name)), lost: String::new() });
         }
         let mut written = text.to_owned();
         let arg = match text.strip_prefix('@') {
@@ -189,27 +221,41 @@ impl Argument {
             Some(name) => {
                 written = json_of(name)?;
                 let reason = |reason| Unreadable::Json { name: name.to_owned(), reason };
-                let arg = Arg::from_json(&written).map_err(reason)?;
-                // A file with attachments in it is no plain JSON; what stands on standard input is not there again.
-                if name != "-" && !arg.has_attachments() {
-                    return Ok(Self::JsonFile(name.to_owned()));
-                }
-                arg
+                Arg::from_json(&written).map_err(reason)?
             }
         };
-        if Secrets::of_process().redact(&written) != written {
-            if arg.has_attachments() {
-                return Err(Failure::usage(
-                    "a secret beside an attachment would stand in the program; leave it out, or give --show-secrets",
-                ));
-            }
-            let what = format!("argument {number}, as JSON");
-            return Ok(Self::Variable(left_to(format!("ARG_{number}"), &what, notes)));
+        let Literal { text: here, lost, is_rewritten } = literal(&arg);
+        // What stands on standard input is not there again, and a file with attachments in it is no plain JSON.
+        let file = text.strip_prefix('@').filter(|name| *name != "-");
+        if let Some(name) = file.filter(|_| !arg.has_attachments() && !is_rewritten) {
+            return Ok(Read { argument: Self::JsonFile(name.to_owned()), lost: some_of(&lost) });
         }
-        let value = arg.value().map_err(|reason| Unreadable::Argument { text: written, reason })?;
-        Ok(Self::Here(value))
+        if Secrets::of_process().redact(&written) == written {
+            return Ok(Read { argument: Self::Here(here), lost: some_of(&lost) });
+        }
+        if arg.has_attachments() {
+            return Err(Failure::usage(
+                "a secret beside an attachment would stand in the program; leave it out, or give --show-secrets",
+            ));
+        }
+        // What is lost may be the secret.
+        let is_lost = is_rewritten || !lost.is_empty();
+        let lost = if is_lost { "it holds numbers that the language has not" } else { "" };
+        Ok(Read { argument: Self::Variable(format!("ARG_{number}")), lost: lost.to_owned() })
     }
 }
+
+/// So much of what is lost as people read.
+fn some_of(lost: &[String]) -> String {
+    const MOST: usize = 3;
+
+    let shown = lost.iter().take(MOST).map(String::as_str);
+    let rest = (lost.len() > MOST).then_some("and so on");
+    shown.chain(rest).collect::<Vec<_>>().join("; ")
+}
+
+/// So many values of different types serde takes as one; of more, the arguments are a list.
+const MAX_TUPLE: usize = 16;
 
 /// Each name once, as objects have it: with all its values, as HTTP reads them in one line (RFC 9110 §5.3).
 fn once(headers: &[Header]) -> Vec<Header> {

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Argument, Program, Source,
-    literal::{python, python_value},
-};
+use super::{Argument, Program, Source, literal::python};
 use crate::{
     failure::Failure,
     reach::{Encoding, Road, Transports},
@@ -176,7 +173,7 @@ impl Python<'_> {
 
     fn argument(&mut self, argument: &Argument) -> String {
         match argument {
-            Argument::Here(value) => python_value(value),
+            Argument::Here(text) => text.clone(),
             Argument::JsonFile(file) => {
                 format!("json.loads({})", self.file(file, "read_text(encoding=\"utf-8\")"))
             }

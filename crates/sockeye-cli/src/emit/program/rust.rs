@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    Argument, Program, Source,
-    literal::{rust, rust_value},
-};
+use super::{Argument, MAX_TUPLE, Program, Source, literal::rust};
 use crate::reach::{Encoding, Road, Transports};
 
 /// Writes it.
@@ -14,10 +11,12 @@ pub(super) fn write(program: &Program<'_>) -> String {
     let events = if program.awaited.is_some() { "\n        .events(1_024)" } else { "" };
     let options: String =
         options(program).iter().map(|option| format!("\n        {option}")).collect();
-    let args = program.args.iter().map(argument).collect::<Vec<_>>().join(", ");
-    let mut lines = vec![match program.args.is_empty() {
-        true => "let args = ();".to_owned(),
-        false => format!("let args = RawArgs::from_list(&[{args}])?;"),
+    let args: Vec<_> = program.args.iter().map(|arg| argument(arg, is_list(program))).collect();
+    let args = args.join(", ");
+    let mut lines = vec![match program.args.len() {
+        1 => format!("let args = ({args},);"),
+        0..=MAX_TUPLE => format!("let args = ({args});"),
+        _ => format!("let args = RawArgs::from_list(&[{args}])?;"),
     }];
     let event = rust(program.event);
     if program.wants_ack {
@@ -39,7 +38,7 @@ pub(super) fn write(program: &Program<'_>) -> String {
     let uses = uses(program, &options, &lines);
     format!(
         "// cargo add sockeye --git {repository}\n\
-         // cargo add serde_json; cargo add tokio --features macros,rt,time\n{comments}{uses}\n\
+         // cargo add serde_json{features}; cargo add tokio --features macros,rt,time\n{comments}{uses}\n\
          #[tokio::main(flavor = \"current_thread\")]\n\
          async fn main() -> Result<(), Box<dyn std::error::Error>> {{\n    \
          let timeout = Duration::from_millis({ms});\n    \
@@ -47,6 +46,7 @@ pub(super) fn write(program: &Program<'_>) -> String {
          .connect_timeout(timeout){events}{options}\n        .connect()\n        .await?;\n    {lines}\n    \
          client.close().await;\n    Ok(())\n}}",
         repository = env!("CARGO_PKG_REPOSITORY"),
+        features = if lines.contains("RawValue") { " --features raw_value" } else { "" },
         comments = program.comments("//"),
         url = rust(&program.url),
         path = rust(program.path),
@@ -56,8 +56,12 @@ pub(super) fn write(program: &Program<'_>) -> String {
 /// Only what is used.
 fn uses(program: &Program<'_>, options: &str, lines: &str) -> String {
     let mut text = "use std::time::Duration;\n\n".to_owned();
-    if lines.contains("json!(") {
-        text += "use serde_json::json;\n";
+    let json: Vec<&str> = [("json", "json!("), ("value::RawValue", "RawValue")]
+        .into_iter()
+        .filter_map(|(name, used)| lines.contains(used).then_some(name))
+        .collect();
+    if !json.is_empty() {
+        text += &format!("use serde_json::{};\n", tree(&json));
     }
     let client: Vec<&str> = ["Client", "Parser", "Proxy", "Tls", "Transport", "Version"]
         .into_iter()
@@ -65,8 +69,8 @@ fn uses(program: &Program<'_>, options: &str, lines: &str) -> String {
         .collect();
     text += &format!("use sockeye::client::{};\n", tree(&client));
     let event: Vec<&str> = [
-        ("RawArgs", !program.args.is_empty() || program.wants_ack),
-        ("Value", lines.contains("Value::")),
+        ("RawArgs", is_list(program) || program.wants_ack),
+        ("Value", lines.replace("RawValue::", "").contains("Value::")),
     ]
     .into_iter()
     .filter_map(|(name, is_used)| is_used.then_some(name))
@@ -147,19 +151,20 @@ fn tls(road: &Road) -> Option<String> {
     (!calls.is_empty()).then(|| format!(".tls(Tls::builder(){calls}.build()?)"))
 }
 
-fn argument(argument: &Argument) -> String {
+/// Whether the arguments are of one type, since they are too many for a tuple.
+const fn is_list(program: &Program<'_>) -> bool {
+    program.args.len() > MAX_TUPLE
+}
+
+fn argument(argument: &Argument, is_in_list: bool) -> String {
+    let json = |read: String| match is_in_list {
+        true => format!("Value::from(serde_json::from_slice::<serde_json::Value>(&{read})?)"),
+        false => format!("serde_json::from_slice::<Box<RawValue>>(&{read})?"),
+    };
     match argument {
-        Argument::Here(value) => rust_value(value),
-        Argument::JsonFile(file) => {
-            format!(
-                "Value::from(serde_json::from_slice::<serde_json::Value>(&std::fs::read({})?)?)",
-                rust(file)
-            )
-        }
-        Argument::Variable(name) => format!(
-            "Value::from(serde_json::from_str::<serde_json::Value>(&std::env::var({})?)?)",
-            rust(name)
-        ),
+        Argument::Here(text) => text.clone(),
+        Argument::JsonFile(file) => json(format!("std::fs::read({})?", rust(file))),
+        Argument::Variable(name) => json(format!("std::env::var({})?.into_bytes()", rust(name))),
         Argument::BytesFile(file) => format!("Value::Bytes(std::fs::read({})?.into())", rust(file)),
     }
 }
