@@ -194,7 +194,8 @@ impl Writer {
         match arg {
             Arg::Text(raw) if !is_in_list => {
                 let read = serde_json::from_str::<serde_json::Value>(raw.get());
-                let is_same = read.is_ok_and(|value| value.to_string() == raw.get());
+                let again = read.map(|value| value.to_string());
+                let is_same = again.is_ok_and(|again| again == raw.get());
                 match is_same && raw.get().len() <= LONGEST_MACRO {
                     true => format!("json!({})", self.value(arg, MAX_DEPTH)),
                     false => {

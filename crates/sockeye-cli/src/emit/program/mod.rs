@@ -158,7 +158,9 @@ impl<'p> Program<'p> {
             }
             if !lost.is_empty() {
                 let language = language.name();
-                notes.push(format!("{language} can't send argument {number} as it is: {lost}."));
+                notes.push(format!(
+                    "In {language}, argument {number} is not sent as it was given: {lost}."
+                ));
             }
             argument
         });
@@ -240,7 +242,7 @@ impl Argument {
         }
         // What is lost may be the secret.
         let is_lost = is_rewritten || !lost.is_empty();
-        let lost = if is_lost { "it holds numbers that the language has not" } else { "" };
+        let lost = if is_lost { "it holds what the language has no value for" } else { "" };
         Ok(Read { argument: Self::Variable(format!("ARG_{number}")), lost: lost.to_owned() })
     }
 }
