@@ -31,10 +31,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::{
-    runtime,
-    sync::oneshot,
-};
+use tokio::{runtime, sync::oneshot};
 
 use super::{
     BuildError, Builder, CallError, CallErrorKind, CloseReason, ConnectError, Incoming, NextError,

@@ -85,6 +85,11 @@ impl RunContext for Context {
         self.handlers().refuse(self.namespace(), event, others)
     }
 
+    /// A client has chosen its server; a handler that it never runs is a mistake that its author has to hear of.
+    fn refused(&self, event: &str, why: &str) {
+        self.handlers().not_run(self.namespace(), event, why);
+    }
+
     fn begin_concurrent(&self) -> Option<AtWork> {
         self.socket.member.begin_concurrent(self.socket.shared.backlog.max_events)
     }

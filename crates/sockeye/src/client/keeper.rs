@@ -111,6 +111,9 @@ async fn stay_connected(
                         } else if !was_joined && !is_patient {
                             return CloseReason::Lost(ended.disconnect);
                         }
+                        tracing::info!(
+                            target: "sockeye::engine", "disconnected: {}; connecting again", ended.disconnect
+                        );
                         because = Some(ended.disconnect);
                         if ended.reconnects {
                             continue;
@@ -119,10 +122,14 @@ async fn stay_connected(
                 }
             }
             Some(Err(error)) => {
-                tracing::debug!(target: "sockeye::engine", %error, attempt, "not connected");
                 let error = Arc::new(error);
                 if because.is_none() && !is_patient {
                     return CloseReason::GaveUp(error);
+                }
+                if attempt == 1 {
+                    tracing::warn!(target: "sockeye::engine", "not connected, trying again: {error}");
+                } else {
+                    tracing::debug!(target: "sockeye::engine", %error, attempt, "not connected");
                 }
                 last_error = Some(error);
             }

@@ -250,6 +250,9 @@ impl Receiver {
             && self.entrances.iter().any(Entrance::is_in);
         if is_settled {
             session.is_settled = true;
+            if matches!(&*self.shared.state.borrow(), ConnectionState::Reconnecting { .. }) {
+                tracing::info!(target: "sockeye::engine", "connected again by {}", session.transport);
+            }
             self.tell_connected();
         }
     }

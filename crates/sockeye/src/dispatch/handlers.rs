@@ -148,7 +148,7 @@ pub(crate) struct Handlers<C, V> {
     events: HashMap<Box<str>, EventHandler<C>>,
     fallback: Option<EventHandler<C>>,
     pub(crate) disconnect: Option<Start<C, ()>>,
-    /// Events nobody handled, by name.
+    /// Events that were not handled, by name.
     unhandled: Mutex<HashMap<Box<str>, u64>>,
 }
 
@@ -178,14 +178,27 @@ impl<C, V> Handlers<C, V> {
         if !others.is_empty() {
             text += &format!("; {} has one", others.join(", "));
         }
-        if self.count_unhandled(event) {
+        if self.is_news(event) {
             tracing::warn!(target: "sockeye::packet", namespace, event, "{text}");
         }
         Refusal::new(text).code("no-handler")
     }
 
-    /// `true` the first time.
-    fn count_unhandled(&self, event: &str) -> bool {
+    /// Says that a peer that is to be trusted sent what the handler does not take: a warning the first time.
+    #[cfg(feature = "client")]
+    pub(crate) fn not_run(&self, namespace: &str, event: &str, why: &str) {
+        let event = beginning(event);
+        if self.is_news(event) {
+            tracing::warn!(
+                target: "sockeye::packet", "the handler of {event:?} on {namespace:?} was not run: {why}"
+            );
+        } else {
+            tracing::debug!(target: "sockeye::packet", namespace, event, refusal = why, "refused");
+        }
+    }
+
+    /// Counts an event that was not handled; `true` the first time.
+    fn is_news(&self, event: &str) -> bool {
         let mut unhandled = self.unhandled.lock();
         if let Some(count) = unhandled.get_mut(event) {
             *count += 1;

@@ -36,6 +36,11 @@ pub(crate) trait RunContext: Clone + Send + Sync + 'static {
     /// Says that nobody handles this event.
     fn unhandled(&self, event: &str) -> Refusal;
 
+    /// Hears that a handler was not run, because the event is not what it takes.
+    fn refused(&self, event: &str, why: &str) {
+        tracing::debug!(target: "sockeye::packet", event, refusal = why, "refused");
+    }
+
     /// Counts one more concurrent handler, unless so many are at work already.
     fn begin_concurrent(&self) -> Option<Self::AtWork>;
 }
@@ -185,7 +190,7 @@ impl<C: RunContext> Runner<C> {
             Ok(running) => running,
             Err(reject) => {
                 let refusal = reject.into_refusal();
-                tracing::debug!(target: "sockeye::packet", event = name, refusal = refusal.message(), "refused");
+                self.context.refused(name, refusal.message());
                 return refuse(event.not_started(), &refusal);
             }
         };

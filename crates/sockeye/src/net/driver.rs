@@ -36,6 +36,8 @@ use super::{
 const READS_PER_POLL: usize = 8;
 /// Other sessions flushed in one poll; the rest follows in the next.
 const FLUSHES_PER_POLL: usize = 1_024;
+/// A poll that takes longer has run into a handler that blocks, and held up pings and everything else meanwhile.
+const BLOCKED: Duration = Duration::from_secs(1);
 /// How long after the close handshake the peer may take to end its side of the stream.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -588,6 +590,14 @@ impl<U: Upper> Future for Driver<U> {
             this.upper.poll(cx);
         }
         let more_to_read = this.phase != Phase::Done && this.receive(now, conn, cx);
+        let taken = time::Instant::now().into_std().saturating_duration_since(now);
+        if taken > BLOCKED {
+            tracing::warn!(
+                target: "sockeye::engine",
+                "a handler blocked its connection for {:.1} s, which answered no ping meanwhile; let it await, or wrap it in \
+                 `on_thread(…)`", taken.as_secs_f64()
+            );
+        }
         this.settle(now, conn, cx);
         // Reading goes on while the WebSocket is closed: the peer's close frame has to be heard.
         let resumed = this.phase != Phase::Running && std::mem::take(&mut this.paused);

@@ -219,7 +219,9 @@ fn what_is_lost_with_its_client_is_told_by_the_log() {
     });
     check(
         &refused,
-        Some(r#"namespace="/nowhere" unsent=1 unread=0 unacknowledged=0 because=the server refused"#),
+        Some(
+            r#"namespace="/nowhere" unsent=1 unread=0 unacknowledged=0 because=the server refused"#,
+        ),
     );
     let kept = run(async {
         let running = Running::start().await;

@@ -8,7 +8,7 @@ use sockeye::{
     event::{Ack, Args, RawArgs, State},
 };
 
-use super::server::{PATIENCE, Running, soon};
+use super::server::{PATIENCE, Running, Warnings, soon};
 
 #[tokio::test]
 async fn handlers_run_in_order_and_answer() {
@@ -122,4 +122,43 @@ async fn events_are_taken_one_by_one() {
     assert!(soon(client.next("unanswered")).await.unwrap().args.text().contains("dropped its ack"));
     soon(client.close()).await;
     assert!(events.recv().await.is_none());
+}
+
+#[test]
+fn a_handler_of_other_types_than_the_server_sends_is_told_once() {
+    let warnings = Warnings::of(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let running = Running::start().await;
+            let wrong = async |Args((_,)): Args<(u64,)>| {};
+            let client = running.client("/imchat").on("welcome", async || {}).on("said", wrong);
+            let client = soon(client.connect()).await.unwrap();
+            for _ in 0..3 {
+                client.emit("say", ("a text",)).unwrap();
+            }
+            client.call::<RawArgs>("echo", ()).timeout(PATIENCE).await.unwrap();
+            client.close().await;
+        });
+    });
+    let told = warnings.iter().filter(|text| text.contains("was not run")).collect::<Vec<_>>();
+    let expect = r#"the handler of "said" on "/imchat" was not run: argument 1: invalid type"#;
+    assert!(matches!(&told[..], [told] if told.contains(expect)), "{warnings:?}");
+}
+
+#[test]
+fn a_handler_that_blocks_its_connection_is_told() {
+    let warnings = Warnings::of(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let running = Running::start().await;
+            // Blocking is the fault.
+            let blocks = async || std::thread::sleep(std::time::Duration::from_millis(1_010));
+            let client = running.client("").on("said", blocks);
+            let client = soon(client.connect()).await.unwrap();
+            client.emit("say", ()).unwrap();
+            client.call::<RawArgs>("echo", ()).timeout(PATIENCE).await.unwrap();
+            client.close().await;
+        });
+    });
+    assert!(warnings.iter().any(|text| text.contains("on_thread(")), "{warnings:?}");
 }
