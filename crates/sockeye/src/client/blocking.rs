@@ -15,6 +15,8 @@
 //! let client = Client::builder("https://example.com/imchat").on("chat", on_thread(chat)).connect_blocking()?;
 //! client.emit("message", ("hello",))?;
 //! let room: String = client.call("join", ("lobby",)).wait()?;
+//! let delivery = client.deliver("message", ("again, until it is acknowledged",))?;
+//! let id: u64 = client.wait(delivery.acked())?;
 //! client.close();
 //! # Ok(())
 //! # }

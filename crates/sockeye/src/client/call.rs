@@ -31,6 +31,7 @@ async fn make(
     timeout: Duration,
 ) -> Result<RawArgs, CallErrorKind> {
     let member = Arc::clone(&socket.member);
+    let shared = Arc::clone(&socket.shared);
     let (on_ack, awaited) = Awaited::pair();
     let deadline = time::Instant::now() + timeout.min(LONGEST);
     let kind = Kind::Call { id, deadline: deadline.into_std(), on_ack };
@@ -38,7 +39,8 @@ async fn make(
     let mut pending = Pending { member: &member, seq, id, is_over: false };
     let timed_out = |written| {
         let is_silent = written && &*member.name == "/" && !member.has_heard();
-        CallErrorKind::Timeout { after: timeout, written, is_silent }
+        let outage = shared.outage().map(String::into_boxed_str);
+        CallErrorKind::Timeout { after: timeout, written, is_silent, outage }
     };
     let in_time = time::timeout_at(deadline, fate.handed()).await;
     let handed = in_time.map_err(|_| timed_out(false))?;

@@ -194,7 +194,7 @@ pub enum TransportError {
         message: String,
     },
     /// The server answered with an HTTP error that is not one of Engine.IO.
-    #[error("the server answered {status}: {}", Plain(.body))]
+    #[error("the server answered {status}{}", Said(.body))]
     Status {
         /// The status.
         status: StatusCode,
@@ -232,6 +232,15 @@ pub enum TransportError {
     /// The system has no randomness to give.
     #[error("no randomness for the handshake: {0}")]
     Randomness(#[source] io::Error),
+}
+
+/// What the server says, behind a colon, if it says anything.
+struct Said<'b>(&'b str);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.trim().is_empty() { Ok(()) } else { write!(f, ": {}", Plain(self.0)) }
+    }
 }
 
 impl TransportError {
@@ -463,14 +472,15 @@ pub type CallError = EventError<CallErrorKind>;
 pub enum CallErrorKind {
     /// The server did not answer in time.
     #[error(
-        "no ack after {after:?}{}",
+        "no ack after {after:?}{}{}",
         match (.written, .is_silent) {
             (false, _) => "; the event was not sent",
             (true, false) => "",
             (true, true) => {
                 ", and nothing else ever came there; the server may expect another namespace: name it as the path of the URL"
             }
-        }
+        },
+        .outage.as_ref().map_or_else(String::new, |why| format!("; there is no connection: {why}"))
     )]
     Timeout {
         /// How long was waited.
@@ -479,6 +489,8 @@ pub enum CallErrorKind {
         written: bool,
         /// Whether the namespace is `/`, which servers let everybody into, and nothing ever came from the server there.
         is_silent: bool,
+        /// Why there was no connection when the time was over, if there was none.
+        outage: Option<Box<str>>,
     },
     /// The connection ended first.
     #[error("disconnected before the ack{}", if *.written { "; the server may have got the event" } else { "; the event was not sent" })]

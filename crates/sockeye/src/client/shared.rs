@@ -120,6 +120,18 @@ impl Shared {
         }
     }
 
+    /// Why there is no connection, if there is none.
+    pub(super) fn outage(&self) -> Option<String> {
+        match &*self.state.borrow() {
+            ConnectionState::Connecting { last_error: Some(error), .. }
+            | ConnectionState::Reconnecting { last_error: Some(error), .. } => {
+                Some(error.to_string())
+            }
+            ConnectionState::Reconnecting { because, .. } => Some(because.to_string()),
+            _ => None,
+        }
+    }
+
     pub(super) fn count_unhandled(&self) {
         self.unhandled.fetch_add(1, Ordering::Relaxed);
     }

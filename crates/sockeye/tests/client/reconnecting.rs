@@ -116,3 +116,14 @@ async fn servers_take_turns() {
     let error = soon(two.client("").before_attempt(fails).connect()).await.unwrap_err();
     assert!(error.to_string().contains("no server today"), "{error}");
 }
+
+#[tokio::test]
+async fn a_call_that_ends_while_there_is_no_connection_says_why_there_is_none() {
+    let running = Running::start().await;
+    let client = soon(running.client("").connect()).await.unwrap();
+    let _stopped = running.stop().await;
+    let mut state = client.state();
+    soon(state.wait_for(|state| !state.is_connected())).await.map(drop).unwrap();
+    let error = client.call::<()>("echo", ()).timeout(Duration::from_millis(50)).await.unwrap_err();
+    assert!(error.to_string().contains("not sent; there is no connection: "), "{error}");
+}

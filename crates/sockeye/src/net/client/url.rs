@@ -83,7 +83,9 @@ pub(crate) fn path_of(text: &str) -> Option<Uri> {
 #[derive(Error)]
 pub enum UrlError {
     /// It begins with something else.
-    #[error("the URL must begin with \"ws://\", \"wss://\", \"http://\" or \"https://\"")]
+    #[error(
+        "the URL must begin with \"ws://\", \"wss://\", \"http://\" or \"https://\", as in http://127.0.0.1:3000/imchat"
+    )]
     Scheme,
     /// It names no host.
     #[error("the URL has no host; expected something like \"wss://example.com/socket\"")]

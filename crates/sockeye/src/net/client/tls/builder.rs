@@ -77,8 +77,8 @@ impl TlsBuilder {
 
     /// Believes the certificates in `pem`, and those that they signed, for their names and within their dates. May be called
     /// again, for more.
-    pub fn add_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.authorities.push(pem.into());
+    pub fn add_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.authorities.push(pem.as_ref().to_vec());
         self
     }
 

@@ -54,7 +54,7 @@ impl Tls {
     ///
     /// [`TlsError::Pem`], [`TlsError::NoCertificate`] and [`TlsError::Certificate`]: what `pem` holds is not a
     /// list of certificates.
-    pub fn only_pem(pem: &[u8]) -> Result<Self, TlsError> {
+    pub fn only_pem(pem: impl AsRef<[u8]>) -> Result<Self, TlsError> {
         Self::builder().add_pem(pem).believe_platform(false).build()
     }
 
