@@ -172,7 +172,8 @@ impl Builder {
         self
     }
 
-    /// Provides a value for handlers to take as [`State`](crate::event::State); one for each type.
+    /// Provides a value for handlers to take as [`State`](crate::event::State); one for each type. It is cloned for
+    /// each handler that takes it: put what is large, or shared, into an `Arc`.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(value);
         self
