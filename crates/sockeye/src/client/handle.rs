@@ -156,6 +156,9 @@ impl Client {
     /// Closes the client: leaves all namespaces, sends what the connection has already taken, and ends. While it
     /// reconnects, that ends too. What waits for a connection fails.
     ///
+    /// An event that asks for no ack is given 50 ms after it was written, since a server may drop what somebody sent who
+    /// has left by the time its handler is to begin (npm's does). Only an ack says that it was handled.
+    ///
     /// # Cancel safety
     ///
     /// It is closed all the same; only the waiting ends.

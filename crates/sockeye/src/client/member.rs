@@ -298,6 +298,11 @@ impl Member {
         done
     }
 
+    /// As [`Unsent::written_for`].
+    pub(super) fn written_for(&self, time: Duration, now: Instant) -> Option<Instant> {
+        self.desk.lock().unsent.written_for(time, now)
+    }
+
     fn hand_on(self: &Arc<Self>, desk: &mut Desk, bounds: &Bounds, wakes: &mut Wakes) {
         let Desk { phase: Phase::In(Channel { conn, max_payload, .. }), unsent, .. } = desk else {
             return;

@@ -1,6 +1,12 @@
 //! What a client does with what its session receives, and with what its handles want. It outlives its sessions.
 
-use std::{collections::HashSet, fmt, sync::Arc, task, time::Instant};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::Arc,
+    task,
+    time::{Duration, Instant},
+};
 
 use sockeye_proto::{
     session::{Delays, Reason, Received},
@@ -20,6 +26,12 @@ use crate::{
     net::{Conn, OnAck, Pressure, Upper},
 };
 
+/// How long before a DISCONNECT the last event is written. npm's server runs a handler a turn of its loop after it has read
+/// the event, and drops what somebody sent who has left by then.
+const PARTING: Duration = Duration::from_millis(50);
+/// How long that may take in all: a server that reads slowly is left at last.
+const LONGEST_PARTING: Duration = Duration::from_secs(1);
+
 /// Names of events for namespaces that are not joined; a hostile server can send any number of them.
 const MAX_STRAYS: usize = 100;
 
@@ -31,6 +43,10 @@ pub(super) struct Receiver {
     delays: Delays,
     is_patient: bool,
     is_closing: bool,
+    /// The session is to be left: when at the latest.
+    leaves_by: Option<Instant>,
+    /// Namespaces that are to be left, and when at the latest.
+    leaving: Vec<(Arc<Member>, Instant)>,
     reconnects: bool,
     /// Why the last namespace was left, if none is left.
     last_left: Left,
@@ -58,6 +74,8 @@ impl Receiver {
             delays,
             is_patient,
             is_closing: false,
+            leaves_by: None,
+            leaving: Vec::new(),
             reconnects: false,
             last_left: Left::Closed,
             strays: HashSet::new(),
@@ -74,6 +92,7 @@ impl Receiver {
         *self.shared.last_connected.lock() = None;
         self.session = Some(Stay::new(Arc::clone(conn), transport, now()));
         self.reconnects = false;
+        self.leaves_by = None;
     }
 
     /// The session is over, or its driver was dropped.
@@ -116,6 +135,7 @@ impl Receiver {
     /// Between two sessions: does what the handles want, and advances the handlers.
     pub(super) fn idle(&mut self, cx: &mut task::Context<'_>) {
         self.follow_orders();
+        self.part();
         self.poll_entrances(cx);
     }
 
@@ -134,7 +154,9 @@ impl Receiver {
             let members = self.entrances.iter().map(Entrance::member);
             members.filter_map(|member| member.expire(now, max_age)).min()
         });
-        [entrances, expiry].into_iter().flatten().min()
+        let parting = self.leaves_by.map(|by| self.leaves_at(by, now));
+        let leaving = self.leaving.iter().map(|(member, by)| parts_at(member, *by, now)).min();
+        [entrances, expiry, parting, leaving].into_iter().flatten().min()
     }
 
     /// Nothing follows: what waits is given up, what is at work comes to its end.
@@ -169,22 +191,15 @@ impl Receiver {
                     self.leave(&member.name.clone());
                     self.join(member);
                 }
-                Order::Leave(member) => {
-                    if self
-                        .entrance(&member.name)
-                        .is_some_and(|entrance| Arc::ptr_eq(entrance.member(), &member))
-                    {
-                        self.leave(&member.name);
-                    }
-                }
+                Order::Leave(member) => self.leaving.push((member, now() + LONGEST_PARTING)),
                 Order::Reconnect => {
                     self.reconnects = true;
-                    self.close();
+                    self.leaves_by = Some(now() + LONGEST_PARTING);
                 }
                 Order::Close => {
                     self.is_closing = true;
                     self.pump();
-                    self.close();
+                    self.leaves_by = Some(now() + LONGEST_PARTING);
                 }
             }
         }
@@ -197,6 +212,27 @@ impl Receiver {
             self.entrances[index].leave(now, session);
             self.sweep();
         }
+    }
+
+    /// Leaves what is to be left, once the server has had the time to look at what it was sent.
+    fn part(&mut self) {
+        let now = now();
+        if self.leaves_by.is_some_and(|by| self.leaves_at(by, now) <= now) {
+            self.leaves_by = None;
+            self.close();
+        }
+        let is_due = |(member, by): &mut (Arc<Member>, Instant)| parts_at(member, *by, now) <= now;
+        for (member, _) in self.leaving.extract_if(.., is_due).collect::<Vec<_>>() {
+            let found = self.entrance(&member.name);
+            if found.is_some_and(|entrance| Arc::ptr_eq(entrance.member(), &member)) {
+                self.leave(&member.name);
+            }
+        }
+    }
+
+    fn leaves_at(&self, by: Instant, now: Instant) -> Instant {
+        let members = self.entrances.iter().map(Entrance::member);
+        members.map(|member| parts_at(member, by, now)).max().unwrap_or(now)
     }
 
     /// Leaves all namespaces, as the server will see it, and ends the session.
@@ -348,6 +384,7 @@ impl Upper for Receiver {
 
     fn poll(&mut self, cx: &mut task::Context<'_>) {
         self.follow_orders();
+        self.part();
         self.poll_entrances(cx);
     }
 
@@ -392,6 +429,11 @@ impl Upper for Receiver {
             entrance.lost(&disconnect);
         }
     }
+}
+
+/// When a namespace may be left.
+fn parts_at(member: &Member, by: Instant, now: Instant) -> Instant {
+    member.written_for(PARTING, now).unwrap_or(now).min(by)
 }
 
 fn now() -> Instant {

@@ -302,6 +302,12 @@ impl Unsent {
         self.late = Some((now, self.written_of_late(now) + 1));
     }
 
+    /// When the last event without an ack will have been written for so long; `None` if it has been already.
+    pub(super) fn written_for(&self, time: Duration, now: Instant) -> Option<Instant> {
+        let last = if self.handed.is_empty() { self.late.map(|(last, _)| last) } else { Some(now) };
+        last.map(|last| last + time).filter(|then| *then > now)
+    }
+
     fn written_of_late(&self, now: Instant) -> usize {
         match self.late {
             Some((last, events)) if now.saturating_duration_since(last) < READING => events,

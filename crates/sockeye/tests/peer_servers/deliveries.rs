@@ -30,6 +30,35 @@ pub(crate) async fn acked_in_the_end(ground: Ground) {
     soon(client.close()).await;
 }
 
+/// npm's server drops events of somebody who has left by the time their handlers are to begin.
+pub(crate) async fn emitted_before_leaving(ground: Ground) {
+    let record = Record::new(&ground, "leaving");
+    let server = ground.launch(&["--record", record.path()]);
+    let mut expect = Vec::new();
+    for number in 0..10_u64 {
+        let client = soon(ground.client_of(&server.url, "/imchat").connect()).await.unwrap();
+        client.emit("message", (2 * number,)).unwrap();
+        client.emit("message", (2 * number + 1,)).unwrap();
+        expect.extend([2 * number, 2 * number + 1]);
+        if number % 2 == 0 {
+            soon(client.close()).await;
+        } else {
+            client.leave();
+            soon(client.closed()).await;
+        }
+    }
+    let mut pause = tokio::time::interval(Duration::from_millis(20)); // a file has nothing to wait on
+    let arrive = async {
+        while record.numbers().len() < expect.len() {
+            pause.tick().await;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, arrive).await;
+    let mut recorded = record.numbers();
+    recorded.sort_unstable();
+    assert_eq!(recorded, expect);
+}
+
 pub(crate) async fn through_the_death_of_the_server(ground: Ground) {
     let record = Record::new(&ground, "deliveries");
     let mut server = ground.launch(&["--record", record.path()]);

@@ -89,6 +89,7 @@ scenes! {
     }
     deliveries {
         acked_in_the_end;
+        emitted_before_leaving;
         through_the_death_of_the_server;
         recovered_by_the_server unless no_recovery;
     }
