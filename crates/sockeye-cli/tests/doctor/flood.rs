@@ -16,8 +16,9 @@ use crate::{
 const OPEN: &str =
     r#"0{"sid":"topsecret","upgrades":[],"pingInterval":25000,"pingTimeout":9000,"maxPayload":9}"#;
 const NO_POLLING: &str = r#"{"code":0,"message":"Transport unknown"}"#;
-/// A ping of Engine.IO in a frame of its own; one of the WebSocket.
+/// A ping of Engine.IO in a frame of its own, and one that says something; one of the WebSocket.
 const ENGINE: &[u8] = &[0x81, 1, b'2'];
+const WORDY: &[u8] = &[0x81, 3, b'2', b'h', b'i'];
 const FRAME: &[u8] = &[0x89, 0];
 
 /// What takes longer does not end.
@@ -55,7 +56,7 @@ fn check(sandbox: &Sandbox, args: &[&str]) {
 #[test]
 fn pings_that_nobody_can_answer() {
     let sandbox = Sandbox::new("doctor-flood");
-    for ping in [ENGINE, FRAME] {
+    for ping in [ENGINE, WORDY, FRAME] {
         let url = websocket(|stream| {
             stub::say(stream, OPEN)?;
             flood(stream, ping)

@@ -66,6 +66,17 @@ fn a_redirect() {
     });
     let examined = examine(&sandbox, &[&url]).is("redirect", 5);
     examined.says("command", &[&format!("{url} --path /v2/socket.io/")]);
+
+    // Nobody is sent back to where they are, nor to a page.
+    for (location, says) in [("", "where we are"), ("/login?next=/socket.io/", "log in")] {
+        let url = answering(move |request| {
+            let here = request.line.split(' ').nth(1).unwrap();
+            let to = if location.is_empty() { here } else { location };
+            response("302 Found", &format!("location: {to}\r\n"), "")
+        });
+        let examined = examine(&sandbox, &[&url]).is("redirect", 5).says("cause", &[says]);
+        examined.says("fix", &["cookie"]);
+    }
 }
 
 #[test]

@@ -142,6 +142,31 @@ fn redirect(target: &Target, front: &Front) -> Diagnosis {
         return Diagnosis::new(Verdict::Redirect, cause, fix).try_with(target.command.doctor());
     };
     let url = base(target, &to);
+    let last = |path: &str| path.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
+    let is_engine =
+        [last(&target.path).as_deref(), Some("socket.io")].contains(&last(&path).as_deref());
+    if !is_engine || (&*to, &*path) == (&*target.origin, &*target.path) {
+        // Whoever is sent to a page, or in a circle, has not been told apart yet.
+        let cause = if is_engine {
+            text!(
+                "The server answers {status} and sends us to where we are.",
+                "服务器回答 {status}，让我们回到原地。"
+            )
+        } else {
+            text!(
+                "The server answers {status} and sends us to {to}{path}, which is no path of Engine.IO: a page to log in, \
+                 perhaps.",
+                "服务器回答 {status}，让我们去 {to}{path}。那不是 Engine.IO 的路径，可能是登录页。"
+            )
+        };
+        let fix = text!(
+            "come with what it wants to know you by (-H 'cookie: …', --bearer-cmd), or look for the rule that redirects in \
+             what stands before the server",
+            "带上它用来识别你的东西（-H 'cookie: …'、--bearer-cmd），或者在服务器前面的代理里找出这条重定向规则"
+        );
+        let known = target.command.clone().with("-H", "\"cookie: $COOKIE\"");
+        return Diagnosis::new(Verdict::Redirect, cause, fix).try_with(known.doctor());
+    }
     let mut command = target.command.clone().to(&url);
     let mut fix = text!("use this URL: {url}", "使用这个 URL：{url}");
     if path != target.path {

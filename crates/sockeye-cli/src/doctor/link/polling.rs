@@ -107,7 +107,7 @@ impl<'t> Polls<'t> {
                 }
                 Ok(Some(Item::Text("6"))) => continue,
                 Ok(Some(Item::Text(text))) => {
-                    if text == "2" {
+                    if text.starts_with('2') {
                         self.pings.add();
                     }
                     Said::Text(text.to_owned())

@@ -246,7 +246,7 @@ impl RawWebSocket {
             let said = match self.decoder.decode(&mut input) {
                 Ok(None) => break,
                 Ok(Some(Message::Text(text))) => {
-                    if text == "2" {
+                    if text.starts_with('2') {
                         self.pings.add();
                     }
                     Said::Text(text.to_owned())
