@@ -63,7 +63,10 @@ fn pings_that_nobody_can_answer() {
         });
         check(&sandbox, &[&url]);
         check(&sandbox, &[&url, "--watch", "2s"]);
-        // From the first moment on.
+        // From the first moment on; what says something may be a protocol of its own then.
+        if ping == WORDY {
+            continue;
+        }
         check(&sandbox, &[&websocket(|stream| flood(stream, ping))]);
         // It lets us in, and then begins.
         let url = websocket(|stream| {
