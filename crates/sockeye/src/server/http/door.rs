@@ -1,138 +1,94 @@
-//! Who may come in: an HTTP request is checked in the order of the reference server, before any upgrade.
+//! The service proper: each request is checked, and carried out or refused.
 
-use std::sync::Arc;
-
-use http::{Method, Request, Response};
-use sockeye_proto::wire::{
-    encoding::Encoding,
-    engine::Version,
-    ws::handshake::{self, RequestError},
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
 };
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
 use super::{
-    query::{Field, Query},
+    body::Whole,
+    opening, polling,
     refused::Refused,
+    wish::{self, Wish},
 };
-use crate::{net::Conn, server::shared::Shared};
+use crate::server::shared::Shared;
 
-/// What a request wants that may be had.
-#[derive(Debug)]
-pub(super) enum Wish {
-    /// A new session on a WebSocket, which this response accepts.
-    WebSocket { encoding: Encoding, accepted: Response<()> },
-    /// A new session on polling.
-    Polling { encoding: Encoding },
-    /// What a session on polling has to say.
-    Get(Arc<Conn>),
-    /// To bring packets to a session on polling.
-    Post(Arc<Conn>),
-    /// To move a session from polling to a WebSocket, which this response accepts; whether it may is seen then. `base64`
-    /// is its own word on bytes.
-    Upgrade { conn: Arc<Conn>, accepted: Response<()>, base64: bool },
+/// What compression and CORS stand around.
+#[derive(Clone)]
+pub(super) struct Door(Arc<Shared>);
+
+impl Door {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
 }
 
-/// The transports that a request can name.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Named {
-    Polling,
-    WebSocket,
+pub(super) type DoorFuture =
+    Pin<Box<dyn Future<Output = Result<Response<Whole>, Infallible>> + Send>>;
+
+impl<B> tower::Service<Request<B>> for Door
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<Whole>;
+    type Error = Infallible;
+    type Future = DoorFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> DoorFuture {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let is_old_browser = is_old_browser(&request);
+            let mut response = answer(shared, request).await.unwrap_or_else(|refused| {
+                tracing::debug!(target: "sockeye::engine", %refused, "request refused");
+                refused.response()
+            });
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let headers = response.headers_mut();
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                if is_old_browser {
+                    let name = HeaderName::from_static("x-xss-protection");
+                    headers.insert(name, HeaderValue::from_static("0"));
+                }
+            }
+            Ok(response)
+        })
+    }
 }
 
-/// Checks a request.
-///
-/// # Errors
-///
-/// [`Refused`]: what it wants is not to be had.
-pub(super) fn check(request: &Request<()>, shared: &Shared) -> Result<Wish, Refused> {
-    if !handshake::names_one_host(request) {
-        return Err(Refused::BadRequest(RequestError::Host.to_string()));
-    }
-    let query = Query::of(request.uri());
-    // Compared with the transports there are, never looked up by name.
-    let transport = match query.field("transport") {
-        Field::Once("polling") if shared.transports.polling => Named::Polling,
-        Field::Once("websocket") if shared.transports.websocket => Named::WebSocket,
-        _ => return Err(Refused::UnknownTransport),
-    };
-    shared.origins.check(request.uri(), request.headers())?;
-    if query.field("j") != Field::Absent && transport == Named::Polling {
-        return Err(Refused::Jsonp);
-    }
-    match query.field("sid") {
-        Field::Absent => check_new(request, query, transport, shared),
-        Field::Once(sid) => {
-            let conn = shared.sessions.find(sid).ok_or(Refused::UnknownSession)?;
-            check_open(request, query, transport, conn, shared)
+async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Result<Response<Whole>, Refused>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+{
+    let (parts, body) = request.into_parts();
+    let request = Request::from_parts(parts, ());
+    match wish::check(&request, &shared)? {
+        Wish::WebSocket { encoding, accepted } => {
+            opening::on_websocket(shared, request, encoding, accepted).await
         }
-        Field::Repeated => Err(Refused::UnknownSession),
-    }
-}
-
-/// A request of a session that is open.
-fn check_open(
-    request: &Request<()>,
-    query: Query<'_>,
-    transport: Named,
-    conn: Arc<Conn>,
-    shared: &Shared,
-) -> Result<Wish, Refused> {
-    match (transport, request.method()) {
-        (Named::WebSocket, _) if !shared.config.upgrades => {
-            let why = "sessions stay on the transport they began on, as `Builder::upgrades` says";
-            Err(Refused::BadRequest(why.to_owned()))
+        Wish::Polling { encoding } => opening::on_polling(shared, request, encoding).await,
+        Wish::Get(conn) => polling::get(&conn, request.extensions().get()).await,
+        Wish::Post(conn) => polling::post(&shared, &conn, request.map(|()| body)).await,
+        Wish::Upgrade { conn, accepted, base64 } => {
+            opening::upgrade(&shared, request, conn, (accepted, base64))
         }
-        (Named::WebSocket, _) => {
-            Ok(Wish::Upgrade { conn, accepted: accept(request)?, base64: wants_base64(query) })
-        }
-        (Named::Polling, &Method::GET) => Ok(Wish::Get(conn)),
-        (Named::Polling, &Method::POST) => Ok(Wish::Post(conn)),
-        (Named::Polling, _) => Err(Refused::BadRequest("polling is GET and POST".to_owned())),
     }
 }
 
-fn check_new(
-    request: &Request<()>,
-    query: Query<'_>,
-    transport: Named,
-    shared: &Shared,
-) -> Result<Wish, Refused> {
-    if request.method() != Method::GET {
-        return Err(Refused::BadMethod);
-    }
-    let version = match query.field("EIO") {
-        Field::Once(value) => Version::from_eio(value),
-        Field::Absent => Some(Version::V3), // it is from Engine.IO 3 or older
-        Field::Repeated => None,
-    };
-    let version = match version {
-        Some(Version::V4) => Version::V4,
-        Some(Version::V3) if shared.engine_v3 => Version::V3,
-        _ => return Err(Refused::UnsupportedVersion { takes_v3: shared.engine_v3 }),
-    };
-    let encoding =
-        Encoding { base64: wants_base64(query), ..Encoding::new(version, shared.parser) };
-    let wish = match transport {
-        Named::WebSocket => Wish::WebSocket { encoding, accepted: accept(request)? },
-        Named::Polling => Wish::Polling { encoding },
-    };
-    let household = shared.clients.household(request.headers(), request.extensions());
-    shared.sessions.has_place(household)?;
-    Ok(wish)
-}
-
-/// Whether this transport has no bytes: on a WebSocket, too, they are read and written as text then.
-fn wants_base64(query: Query<'_>) -> bool {
-    query.field("b64") != Field::Absent
-}
-
-/// The response that accepts a WebSocket.
-fn accept(request: &Request<()>) -> Result<Response<()>, Refused> {
-    let mut handshake = handshake::Request::read(request)
-        .map_err(|error| Refused::BadRequest(error.to_string()))?;
-    // Clients that offer subprotocols fail a WebSocket that speaks none of them. The server has none to prefer: what is
-    // offered is a token for a gateway, or one that only has to be there.
-    if let Some(&first) = handshake.protocols().first() {
-        handshake.choose_protocol(&[first]);
-    }
-    Ok(handshake.response())
+/// Whether it is an Internet Explorer, whose filter takes packets for an attack.
+fn is_old_browser<B>(request: &Request<B>) -> bool {
+    let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    agent.is_some_and(|agent| {
+        ["MSIE ", "Trident/"]
+            .iter()
+            .any(|mark| agent.windows(mark.len()).any(|window| window == mark.as_bytes()))
+    })
 }

@@ -10,6 +10,7 @@ mod polling;
 mod query;
 mod refused;
 mod service;
+mod wish;
 
 pub(super) use self::{
     admission::Admission,

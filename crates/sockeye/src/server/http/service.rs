@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use sockeye_proto::wire::ws::handshake::names_one_host;
 use tower::Layer as _;
 use tower_http::{
@@ -19,9 +19,7 @@ use tower_http::{
 
 use super::{
     body::{Body, Whole},
-    door::{self, Wish},
-    opening, polling,
-    refused::Refused,
+    door::{Door, DoorFuture},
 };
 use crate::server::shared::Shared;
 
@@ -57,7 +55,7 @@ impl Service {
             .gzip(compresses)
             .deflate(compresses)
             .compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES))
-            .layer(Door(shared));
+            .layer(Door::new(shared));
         Self(match cors {
             Some(cors) => Stack::Cors(Arc::new(cors.layer(door))),
             None => Stack::Plain(door),
@@ -136,72 +134,4 @@ impl fmt::Debug for ResponseFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ResponseFuture")
     }
-}
-
-/// The service proper.
-#[derive(Clone)]
-struct Door(Arc<Shared>);
-
-type DoorFuture = Pin<Box<dyn Future<Output = Result<Response<Whole>, Infallible>> + Send>>;
-
-impl<B> tower::Service<Request<B>> for Door
-where
-    B: hyper::body::Body<Data = Bytes> + Send + 'static,
-{
-    type Response = Response<Whole>;
-    type Error = Infallible;
-    type Future = DoorFuture;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> DoorFuture {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move {
-            let is_old_browser = is_old_browser(&request);
-            let mut response = answer(shared, request).await.unwrap_or_else(|refused| {
-                tracing::debug!(target: "sockeye::engine", %refused, "request refused");
-                refused.response()
-            });
-            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                let headers = response.headers_mut();
-                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-                if is_old_browser {
-                    let name = HeaderName::from_static("x-xss-protection");
-                    headers.insert(name, HeaderValue::from_static("0"));
-                }
-            }
-            Ok(response)
-        })
-    }
-}
-
-async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Result<Response<Whole>, Refused>
-where
-    B: hyper::body::Body<Data = Bytes> + Send + 'static,
-{
-    let (parts, body) = request.into_parts();
-    let request = Request::from_parts(parts, ());
-    match door::check(&request, &shared)? {
-        Wish::WebSocket { encoding, accepted } => {
-            opening::on_websocket(shared, request, encoding, accepted).await
-        }
-        Wish::Polling { encoding } => opening::on_polling(shared, request, encoding).await,
-        Wish::Get(conn) => polling::get(&conn, request.extensions().get()).await,
-        Wish::Post(conn) => polling::post(&shared, &conn, request.map(|()| body)).await,
-        Wish::Upgrade { conn, accepted, base64 } => {
-            opening::upgrade(&shared, request, conn, (accepted, base64))
-        }
-    }
-}
-
-/// Whether it is an Internet Explorer, whose filter takes packets for an attack.
-fn is_old_browser<B>(request: &Request<B>) -> bool {
-    let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes);
-    agent.is_some_and(|agent| {
-        ["MSIE ", "Trident/"]
-            .iter()
-            .any(|mark| agent.windows(mark.len()).any(|window| window == mark.as_bytes()))
-    })
 }
