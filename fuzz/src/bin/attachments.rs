@@ -7,13 +7,14 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use sockeye_fuzz::{Said, Script, read, same_in_javascript};
 use sockeye_proto::wire::{
-    attachment::Value, reassembly::{Assembled, Progress, Reassembly},
+    attachment::Value,
     encoding::{Encoding, Parser},
     engine::Version,
     msgpack::{self, Data},
     packet::{self, DecodeError, Kind, Limits},
     payload::Payload,
     prepared::Prepared,
+    reassembly::{Assembled, Progress, Reassembly},
     ws::{self, Decoder, Role},
 };
 

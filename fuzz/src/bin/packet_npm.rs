@@ -19,9 +19,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sockeye_fuzz::{Oracle, same_in_javascript};
 use sockeye_proto::wire::{
-    attachment::Value, reassembly::{Progress, Reassembly},
+    attachment::Value,
     packet::{self, DecodeError, Found, Kind, Limits, Packet},
     payload::Payload,
+    reassembly::{Progress, Reassembly},
 };
 
 thread_local! {
