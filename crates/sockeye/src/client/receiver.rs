@@ -43,14 +43,19 @@ pub(super) struct Receiver {
     delays: Delays,
     is_patient: bool,
     is_closing: bool,
-    /// The session is to be left: when at the latest.
-    leaves_by: Option<Instant>,
-    /// Namespaces that are to be left, and when at the latest.
-    leaving: Vec<(Arc<Member>, Instant)>,
+    /// Boxed: as a rule nothing is to be left.
+    parting: Option<Box<Parting>>,
     reconnects: bool,
     /// Why the last namespace was left, if none is left.
     last_left: Left,
     strays: HashSet<String>,
+}
+
+/// What is to be left, and when at the latest.
+#[derive(Default)]
+struct Parting {
+    session: Option<Instant>,
+    namespaces: Vec<(Arc<Member>, Instant)>,
 }
 
 /// What there is to know of a session that is over.
@@ -74,8 +79,7 @@ impl Receiver {
             delays,
             is_patient,
             is_closing: false,
-            leaves_by: None,
-            leaving: Vec::new(),
+            parting: None,
             reconnects: false,
             last_left: Left::Closed,
             strays: HashSet::new(),
@@ -92,7 +96,9 @@ impl Receiver {
         *self.shared.last_connected.lock() = None;
         self.session = Some(Stay::new(Arc::clone(conn), transport, now()));
         self.reconnects = false;
-        self.leaves_by = None;
+        if let Some(parting) = &mut self.parting {
+            parting.session = None;
+        }
     }
 
     /// The session is over, or its driver was dropped.
@@ -154,9 +160,13 @@ impl Receiver {
             let members = self.entrances.iter().map(Entrance::member);
             members.filter_map(|member| member.expire(now, max_age)).min()
         });
-        let parting = self.leaves_by.map(|by| self.leaves_at(by, now));
-        let leaving = self.leaving.iter().map(|(member, by)| parts_at(member, *by, now)).min();
-        [entrances, expiry, parting, leaving].into_iter().flatten().min()
+        let parting = self.parting.as_ref().and_then(|parting| {
+            let session = parting.session.map(|by| self.leaves_at(by, now));
+            let namespaces =
+                parting.namespaces.iter().map(|(member, by)| parts_at(member, *by, now));
+            namespaces.chain(session).min()
+        });
+        [entrances, expiry, parting].into_iter().flatten().min()
     }
 
     /// Nothing follows: what waits is given up, what is at work comes to its end.
@@ -191,15 +201,18 @@ impl Receiver {
                     self.leave(&member.name.clone());
                     self.join(member);
                 }
-                Order::Leave(member) => self.leaving.push((member, now() + LONGEST_PARTING)),
+                Order::Leave(member) => {
+                    let by = now() + LONGEST_PARTING;
+                    self.parting.get_or_insert_default().namespaces.push((member, by));
+                }
                 Order::Reconnect => {
                     self.reconnects = true;
-                    self.leaves_by = Some(now() + LONGEST_PARTING);
+                    self.parting.get_or_insert_default().session = Some(now() + LONGEST_PARTING);
                 }
                 Order::Close => {
                     self.is_closing = true;
                     self.pump();
-                    self.leaves_by = Some(now() + LONGEST_PARTING);
+                    self.parting.get_or_insert_default().session = Some(now() + LONGEST_PARTING);
                 }
             }
         }
@@ -216,17 +229,21 @@ impl Receiver {
 
     /// Leaves what is to be left, once the server has had the time to look at what it was sent.
     fn part(&mut self) {
+        let Some(mut parting) = self.parting.take() else { return };
         let now = now();
-        if self.leaves_by.is_some_and(|by| self.leaves_at(by, now) <= now) {
-            self.leaves_by = None;
+        if parting.session.is_some_and(|by| self.leaves_at(by, now) <= now) {
+            parting.session = None;
             self.close();
         }
         let is_due = |(member, by): &mut (Arc<Member>, Instant)| parts_at(member, *by, now) <= now;
-        for (member, _) in self.leaving.extract_if(.., is_due).collect::<Vec<_>>() {
+        for (member, _) in parting.namespaces.extract_if(.., is_due) {
             let found = self.entrance(&member.name);
             if found.is_some_and(|entrance| Arc::ptr_eq(entrance.member(), &member)) {
                 self.leave(&member.name);
             }
+        }
+        if parting.session.is_some() || !parting.namespaces.is_empty() {
+            self.parting = Some(parting);
         }
     }
 
