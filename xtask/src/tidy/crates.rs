@@ -33,6 +33,12 @@ const EDGES: &[Edge] = &[
     Edge { krate: "sockeye-echo", uses: &["sockeye"], tests_use: &["sockeye-testkit"], never: &[] },
     Edge { krate: "sockeye-chat", uses: &["sockeye"], tests_use: &["sockeye-testkit"], never: &[] },
     Edge {
+        krate: "sockeye-relay",
+        uses: &["sockeye"],
+        tests_use: &["sockeye-testkit"],
+        never: &[],
+    },
+    Edge {
         krate: "sockeye-measure",
         uses: &["sockeye", "sockeye-proto"],
         tests_use: &["sockeye-echo", "sockeye-testkit"],
