@@ -33,6 +33,8 @@ Usage: cargo xtask CHORE
   bench [--quick]  measure memory and CPU beside other servers; --help lists what else it takes
   bench clients [--quick]
                    the same beside other clients
+  bench relays [--quick]
+                   time, CPU and memory of the relay beside a bare loop and two programs in Python
   bench command    measure the size of the command, how fast it starts, and what it costs beside bare sockets
   package          build every published crate from its own tarball
   soak [--minutes N]  let clients and servers misbehave for a minute, or N, and see that ours keep nothing of them";

@@ -20,6 +20,7 @@ pub mod plan;
 mod prepare;
 mod process;
 mod readiness;
+pub mod relays;
 pub mod report;
 pub mod run;
 mod server;

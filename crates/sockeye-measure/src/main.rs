@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use sockeye_measure::plan::{Kind, ServerName};
 use sockeye_measure::run::Outcome;
-use sockeye_measure::{Options, clients, floor, measure, run, soak};
+use sockeye_measure::{Options, clients, floor, measure, relays, run, soak};
 
 /// Measures Socket.IO servers side by side, and clients: memory of idle connections, CPU of acks and events.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ enum Verb {
     Run(RunFlags),
     /// Runs every client in turn and prints a table.
     Clients(ClientFlags),
+    /// Runs every relay in turn and prints a table.
+    Relays(RelayFlags),
     /// Lets clients misbehave at our server, and a server at our clients, then looks whether ours have kept anything.
     Soak {
         /// How long.
@@ -75,6 +77,17 @@ enum Verb {
         /// In milliseconds.
         #[arg(long)]
         ping_timeout: u64,
+    },
+    /// The server of all relays, told what to do by lines.
+    #[command(hide = true)]
+    ServeRelays,
+    /// A relay without anything that a relay is for.
+    #[command(hide = true)]
+    BareRelay {
+        /// Redis, with the list `tasks`.
+        queue: String,
+        /// The server, with its namespace.
+        server: String,
     },
     /// One launch, inside the network namespace made for it.
     #[command(hide = true)]
@@ -134,6 +147,30 @@ struct ClientFlags {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct RelayFlags {
+    /// How often every relay has its turn. Default: 3, with --quick 1.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Only the cases of one kind.
+    #[arg(long, value_enum)]
+    only: Option<relays::Kind>,
+    /// Who takes part.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "bare,list,stream,sqlite,python,python-asyncio"
+    )]
+    relays: Vec<relays::Way>,
+    /// Small loads that show that everything works; their figures say little.
+    #[arg(long)]
+    quick: bool,
+    /// Print one JSON object per figure instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
 fn main() -> ExitCode {
     match start(Cli::parse().verb) {
         Ok(code) => code,
@@ -177,6 +214,15 @@ fn start(verb: Verb) -> Result<ExitCode, Box<dyn Error>> {
             clients::server::serve(port, interval, timeout, || writeln!(io::stdout(), "ready"))?;
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Relays(flags) => compare_relays(flags),
+        Verb::ServeRelays => {
+            relays::server::serve()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::BareRelay { queue, server } => {
+            relays::bare::run(&queue, &server)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Measure { job } => {
             die_with_parent()?;
             let outcome = match measure::measure(&serde_json::from_str(&job)?) {
@@ -214,6 +260,17 @@ fn compare(flags: ClientFlags) -> Result<ExitCode, Box<dyn Error>> {
         quick: flags.quick,
     };
     let report = clients::run(&options, say)?;
+    print(if flags.json { report.json_lines() } else { report.markdown() }, report.is_sound())
+}
+
+fn compare_relays(flags: RelayFlags) -> Result<ExitCode, Box<dyn Error>> {
+    let options = Options {
+        rounds: flags.rounds.unwrap_or(if flags.quick { 1 } else { 3 }),
+        who: flags.relays,
+        only: flags.only,
+        quick: flags.quick,
+    };
+    let report = relays::run(&options, say)?;
     print(if flags.json { report.json_lines() } else { report.markdown() }, report.is_sound())
 }
 

@@ -5,13 +5,13 @@ mod command;
 use crate::failure::Outcome;
 use crate::run::{command as program, run};
 
-/// Measures servers, or clients if that is the first word, and hands the rest on; `--help` lists what each takes.
+/// Measures servers, or clients or relays if that is the first word, and hands the rest on; `--help` lists what each takes.
 pub(crate) fn bench(arguments: &[&str]) -> Outcome {
     let (verb, rest) = match arguments {
         ["command"] => return command::measure(),
         // What that runs itself as.
         ["bare", address, trips] => return command::bare(address, trips),
-        ["clients", rest @ ..] => ("clients", rest),
+        [verb @ ("clients" | "relays"), rest @ ..] => (*verb, rest),
         rest => ("run", rest),
     };
     let build = ["run", "--release", "--quiet", "--package", "sockeye-measure", "--", verb];

@@ -35,12 +35,23 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(command: &ServerCommand, url: &str) -> Result<Self, ProgramError> {
+        Self::launch(command, Some(url))
+    }
+
+    /// One that is a server, and says first where it listens.
+    pub(crate) fn listening(command: &ServerCommand) -> Result<(Self, String), ProgramError> {
+        let program = Self::launch(command, None)?;
+        let url = program.answer("its address")?;
+        Ok((program, url))
+    }
+
+    fn launch(command: &ServerCommand, url: Option<&str>) -> Result<Self, ProgramError> {
         // The tether ends it with us even when we are killed.
         let mut child = Command::new(env::current_exe().map_err(ProgramError::Start)?)
             .args(["tether", "--"])
             .arg(&command.program)
             .args(&command.args)
-            .arg(url)
+            .args(url)
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -61,6 +72,16 @@ impl Program {
     /// Has the program do what `line` says; gives its answer.
     pub(crate) fn ask(&mut self, line: &str) -> Result<String, ProgramError> {
         writeln!(self.stdin, "{line}").map_err(|_| ProgramError::Ended(line.to_owned()))?;
+        self.answer(line)
+    }
+
+    /// The number that it answers.
+    pub(crate) fn number(&mut self, line: &str) -> Result<f64, ProgramError> {
+        let answer = self.ask(line)?;
+        answer.parse().map_err(|_| ProgramError::Failed { line: line.to_owned(), answer })
+    }
+
+    fn answer(&self, line: &str) -> Result<String, ProgramError> {
         let answer = self.answers.recv_timeout(PATIENCE).map_err(|error| match error {
             RecvTimeoutError::Timeout => ProgramError::Silent(line.to_owned()),
             RecvTimeoutError::Disconnected => ProgramError::Ended(line.to_owned()),
@@ -73,8 +94,7 @@ impl Program {
 
     /// CPU used so far, in nanoseconds, by all threads, those that have ended as well.
     pub(crate) fn cpu_ns(&mut self) -> Result<f64, ProgramError> {
-        let answer = self.ask("cpu")?;
-        answer.parse().map_err(|_| ProgramError::Failed { line: "cpu".to_owned(), answer })
+        self.number("cpu")
     }
 
     pub(crate) fn id(&self) -> u32 {
