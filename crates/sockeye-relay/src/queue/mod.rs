@@ -18,6 +18,14 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Claim(pub(crate) u128);
 
+impl Claim {
+    /// For stores: a number that this instance has not used for another claim, nor uses again once its lease was lost.
+    #[must_use]
+    pub const fn new(number: u128) -> Self {
+        Self(number)
+    }
+}
+
 /// A task that was claimed.
 #[derive(Clone, Debug)]
 pub struct Claimed {
