@@ -35,8 +35,8 @@ pub struct Claimed {
     pub body: Bytes,
     /// How many attempts have counted so far.
     pub attempts: u32,
-    /// How many times it has been claimed, this time included. One that is claimed again and again by instances that die
-    /// of it is poison.
+    /// How many times it has been claimed, this time included, and not given back by who had claimed it ([`Verdict::Later`],
+    /// [`Verdict::Release`], [`Queue::close`]). One that is claimed again and again by instances that die of it is poison.
     pub deliveries: u32,
     /// When it was put, if the store knows.
     pub queued_at: Option<SystemTime>,
