@@ -4,6 +4,8 @@
 //! claim belongs to its instance for as long as that renews its lease; then others take it over, and what the first one
 //! still settles is refused ([`Settled::Fenced`]).
 
+pub mod sqlite;
+
 use std::{
     fmt,
     sync::Arc,

@@ -1,6 +1,6 @@
 //! Every store keeps the promises of a queue.
-
-#![allow(dead_code, unused_imports, unused_macros)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod bench;
 mod conformance;
+mod sqlite;
