@@ -5,7 +5,7 @@ mod dead;
 mod instances;
 mod looking;
 mod settling;
-mod steps;
+pub(crate) mod steps;
 
 pub(crate) use claiming::*;
 pub(crate) use dead::*;
@@ -16,7 +16,8 @@ pub(crate) use settling::*;
 /// Makes a test of every part of the suite for one store: `conformance!(MyBench);`.
 macro_rules! conformance {
     ($bench:ty) => {
-        $crate::conformance::conformance!($bench:
+        use $crate::conformance::*;
+        $crate::conformance::tests_of!($bench:
             a_task_is_claimed_as_it_was_put,
             tasks_without_a_key_come_in_the_order_of_their_arrival,
             a_claim_takes_no_more_than_there_is_room_for,
@@ -56,14 +57,22 @@ macro_rules! conformance {
             everything_is_counted,
         );
     };
+}
+
+/// Makes a test of each of these functions, in a place of its own.
+macro_rules! tests_of {
     ($bench:ty: $($part:ident,)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $part() {
-                $crate::bench::run::<$bench, _>($crate::conformance::$part).await;
-            }
-        )*
+        mod tests {
+            use super::*;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $part() {
+                    $crate::bench::run::<$bench, _>(super::$part).await;
+                }
+            )*
+        }
     };
 }
 
-pub(crate) use conformance;
+pub(crate) use {conformance, tests_of};

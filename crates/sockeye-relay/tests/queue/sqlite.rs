@@ -1,5 +1,10 @@
 //! The embedded queue keeps the promises of a queue, and its own.
 
+mod kept;
+mod killed;
+mod lanes;
+mod model;
+
 use std::{
     path::PathBuf,
     sync::{

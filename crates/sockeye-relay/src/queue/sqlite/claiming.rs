@@ -17,6 +17,16 @@ use crate::queue::{Claim, Claimed};
 /// How many delayed tasks are made ready at a time.
 const DUE_AT_ONCE: i64 = 10_000;
 
+/// The first that are ready and have no key.
+pub(super) const KEYLESS: &str =
+    "SELECT seq FROM task WHERE state = 0 AND lane = 0 ORDER BY seq LIMIT ?";
+/// The lanes of an owner (or of nobody), by their first ready task.
+pub(super) const HEADS: &str =
+    "SELECT id, head FROM lane WHERE owner = ? AND head IS NOT NULL ORDER BY head LIMIT ?";
+/// What comes next in a lane.
+const NEXT: &str =
+    "SELECT seq FROM task WHERE state = 0 AND lane = ? AND seq > ? ORDER BY seq LIMIT 1";
+
 /// What a claim says of itself: whose it is, the how-manieth, and of which task.
 pub(super) fn claim_of(instance: u32, stamp: u32, seq: i64) -> Claim {
     Claim(u128::from(instance) << 96 | u128::from(stamp) << 64 | u128::from(seq.cast_unsigned()))
@@ -99,19 +109,13 @@ struct Chosen {
 fn choose(ledger: &Ledger<'_>, room: usize) -> Result<Chosen, Failure> {
     let own = ledger.page.own.instance;
     let limit = i64::try_from(room).unwrap_or(i64::MAX);
-    let keyless = ledger.all(
-        "SELECT seq FROM task WHERE state = 0 AND lane = 0 ORDER BY seq LIMIT ?",
-        [limit],
-        |row| row.get::<_, i64>(0),
-    )?;
+    let keyless = ledger.all(KEYLESS, [limit], |row| row.get::<_, i64>(0))?;
     let mut lanes = Vec::new();
     // The first of a lane that is not among these comes after `room` others.
     for owner in [0, own] {
-        lanes.extend(ledger.all(
-            "SELECT id, head FROM lane WHERE owner = ? AND head IS NOT NULL ORDER BY head LIMIT ?",
-            (owner, limit),
-            |row| Ok(Taken { lane: row.get(0)?, count: 0, head: row.get(1)? }),
-        )?);
+        lanes.extend(ledger.all(HEADS, (owner, limit), |row| {
+            Ok(Taken { lane: row.get(0)?, count: 0, head: row.get(1)? })
+        })?);
     }
     let mut heads: BinaryHeap<Reverse<(i64, usize)>> = lanes
         .iter()
@@ -134,11 +138,7 @@ fn choose(ledger: &Ledger<'_>, room: usize) -> Result<Chosen, Failure> {
                 tasks.push(seq);
                 let lane = &mut lanes[place];
                 lane.count += 1;
-                lane.head = ledger.first(
-                    "SELECT seq FROM task WHERE state = 0 AND lane = ? AND seq > ? ORDER BY seq LIMIT 1",
-                    (lane.lane, seq),
-                    |row| row.get(0),
-                )?;
+                lane.head = ledger.first(NEXT, (lane.lane, seq), |row| row.get(0))?;
                 heads.extend(lane.head.map(|next| Reverse((next, place))));
             }
         }

@@ -11,6 +11,9 @@ pub(super) const READY: i64 = 0;
 pub(super) const DELAYED: i64 = 1;
 pub(super) const CLAIMED: i64 = 2;
 
+/// How many pages (of 4 KiB) may lie unused, for the next rush.
+const UNUSED_PAGES: i64 = 4096;
+
 /// How much there is of each.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Tally {
@@ -144,6 +147,16 @@ impl<'c> Ledger<'c> {
         self.page.tally.done -= dropped.len() as i64;
         self.page.tally.done_bytes -= dropped.iter().sum::<i64>();
         self.drop_dead(false, dead_until, 10_000)?;
+        self.shrink()
+    }
+
+    /// Gives some of the file back to the file system, if much of it is unused.
+    fn shrink(&self) -> Result<(), Failure> {
+        let unused: i64 =
+            self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        if unused > UNUSED_PAGES {
+            self.connection.execute_batch("PRAGMA incremental_vacuum(1024)")?;
+        }
         Ok(())
     }
 

@@ -15,6 +15,9 @@ mod putting;
 mod settling;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     path::Path,
@@ -29,11 +32,12 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-pub use options::{Options, Retention, Sync};
+pub use options::{Options, Retention, Synchronous};
 
 use self::{
     failure::Failure,
     instance::Neighbours,
+    layout::Whereabouts,
     ledger::{Ledger, millis},
     writer::Writer,
 };
@@ -111,7 +115,9 @@ impl Sqlite {
             .canonicalize()
             .map_err(|error| Failure::Passing(format!("it can't be found again ({error})")))?;
         let reader = layout::open_to_read(&path, &options)?;
-        let writer = Writer::start(connection, options.clone(), Neighbours::new(path))?;
+        let whereabouts = Whereabouts::of(&path)?;
+        let writer =
+            Writer::start(connection, whereabouts, options.clone(), Neighbours::new(path))?;
         Ok(Self {
             store,
             options,

@@ -14,8 +14,8 @@ pub struct Options {
     /// What is kept of the dead and the held. The age is that of the dead alone: who is held waits for somebody. Default:
     /// 100,000, 1 GiB of bodies, 30 days.
     pub dead: Retention,
-    /// What a commit survives. Default: [`Sync::Full`].
-    pub sync: Sync,
+    /// What a commit survives. Default: [`Synchronous::Full`].
+    pub synchronous: Synchronous,
     /// How long claims stay an instance's that says nothing. Default: 30 s.
     pub lease: Duration,
     /// How long is waited for another process that is writing. Default: 5 s.
@@ -33,7 +33,7 @@ impl Default for Options {
                 bytes: 1 << 30,
                 age: Duration::from_secs(30 * 24 * 3600),
             },
-            sync: Sync::Full,
+            synchronous: Synchronous::Full,
             lease: Duration::from_secs(30),
             busy: Duration::from_secs(5),
         }
@@ -53,7 +53,7 @@ pub struct Retention {
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Sync {
+pub enum Synchronous {
     /// The loss of power: each commit is on the disk before it is answered.
     #[default]
     Full,

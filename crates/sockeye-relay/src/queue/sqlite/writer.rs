@@ -16,6 +16,7 @@ use super::{
     Options,
     failure::Failure,
     instance::Neighbours,
+    layout::Whereabouts,
     ledger::{Ledger, Own, Page},
 };
 
@@ -76,6 +77,7 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(
         connection: Connection,
+        whereabouts: Whereabouts,
         options: Options,
         neighbours: Neighbours,
     ) -> Result<Self, Failure> {
@@ -84,6 +86,7 @@ impl Writer {
         let next_due = Arc::new(AtomicI64::new(i64::MAX));
         let desk = Desk {
             connection,
+            whereabouts,
             options,
             neighbours,
             own: Own::default(),
@@ -125,6 +128,7 @@ impl Writer {
 /// What the thread owns.
 struct Desk {
     connection: Connection,
+    whereabouts: Whereabouts,
     options: Options,
     neighbours: Neighbours,
     own: Own,
@@ -212,6 +216,7 @@ impl Desk {
             outcomes.push(outcome);
         }
         ledger.close()?;
+        self.whereabouts.check()?;
         let (page, dropped) = (ledger.page, ledger.dropped);
         transaction.commit()?;
         Ok((outcomes, page, dropped))

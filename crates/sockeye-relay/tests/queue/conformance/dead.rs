@@ -22,8 +22,7 @@ async fn three(queue: &Arc<dyn Queue>) {
 }
 
 async fn ids_of_dead(queue: &Arc<dyn Queue>, skip: usize, count: usize) -> Vec<String> {
-    let seen = queue.dead(skip, count).await.expect("it looks");
-    seen.into_iter().map(|one| String::from_utf8(one.body.to_vec()).expect("text")).collect()
+    bodies_of(&queue.dead(skip, count).await.expect("it looks"))
 }
 
 pub(crate) async fn the_dead_are_kept_with_their_reason<B: Bench>(bench: &B) {

@@ -12,7 +12,7 @@ pub(crate) async fn tasks_that_wait_are_looked_at_in_order<B: Bench>(bench: &B) 
     let look = async |skip, count| {
         let seen = queue.peek(skip, count).await.expect("it looks");
         assert!(seen.iter().all(|one| one.state == State::Queued), "{seen:?}");
-        seen.iter().map(|one| String::from_utf8_lossy(&one.body).into_owned()).collect::<Vec<_>>()
+        bodies_of(&seen)
     };
     assert_eq!(look(0, 10).await, ["b", "c", "d", "e"]);
     assert_eq!(look(1, 2).await, ["c", "d"]);

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use sockeye_relay::queue::{
-    Claimed, Epitaph, NewTask, Queue, Reason, Settled, Settlement, Verdict,
+    Claimed, Epitaph, NewTask, Queue, Reason, Seen, Settled, Settlement, Verdict,
 };
 
 /// A task whose body is its id.
@@ -59,6 +59,11 @@ pub(crate) fn bodies(claimed: &[Claimed]) -> Vec<String> {
         .iter()
         .map(|one| String::from_utf8(one.body.to_vec()).expect("a body of text"))
         .collect()
+}
+
+/// The bodies of tasks that were looked at.
+pub(crate) fn bodies_of(seen: &[Seen]) -> Vec<String> {
+    seen.iter().map(|one| String::from_utf8(one.body.to_vec()).expect("a body of text")).collect()
 }
 
 /// A settlement of a task whose body is its id.
