@@ -151,20 +151,24 @@ fn take(ledger: &mut Ledger<'_>, chosen: &Chosen) -> Result<Vec<Claimed>, Failur
     let own = &mut ledger.page.own;
     own.stamp = own.stamp.wrapping_add(1);
     let (instance, stamp) = (own.instance, own.stamp);
+    // Two statements: `RETURNING` would copy each body once more.
+    let mut read =
+        ledger.statement("SELECT body, attempts, deliveries, queued_at FROM task WHERE seq = ?")?;
     let mut update = ledger.statement(
-        "UPDATE task SET state = 2, owner = ?2, stamp = ?3, deliveries = deliveries + 1 WHERE seq = ?1 RETURNING body, attempts, deliveries, queued_at",
+        "UPDATE task SET state = 2, owner = ?2, stamp = ?3, deliveries = deliveries + 1 WHERE seq = ?1",
     )?;
     let mut claimed = Vec::with_capacity(chosen.tasks.len());
     for &seq in &chosen.tasks {
-        claimed.push(update.query_row((seq, instance, stamp), |row| {
+        claimed.push(read.query_row([seq], |row| {
             Ok(Claimed {
                 claim: claim_of(instance, stamp, seq),
                 body: Bytes::from(row.get::<_, Vec<u8>>(0)?),
                 attempts: row.get(1)?,
-                deliveries: row.get(2)?,
+                deliveries: row.get::<_, u32>(2)?.saturating_add(1),
                 queued_at: Some(time(row.get(3)?)),
             })
         })?);
+        update.execute((seq, instance, stamp))?;
     }
     for lane in &chosen.lanes {
         ledger.execute(

@@ -45,21 +45,17 @@ pub(super) fn insert(ledger: &mut Ledger<'_>, row: &Row<'_>) -> Result<(), Failu
 
     let is_ready = row.due <= ledger.now;
     let state = if is_ready { READY } else { DELAYED };
-    let mut insert = ledger.statement(
+    let lane = row.key.map_or(Ok(0), |key| lane_of(ledger, key))?;
+    ledger.execute(
         "INSERT INTO task (id, lane, state, due, attempts, deliveries, owner, stamp, queued_at, body) VALUES (?, ?, ?, ?, 0, 0, 0, 0, ?, ?)",
+        (row.id, lane, state, row.due, row.queued_at, row.body),
     )?;
-    let lane = match row.key {
-        None => 0,
-        Some(key) => ledger
-            .statement(
-                "INSERT INTO lane (key, owner, claimed, tasks, head) VALUES (?, 0, 0, 1, NULL) ON CONFLICT (key) DO UPDATE SET tasks = tasks + 1 RETURNING id",
-            )?
-            .query_row([key], |row| row.get::<_, i64>(0))?,
-    };
-    insert.execute((row.id, lane, state, row.due, row.queued_at, row.body))?;
-    if is_ready && lane != 0 {
-        let seq = ledger.last_row();
-        ledger.execute("UPDATE lane SET head = ? WHERE id = ? AND head IS NULL", (seq, lane))?;
+    if lane != 0 {
+        let head = is_ready.then(|| ledger.last_row());
+        ledger.execute(
+            "UPDATE lane SET tasks = tasks + 1, head = coalesce(head, ?) WHERE id = ?",
+            (head, lane),
+        )?;
     }
 
     let tally = &mut ledger.page.tally;
@@ -68,6 +64,17 @@ pub(super) fn insert(ledger: &mut Ledger<'_>, row: &Row<'_>) -> Result<(), Failu
     // Whoever waits also has to learn of a time that is sooner than the one it waits for.
     ledger.page.may_claim = true;
     Ok(())
+}
+
+/// The lane of a key; it is made if there is none.
+fn lane_of(ledger: &Ledger<'_>, key: &str) -> Result<i64, Failure> {
+    let sql = "SELECT id FROM lane WHERE key = ?";
+    if let Some(lane) = ledger.first(sql, [key], |row| row.get(0))? {
+        return Ok(lane);
+    }
+    let sql = "INSERT INTO lane (key, owner, claimed, tasks, head) VALUES (?, 0, 0, 0, NULL)";
+    ledger.execute(sql, [key])?;
+    Ok(ledger.last_row())
 }
 
 fn full(would_be: i64, held: i64, bound: u64) -> Result<(), Failure> {

@@ -26,8 +26,7 @@ struct Row {
 
 fn settle_one(ledger: &mut Ledger<'_>, settlement: &Settlement) -> Result<Settled, Failure> {
     let (instance, stamp, seq) = parts_of(settlement.claim);
-    let own = ledger.page.own;
-    if instance != own.instance {
+    if instance != ledger.page.own.instance {
         return Ok(Settled::Fenced);
     }
     let found = ledger.first(
@@ -82,11 +81,14 @@ fn remove(ledger: &mut Ledger<'_>, row: &Row) -> Result<(), Failure> {
     ledger.execute("DELETE FROM task WHERE seq = ?", [row.seq])?;
     ledger.page.tally.claimed -= 1;
     ledger.page.tally.bytes -= row.bytes;
-    if row.lane != 0 {
-        let_go(ledger, row.lane, None)?;
-        leave_lane(ledger, row.lane)?;
+    if row.lane == 0 {
+        return Ok(());
     }
-    Ok(())
+    ledger.execute(
+        "UPDATE lane SET owner = CASE WHEN claimed > 1 THEN owner ELSE 0 END, claimed = claimed - 1, tasks = tasks - 1 WHERE id = ?",
+        [row.lane],
+    )?;
+    close_lane(ledger, row.lane)
 }
 
 /// A task is no longer claimed; with the last one its lane is free. `head` is the task, if it is ready again.
@@ -100,12 +102,14 @@ fn let_go(ledger: &mut Ledger<'_>, lane: i64, head: Option<i64>) -> Result<(), F
     Ok(())
 }
 
-/// A task of a lane is gone; with the last one the lane is, too.
+/// A task of a lane that was not claimed is gone; with the last one the lane is, too.
 pub(super) fn leave_lane(ledger: &mut Ledger<'_>, lane: i64) -> Result<(), Failure> {
-    let sql = "UPDATE lane SET tasks = tasks - 1 WHERE id = ? RETURNING tasks";
-    if ledger.first(sql, [lane], |row| row.get::<_, i64>(0))? == Some(0) {
-        ledger.execute("DELETE FROM lane WHERE id = ?", [lane])?;
-    }
+    ledger.execute("UPDATE lane SET tasks = tasks - 1 WHERE id = ?", [lane])?;
+    close_lane(ledger, lane)
+}
+
+fn close_lane(ledger: &Ledger<'_>, lane: i64) -> Result<(), Failure> {
+    ledger.execute("DELETE FROM lane WHERE id = ? AND tasks = 0", [lane])?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use rusqlite::{Connection, StatementStatus};
 
 use super::{Options, Sqlite, claiming};
@@ -178,6 +179,24 @@ async fn a_full_disk_changes_nothing_and_passes() {
         verdict: Verdict::Duplicate,
     });
     queue.settle(settlements.collect()).await.unwrap();
+
+    // Of the first at once that asks for too much, all may fail; whoever then tries again is alone.
+    let claimed = queue.claim(1).await.unwrap();
+    let mut is_settled = false;
+    for _ in 0..2 {
+        let too_much = queue.clone();
+        let put: BoxFuture<'static, bool> =
+            Box::pin(async move { too_much.put(tasks(50, 2000)).await.is_ok() });
+        let (makes_room, claim) = (queue.clone(), claimed[0].claim);
+        let settlement = Settlement { claim, id: None, verdict: Verdict::Duplicate };
+        let settle: BoxFuture<'static, bool> =
+            Box::pin(async move { makes_room.settle(vec![settlement]).await.is_ok() });
+        let answers = all_at_once(&queue, vec![settle, put]).await;
+        is_settled |= answers[0];
+        assert!(!answers[1]);
+    }
+    assert!(is_settled, "what needs room must not take down what makes some");
+    queue.put(tasks(1, 2000)).await.unwrap();
 
     let calls = (0..10).map(|_| {
         let queue = queue.clone();

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -24,6 +25,9 @@ use super::{
 const WAITING: usize = 1024;
 /// How many jobs share a commit at most.
 const AT_ONCE: usize = 256;
+/// For how long each job has a commit of its own after one that was shared has failed: when the disk is full what needs room
+/// must not take those down with it that make some.
+const ALONE: Duration = Duration::from_secs(5);
 
 /// What the thread is told.
 enum Message {
@@ -93,6 +97,7 @@ impl Writer {
             changed,
             data_version: 0,
             next_due: next_due.clone(),
+            alone_until: None,
         };
         thread::Builder::new()
             .name("sockeye-queue".to_owned())
@@ -135,6 +140,8 @@ struct Desk {
     changed: watch::Sender<u64>,
     data_version: i64,
     next_due: Arc<AtomicI64>,
+    /// Until when nothing is shared.
+    alone_until: Option<Instant>,
 }
 
 impl Desk {
@@ -143,12 +150,14 @@ impl Desk {
         while let Some(first) = inbox.blocking_recv() {
             let mut next = Some(first);
             let mut has_to_look = false;
+            self.alone_until = self.alone_until.filter(|until| Instant::now() < *until);
+            let at_once = if self.alone_until.is_some() { 1 } else { AT_ONCE };
             while let Some(message) = next {
                 match message {
                     Message::Work(work) => batch.push(work),
                     Message::Look => has_to_look = true,
                 }
-                next = if batch.len() < AT_ONCE { inbox.try_recv().ok() } else { None };
+                next = if batch.len() < at_once { inbox.try_recv().ok() } else { None };
             }
             if !batch.is_empty() {
                 self.serve(&mut batch);
@@ -179,6 +188,7 @@ impl Desk {
                 }
             }
             Err(failure) => {
+                self.alone_until = Some(Instant::now() + ALONE);
                 for work in batch.drain(..) {
                     work.answer(Err(failure.clone()));
                 }
