@@ -199,7 +199,8 @@ impl Queue for Sqlite {
         Box::pin(self.write(move |ledger, _| settling::settle(ledger, settlements)))
     }
 
-    /// What was claimed is this instance's as a whole: `claims` are not asked for one by one.
+    /// What was claimed is this instance's as a whole: `claims` are not asked for one by one. An instance that was taken for dead
+    /// claims nothing until it has been told here.
     fn renew(&self, _claims: Vec<Claim>) -> BoxFuture<'_, Result<bool, QueueError>> {
         Box::pin(self.write(|ledger, others| {
             let own = ledger.page.own;

@@ -107,6 +107,23 @@ async fn what_waits_at_once_shares_a_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_while_nothing_is_found_ends_the_next_wait() {
+    let place = Place::new();
+    let queue = place.open();
+    let (claims, puts) = (queue.clone(), queue.clone());
+    let claim: BoxFuture<'static, usize> =
+        Box::pin(async move { claims.claim(10).await.unwrap().len() });
+    let put: BoxFuture<'static, usize> =
+        Box::pin(async move { puts.put(tasks(1, 10)).await.unwrap().len() });
+    assert_eq!(all_at_once(&queue, vec![claim, put]).await, [0, 1]);
+    // It was there before the claim was answered: nothing else will say so.
+    let wait = queue.wait_for_changes();
+    let mut wait = std::pin::pin!(wait);
+    let is_ready = poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
+    assert!(is_ready);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_is_the_failure_of_one() {
     let place = Place::new();
     let queue = place.open();

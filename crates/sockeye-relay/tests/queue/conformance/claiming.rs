@@ -49,6 +49,9 @@ pub(crate) async fn a_claim_takes_no_more_than_there_is_room_for<B: Bench>(bench
     put(&queue, &["a", "b", "c"]).await;
     assert_eq!(bodies(&claim(&queue, 0).await), [""; 0]);
     assert_eq!(bodies(&claim(&queue, 2).await), ["a", "b"]);
+    let began = Instant::now();
+    queue.changed().await;
+    assert!(began.elapsed() < PROMPT, "there was more: {:?}", began.elapsed());
     assert_eq!(bodies(&claim(&queue, 2).await), ["c"]);
 }
 
@@ -85,7 +88,8 @@ pub(crate) async fn a_task_is_not_claimed_before_its_time<B: Bench>(bench: &B) {
     now.sort();
     assert_eq!(now, ["now", "past"]);
     assert_eq!(bodies(&claim_within(&queue, 10, LONG).await), ["later"]);
-    assert!(SystemTime::now() >= due, "it was claimed before its time");
+    let late = SystemTime::now().duration_since(due).expect("it was not claimed before its time");
+    assert!(late < PROMPT, "{late:?}");
 }
 
 pub(crate) async fn a_wait_ends_when_a_task_is_put<B: Bench>(bench: &B) {
@@ -99,8 +103,7 @@ pub(crate) async fn a_wait_ends_when_a_task_is_put<B: Bench>(bench: &B) {
     let began = Instant::now();
     put(&queue, &["a"]).await;
     assert_eq!(bodies(&waits.await.expect("it claims")), ["a"]);
-    // A wait ends every two seconds of itself: this one has to end because of the task.
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PROMPT, "{:?}", began.elapsed());
 }
 
 pub(crate) async fn a_wait_that_begins_late_still_ends<B: Bench>(bench: &B) {
@@ -109,7 +112,7 @@ pub(crate) async fn a_wait_that_begins_late_still_ends<B: Bench>(bench: &B) {
     put(&queue, &["a"]).await;
     let began = Instant::now();
     queue.changed().await;
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PROMPT, "{:?}", began.elapsed());
     assert_eq!(bodies(&claim(&queue, 10).await), ["a"]);
 }
 

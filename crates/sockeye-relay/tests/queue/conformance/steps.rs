@@ -96,3 +96,6 @@ pub(crate) fn soon() -> SystemTime {
 
 /// Longer than anything takes that is not broken.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// A wait ends every two seconds of itself; one that ends sooner has ended because of what happened.
+pub(crate) const PROMPT: Duration = Duration::from_millis(1500);

@@ -9,7 +9,7 @@ use sockeye_relay::queue::{NewTask, Queue, Verdict};
 
 use super::Place;
 use crate::{
-    bench::Bench,
+    bench::{Bench, Wanted},
     conformance::{steps::*, tests_of},
 };
 
@@ -20,6 +20,7 @@ tests_of!(Place:
     a_delayed_task_holds_up_nobody_and_keeps_its_place,
     a_dead_instance_gives_its_lanes_back,
     a_lane_that_was_cancelled_empty_begins_anew,
+    one_that_was_taken_for_dead_claims_nothing_before_it_knows,
 );
 
 async fn put_keyed(queue: &Arc<dyn Queue>, tasks: &[(&str, &str)]) {
@@ -97,4 +98,17 @@ async fn a_lane_that_was_cancelled_empty_begins_anew(bench: &Place) {
     assert!(queue.cancel("a3").await.expect("it answers"));
     put_keyed(&queue, &[("a4", "a")]).await;
     assert_eq!(bodies(&claim(&queue, 10).await), ["a4"]);
+}
+
+/// What it claimed then would be dropped with all the rest once it learns.
+async fn one_that_was_taken_for_dead_claims_nothing_before_it_knows(bench: &Place) {
+    let short = Wanted { lease: Duration::from_millis(300), ..Wanted::default() };
+    let (one, other) = (bench.open_as(short).await, bench.open_as(short).await);
+    put(&one, &["a"]).await;
+    assert_eq!(bodies(&claim(&one, 1).await), ["a"]);
+    assert_eq!(bodies(&claim_within(&other, 1, LONG).await), ["a"]);
+    put(&one, &["b"]).await;
+    assert_eq!(bodies(&claim(&one, 1).await), [""; 0]);
+    assert!(!one.renew(Vec::new()).await.expect("it answers"));
+    assert_eq!(bodies(&claim(&one, 1).await), ["b"]);
 }
