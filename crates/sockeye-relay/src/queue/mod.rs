@@ -149,7 +149,7 @@ impl fmt::Display for Reason {
 pub enum Settled {
     /// It has happened, durably as far as the store is durable.
     Stored,
-    /// Another instance has taken the task over meanwhile: nothing was changed.
+    /// Another instance has taken the task over meanwhile, or this claim was settled before: nothing was changed.
     Fenced,
 }
 

@@ -48,6 +48,7 @@ macro_rules! conformance {
             a_lease_that_ran_out_is_fenced,
             one_that_was_fenced_begins_anew,
             keys_keep_their_order_between_instances,
+            instances_at_work_at_once_double_and_overtake_nothing,
             closing_gives_back_at_once,
             another_instance_wakes_who_waits,
             what_is_stored_outlives_everybody,

@@ -1,6 +1,10 @@
 //! Instances share a queue: each has its claims for as long as it lives, and no longer.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use sockeye_relay::queue::{Settled, Verdict};
 
@@ -143,4 +147,54 @@ pub(crate) async fn what_is_stored_outlives_everybody<B: Bench>(bench: &B) {
     let other = bench.open().await;
     assert_eq!(other.finished(vec!["a".into()]).await.expect("it is looked up"), [true]);
     assert_eq!(bodies(&claim_within(&other, 10, LONG).await), ["b", "c"]);
+}
+
+pub(crate) async fn instances_at_work_at_once_double_and_overtake_nothing<B: Bench>(bench: &B) {
+    const TASKS: usize = 240;
+    let queues = [bench.open().await, bench.open().await, bench.open().await];
+    // Three of four have one of seven keys.
+    let key_of = |number: usize| (!number.is_multiple_of(4)).then(|| format!("key-{}", number % 7));
+    for numbers in (0..TASKS).collect::<Vec<_>>().chunks(30) {
+        let tasks = numbers.iter().map(|&number| match key_of(number) {
+            Some(key) => keyed(&number.to_string(), &key),
+            None => task(&number.to_string()),
+        });
+        queues[0].put(tasks.collect()).await.expect("tasks are taken");
+    }
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let workers = queues.map(|queue| {
+        let order = order.clone();
+        tokio::spawn(async move {
+            while order.lock().expect("no panic").len() < TASKS {
+                let claimed = claim(&queue, 5).await;
+                if claimed.is_empty() {
+                    // Another may have the last ones.
+                    let _ = tokio::time::timeout(Duration::from_millis(50), queue.changed()).await;
+                    continue;
+                }
+                order.lock().expect("no panic").extend(bodies(&claimed));
+                let all = claimed.iter().map(|one| settlement(one, done())).collect();
+                for settled in queue.settle(all).await.expect("they are settled") {
+                    assert_eq!(settled, Settled::Stored);
+                }
+            }
+            // Whoever owns the whole queue lets the others have it.
+            queue.close().await.expect("it closes");
+        })
+    });
+    for worker in workers {
+        worker.await.expect("it works");
+    }
+    let order = order.lock().expect("no panic");
+    let numbers: Vec<usize> = order.iter().map(|id| id.parse().expect("a number")).collect();
+    let mut sorted = numbers.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..TASKS).collect::<Vec<_>>(), "each of them once");
+    let mut last: BTreeMap<String, usize> = BTreeMap::new();
+    for number in numbers {
+        if let Some(key) = key_of(number) {
+            let before = last.insert(key, number);
+            assert!(before.is_none_or(|before| before < number), "{number} came after {before:?}");
+        }
+    }
 }
