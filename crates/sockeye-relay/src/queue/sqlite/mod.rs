@@ -89,7 +89,9 @@ impl Sqlite {
     /// # Examples
     ///
     /// ```
-    /// # let place = std::env::temp_dir().join(format!("sockeye-doc-{}.db", std::process::id()));
+    /// # let directory = std::env::temp_dir().join(format!("sockeye-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// # let place = directory.join("queue.db");
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// use sockeye_relay::queue::{NewTask, Queue as _, sqlite::{Options, Sqlite}};
     ///
@@ -99,7 +101,7 @@ impl Sqlite {
     /// assert_eq!(queue.claim(10).await?.len(), 1);
     /// # queue.close().await
     /// # })?;
-    /// # std::fs::remove_file(place).unwrap();
+    /// # std::fs::remove_dir_all(directory)?;
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, QueueError> {
