@@ -6,8 +6,10 @@
 //!                 └──── settle ───────┘   └─── outcome ────┘
 //! ```
 //!
-//! [`queue`] is where tasks wait, [`delivery`] the machine that decides what becomes of each, [`task`] what a task is.
+//! [`queue`] is where tasks wait, [`delivery`] the machine that decides what becomes of each, [`task`] what a task is;
+//! [`ingress`] keeps what the server sends, and brings it to where it is wanted.
 
 pub mod delivery;
+pub mod ingress;
 pub mod queue;
 pub mod task;
