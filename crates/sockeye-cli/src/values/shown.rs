@@ -3,7 +3,6 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde::Deserialize;
 use sockeye::event::RawArgs;
 
 use super::saved::{self, Unsaved};
@@ -33,36 +32,7 @@ impl Binary {
     ///
     /// An attachment can't be written to its file.
     pub(crate) fn show(&self, args: &RawArgs) -> Result<String, Unsaved> {
-        let (text, attachments) = (args.text(), args.attachments());
-        let mut shown = String::with_capacity(text.len() + 2);
-        shown.push('[');
-        let mut rest = text;
-        while let Some(index) = rest.find(['"', '{', ' ', '\n', '\r', '\t']) {
-            shown.push_str(&rest[..index]);
-            rest = &rest[index..];
-            let taken = match rest.as_bytes()[0] {
-                b'"' => {
-                    let end = string_end(rest);
-                    shown.push_str(&rest[..end]);
-                    end
-                }
-                b'{' => match placeholder(rest) {
-                    Some((number, end)) if number < attachments.len() => {
-                        shown.push_str(&self.attachment(&attachments[number])?);
-                        end
-                    }
-                    _ => {
-                        shown.push('{');
-                        1
-                    }
-                },
-                _ => 1,
-            };
-            rest = &rest[taken..];
-        }
-        shown.push_str(rest);
-        shown.push(']');
-        Ok(shown)
+        args.to_json_with(|bytes| self.attachment(bytes))
     }
 
     /// One attachment, as JSON.
@@ -76,37 +46,6 @@ impl Binary {
             Self::Files(folder) => saved::save(folder, bytes),
         }
     }
-}
-
-/// Where the string ends that the text begins with.
-fn string_end(text: &str) -> usize {
-    let mut is_escaped = false;
-    for (index, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => return index + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-/// The number and the end of the placeholder that the text begins with, if it does.
-fn placeholder(text: &str) -> Option<(usize, usize)> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Placeholder {
-        #[serde(rename = "_placeholder")]
-        is_one: bool,
-        num: usize,
-    }
-    /// None is longer, unless somebody fills it with white space.
-    const LONGEST: usize = 200;
-
-    let end = text.bytes().take(LONGEST).position(|byte| byte == b'}')? + 1;
-    let read: Placeholder = serde_json::from_str(&text[..end]).ok()?;
-    read.is_one.then_some((read.num, end))
 }
 
 /// What others have said, so that it can't rewrite the terminal: what is not printable is escaped, as JSON does it.

@@ -13,6 +13,7 @@ mod on_event;
 mod on_thread;
 mod params;
 mod refusal;
+mod shown;
 mod state;
 
 pub use ack::AckSender;
