@@ -51,7 +51,11 @@ const HOUSES: &[House] = &[
             &["chat"],
         ],
     },
-    House { krate: "sockeye-relay", inside: &[], floors: &[&["ingress", "queue"], &["delivery"], &["task"]] },
+    House {
+        krate: "sockeye-relay",
+        inside: &[],
+        floors: &[&["ingress", "queue"], &["delivery"], &["task"]],
+    },
     House { krate: "sockeye-echo", inside: &[], floors: &[&["host"]] },
     House {
         krate: "sockeye-measure",

@@ -1,0 +1,125 @@
+//! Opens the file of a spool: one relay's alone, ours, and of the layout of today.
+
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite_migration::{M, Migrations};
+
+use super::{
+    super::SpoolOptions,
+    SpoolError,
+    ledger::{self, Page},
+};
+
+/// Says in the file's head whose it is: "SokS".
+const APPLICATION: i32 = 0x536f_6b53;
+
+/// Each step from one layout to the next. Steps that were released are never changed: a file remembers how many it has had.
+const STEPS: &[M<'static>] = &[M::up(include_str!("layout.sql"))];
+
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) page: Page,
+    pub(super) name: Arc<str>,
+    /// Held for as long as the file is open; the system lets go of it when the process ends, however it ends.
+    pub(super) _lock: File,
+}
+
+pub(super) fn open(path: &Path, options: &SpoolOptions) -> Result<Opened, SpoolError> {
+    let unusable = |reason: String| SpoolError::Unusable { path: path.to_owned(), reason };
+    if path.is_dir() {
+        return Err(unusable("it is a directory; name a file in it".to_owned()));
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(|error| unusable(format!("its lock can't be made beside it ({error})")))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(SpoolError::InUse { path: path.to_owned() });
+        }
+        Err(TryLockError::Error(error)) => {
+            return Err(unusable(format!("it can't be locked ({error})")));
+        }
+    }
+    let mut connection = prepare(path, options)?;
+    let (page, name) = (|| {
+        let name = name(&mut connection)?;
+        Ok((ledger::page(&connection)?, name))
+    })()
+    .map_err(|error: rusqlite::Error| unusable(error.to_string()))?;
+    Ok(Opened { connection, page, name, _lock: lock })
+}
+
+fn prepare(path: &Path, options: &SpoolOptions) -> Result<Connection, SpoolError> {
+    let unusable = |reason: String| SpoolError::Unusable { path: path.to_owned(), reason };
+    let failed = |error: rusqlite::Error| unusable(error.to_string());
+    // Without URIs: a name is a name, whatever it begins with.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // Nothing is changed in a file before it is known to be ours, and of a layout that is known.
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let application = number("application_id").map_err(failed)?;
+    let found = number("user_version").map_err(failed)?;
+    let objects: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(failed)?;
+    let is_new = application == 0 && found == 0 && objects == 0;
+    if !is_new && application != APPLICATION {
+        return Err(unusable(format!(
+            "it is a database of another program (application id {application}); name a file of its own for the spool"
+        )));
+    }
+    let (found, known) = (found.cast_unsigned(), STEPS.len() as u32);
+    if found > known {
+        return Err(SpoolError::Newer { path: path.to_owned(), found, known });
+    }
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(failed)?;
+    Migrations::from_slice(STEPS).to_latest(&mut connection).map_err(|error| {
+        unusable(format!("its layout can't be brought to version {known} ({error})"))
+    })?;
+    if let Some(pages) = options.max_pages {
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// The spool's name: by it sinks know whether they have had its records.
+fn name(connection: &mut Connection) -> rusqlite::Result<Arc<str>> {
+    let transaction = connection.transaction()?;
+    let found: Option<String> =
+        transaction.query_row("SELECT name FROM self", [], |row| row.get(0)).optional()?;
+    let name = match found {
+        Some(name) => name,
+        None => {
+            let made = uuid::Uuid::now_v7().simple().to_string();
+            transaction.execute("INSERT INTO self (name) VALUES (?)", [&made])?;
+            made
+        }
+    };
+    transaction.commit()?;
+    Ok(name.into())
+}
+
+/// What a sink's chore is told of an error of the file.
+pub(super) fn passing(error: &rusqlite::Error) -> SpoolError {
+    SpoolError::Passing { reason: error.to_string() }
+}

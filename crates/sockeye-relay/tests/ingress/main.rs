@@ -1,0 +1,10 @@
+//! What the server sends is stored before it is acknowledged, and comes to every sink.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
+
+mod bounds;
+mod files;
+mod killed;
+mod place;
+mod redis;
+mod webhook;
