@@ -119,6 +119,19 @@ async fn copies_gaps_and_what_nobody_wants() {
 }
 
 #[tokio::test]
+async fn what_is_too_old_is_dropped_and_told() {
+    let place = Place::new("old");
+    let (plan, _records, _) = gate("slow", 0);
+    let options =
+        SpoolOptions { max_age: Some(Duration::from_millis(20)), ..SpoolOptions::default() };
+    let ingress = place.ingress(options, vec![plan]).await;
+    ingress.receive(event("e", 1)).await.unwrap();
+    until("dropped", || ingress.stats().spool_records == 0).await;
+    let stats = ingress.stats();
+    assert_eq!((stats.dropped_aged, stats.sinks[0].lost, stats.spool_bytes), (1, 1, 0));
+}
+
+#[tokio::test]
 async fn a_file_that_can_not_grow_drops_or_refuses() {
     for when_full in [Full::DropOldest, Full::DropNewest] {
         let place = Place::new(&format!("pages-{}", when_full.as_str()));

@@ -14,7 +14,7 @@ use super::{
     super::{Full, Receipt, ReceiveError, SpoolOptions},
     SpoolError, Tally, add,
     inbox::{Arrival, Batch, Chore, Inbox},
-    ledger::{Ledger, Page},
+    ledger::Ledger,
     open::{Opened, passing},
 };
 
@@ -180,58 +180,5 @@ impl Desk {
         let last = page.last;
         self.tail.send_if_modified(|tail| std::mem::replace(tail, last) != last);
         Ok(receipts)
-    }
-}
-
-/// What a transaction has changed; counted once it is committed.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    pub(super) stored: u64,
-    pub(super) known: u64,
-    pub(super) gaps: u64,
-    pub(super) dropped_oldest: u64,
-    pub(super) dropped_newest: u64,
-    pub(super) dropped_aged: u64,
-    pub(super) dropped_dead: u64,
-    pub(super) disconnects: u64,
-    pub(super) lost: Vec<(Arc<str>, u64)>,
-}
-
-impl Changes {
-    fn count(self, tally: &Tally) {
-        add(&tally.stored, self.stored);
-        add(&tally.known, self.known);
-        add(&tally.gaps, self.gaps);
-        add(&tally.dropped_oldest, self.dropped_oldest);
-        add(&tally.dropped_newest, self.dropped_newest);
-        add(&tally.dropped_aged, self.dropped_aged);
-        add(&tally.disconnects, self.disconnects);
-        let mut behind = Vec::new();
-        if !self.lost.is_empty() {
-            let mut lost = tally.lost.lock();
-            for (sink, count) in self.lost {
-                *lost.entry(sink.clone()).or_default() += count;
-                if !behind.contains(&sink) {
-                    behind.push(sink);
-                }
-            }
-        }
-        let dropped = self.dropped_oldest + self.dropped_newest + self.dropped_aged;
-        if dropped + self.disconnects + self.dropped_dead > 0 {
-            tracing::warn!(
-                target: "sockeye::relay",
-                dropped,
-                refused = self.disconnects,
-                dead = self.dropped_dead,
-                sinks_behind = behind.join(", "),
-                "the spool is full or what it holds too old; let its sinks catch up, or raise its bounds"
-            );
-        }
-    }
-}
-
-impl Page {
-    pub(super) fn lowest_cursor(&self) -> Option<u64> {
-        self.sinks.iter().map(|(_, cursor)| *cursor).min()
     }
 }

@@ -10,7 +10,7 @@ use super::{
         record::{Draft, Record},
     },
     Dead,
-    desk::Changes,
+    changes::Changes,
     now_ms,
 };
 
@@ -28,6 +28,12 @@ pub(super) struct Page {
     pub(super) last: u64,
     /// The sinks that are served, and their cursors.
     pub(super) sinks: Vec<(Arc<str>, u64)>,
+}
+
+impl Page {
+    fn lowest_cursor(&self) -> Option<u64> {
+        self.sinks.iter().map(|(_, cursor)| *cursor).min()
+    }
 }
 
 pub(super) struct Ledger<'t> {

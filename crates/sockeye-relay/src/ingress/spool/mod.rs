@@ -1,5 +1,6 @@
 //! The spool: a file in which what was received lies until every sink has had it.
 
+mod changes;
 mod desk;
 mod inbox;
 mod ledger;

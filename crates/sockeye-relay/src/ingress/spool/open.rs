@@ -123,3 +123,46 @@ fn name(connection: &mut Connection) -> rusqlite::Result<Arc<str>> {
 pub(super) fn passing(error: &rusqlite::Error) -> SpoolError {
     SpoolError::Passing { reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_are_sound() {
+        Migrations::from_slice(STEPS).validate().unwrap();
+    }
+
+    #[test]
+    fn what_is_another_program_s_or_newer_is_refused_and_left_alone() {
+        let name = format!("sockeye-spool-open-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let options = SpoolOptions::default();
+        let refused = |path: &Path| open(path, &options).err().unwrap();
+
+        let foreign = folder.join("foreign.db");
+        Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE mine (a)").unwrap();
+        let before = std::fs::read(&foreign).unwrap();
+        let error = refused(&foreign).to_string();
+        assert!(error.contains("another program"), "{error}");
+        assert!(std::fs::read(&foreign).unwrap() == before);
+
+        let ours = folder.join("spool.db");
+        let first = open(&ours, &options).ok().unwrap().name;
+        // It keeps its name, by which sinks know what they have.
+        assert_eq!(open(&ours, &options).ok().unwrap().name, first);
+        Connection::open(&ours).unwrap().pragma_update(None, "user_version", 9).unwrap();
+        let error = refused(&ours);
+        assert!(matches!(error, SpoolError::Newer { found: 9, known: 1, .. }), "{error}");
+
+        let text = folder.join("text");
+        std::fs::write(&text, "no database at all, ".repeat(100)).unwrap();
+        for path in [&text, &folder] {
+            let error = refused(path);
+            assert!(matches!(error, SpoolError::Unusable { .. }), "{error}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
