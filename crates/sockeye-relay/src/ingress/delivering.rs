@@ -128,7 +128,6 @@ impl Delivering {
         let (mut failures, mut attempts) = (0_u32, 0_u32);
         while let Some(first) = records.first() {
             self.marks.at_ms.store(first.at_ms, Ordering::Relaxed);
-            // Crash point `write`: read from the spool, and not written.
             let outcome = self.sink.deliver(records).await;
             let (error, pause, counts) = match outcome {
                 Ok(count) => {
@@ -138,7 +137,7 @@ impl Delivering {
                     (failures, attempts) = (0, 0);
                     let last = records[count - 1].seq;
                     records = &records[count..];
-                    // Crash point `delete`: written, and the cursor not moved.
+                    // Crash point `Sunk`: written, and the cursor not moved.
                     if !records.is_empty() && !self.move_to(last, None).await {
                         return None;
                     }
@@ -195,6 +194,7 @@ impl Delivering {
         loop {
             match self.spool.advance(self.name.clone(), to, dead.clone()).await {
                 Ok(()) => {
+                    // Crash point `Deleted`: the cursor is stored, and what every sink has had is gone.
                     self.cursor = self.cursor.max(to);
                     self.marks.cursor.store(self.cursor, Ordering::Relaxed);
                     return true;

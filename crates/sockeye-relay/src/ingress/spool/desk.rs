@@ -95,7 +95,7 @@ impl Desk {
         }
         match outcome {
             Ok(receipts) => {
-                // Crash point `spool`: committed, and nobody told.
+                // Crash point `Spooled`: committed, and nobody told.
                 for (arrival, receipt) in events.drain(..).zip(receipts) {
                     let _ = arrival.reply.send(Ok(receipt)); // nobody waits for it then
                 }
@@ -174,7 +174,7 @@ impl Desk {
         }
         ledger.sweep()?;
         let changes = ledger.changes;
-        // Crash point `read`: taken from the socket, and not stored.
+        // Crash point `Received`: taken from the socket, and not stored.
         transaction.commit()?;
         changes.count(&self.tally);
         let last = page.last;
