@@ -86,6 +86,17 @@ async fn streams_and_lists_have_each_record_once_and_channels_when_heard() {
     until("delivered", || ingress.stats().spool_records == 0).await;
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     assert_eq!(list(&mut connection, "right").await, [20]);
+
+    // A key of another type: the record waits until it is out of the way.
+    let _: () = redis::cmd("SET").arg("right").arg("x").query_async(&mut connection).await.unwrap();
+    ingress.receive(event("e", 21)).await.unwrap();
+    until("refused", || {
+        ingress.stats().sinks[2].lag_records == 1 && ingress.stats().sinks[2].error.is_some()
+    })
+    .await;
+    let _: () = redis::cmd("DEL").arg("right").query_async(&mut connection).await.unwrap();
+    until("delivered", || ingress.stats().spool_records == 0).await;
+    assert_eq!(list(&mut connection, "right").await, [21]);
     assert!(ingress.close(LIMIT).await);
 }
 

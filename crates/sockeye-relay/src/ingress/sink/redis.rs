@@ -10,6 +10,20 @@ use redis::{
 
 use super::{Record, Sink, SinkError};
 
+/// A script and no `MULTI`: that would go on to the last id though a record was refused, as by a key of another type.
+const WRITE: &str = r"
+for i = 4, #ARGV, 2 do
+    if ARGV[1] ~= 'XADD' then
+        redis.call(ARGV[1], KEYS[1], ARGV[i + 1])
+    elseif ARGV[2] ~= '' then
+        redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'id', ARGV[i], 'record', ARGV[i + 1])
+    else
+        redis.call('XADD', KEYS[1], '*', 'id', ARGV[i], 'record', ARGV[i + 1])
+    end
+end
+redis.call('SET', KEYS[2], ARGV[3])
+";
+
 /// How records lie in Redis.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RedisKind {
@@ -26,7 +40,7 @@ pub enum RedisKind {
     Channel,
 }
 
-/// Writes to a key of Redis. With a stream or a list the last record's id is written in the same transaction, under the key's name and
+/// Writes to a key of Redis. With a stream or a list the last record's id is written by the same script, under the key's name and
 /// `:last:` and the sink's: a record is not written twice when an answer was lost.
 pub struct RedisSink {
     client: Client,
@@ -93,29 +107,25 @@ impl RedisSink {
             self.last = Some(last);
             return Ok(());
         };
-        let mut pipeline = Pipeline::new();
-        if !is_channel {
-            pipeline.atomic();
+        if is_channel {
+            let mut pipeline = Pipeline::new();
+            for record in new {
+                pipeline.cmd("PUBLISH").arg(&self.key).arg::<&[u8]>(&record.line).ignore();
+            }
+            return pipeline.query_async::<()>(&mut connection).await;
         }
+        let (command, max) = match self.kind {
+            RedisKind::Stream { max_entries } => ("XADD", max_entries),
+            RedisKind::ListLeft => ("LPUSH", None),
+            RedisKind::ListRight | RedisKind::Channel => ("RPUSH", None),
+        };
+        let mut write = redis::cmd("EVAL");
+        write.arg(WRITE).arg(2).arg(&self.key).arg(&self.last_key).arg(command);
+        write.arg(max.map_or_else(String::new, |max| max.to_string())).arg(&newest);
         for record in new {
-            let line: &[u8] = &record.line;
-            match self.kind {
-                RedisKind::Stream { max_entries } => {
-                    let command = pipeline.cmd("XADD").arg(&self.key);
-                    if let Some(max) = max_entries {
-                        command.arg("MAXLEN").arg("~").arg(max);
-                    }
-                    command.arg("*").arg("id").arg(&*record.id).arg("record").arg(line).ignore()
-                }
-                RedisKind::ListLeft => pipeline.cmd("LPUSH").arg(&self.key).arg(line).ignore(),
-                RedisKind::ListRight => pipeline.cmd("RPUSH").arg(&self.key).arg(line).ignore(),
-                RedisKind::Channel => pipeline.cmd("PUBLISH").arg(&self.key).arg(line).ignore(),
-            };
+            write.arg(&*record.id).arg::<&[u8]>(&record.line);
         }
-        if !is_channel {
-            pipeline.cmd("SET").arg(&self.last_key).arg(&newest).ignore();
-        }
-        pipeline.query_async::<()>(&mut connection).await?;
+        write.query_async::<()>(&mut connection).await?;
         self.last = Some(Some(newest));
         Ok(())
     }
