@@ -6,10 +6,13 @@
 //!                 └──── settle ───────┘   └─── outcome ────┘
 //! ```
 //!
-//! [`queue`] is where tasks wait, [`delivery`] the machine that decides what becomes of each, [`task`] what a task is;
-//! [`ingress`] keeps what the server sends, and brings it to where it is wanted.
+//! [`queue`] is where tasks wait, [`delivery`] the machine that decides what becomes of each, [`task`] what a task is,
+//! [`target`] the connection to the server, [`relay`] the task that joins them; [`ingress`] keeps what the server sends, and
+//! brings it to where it is wanted.
 
 pub mod delivery;
 pub mod ingress;
 pub mod queue;
+pub mod relay;
+pub mod target;
 pub mod task;

@@ -1,0 +1,413 @@
+//! The one task that owns the machine: tells it what happens, and does what it says.
+
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant, SystemTime},
+};
+
+use futures_util::{
+    future::BoxFuture,
+    stream::{FuturesUnordered, Stream},
+};
+use tokio::{
+    sync::mpsc,
+    time::{self, Interval, Sleep},
+};
+
+use super::{
+    Ended, Settings, Status,
+    claimer::{Arrival, Claimer},
+    control::{Order, Orders},
+    keeping::{Kept, Keeping},
+    settler::{Settler, Told},
+};
+use crate::{
+    delivery::{Delivery, Job, Now, Outcome, Output, Policy},
+    queue::{Claim, Epitaph, Queue, QueueError, Reason, Settled, Settlement, Verdict},
+    target::{Standing, Target},
+    task::Task,
+};
+
+/// How often the status is told anew, if something has changed.
+const STATUS_EVERY: Duration = Duration::from_millis(250);
+
+/// See the module.
+pub(super) struct Driver {
+    queue: Arc<dyn Queue>,
+    targets: Vec<Arc<Target>>,
+    settings: Settings,
+    orders: Orders,
+    machine: Delivery,
+    /// What the machine knows by its claim alone.
+    tasks: HashMap<Claim, (Arc<Task>, Arc<Policy>)>,
+    sends: FuturesUnordered<BoxFuture<'static, (Claim, Outcome)>>,
+    claimer: Claimer,
+    settler: Settler,
+    keeping: Keeping,
+    standings: mpsc::UnboundedReceiver<(usize, Standing)>,
+    timer: Pin<Box<Sleep>>,
+    status_due: Interval,
+    status: Status,
+    began: Instant,
+    /// Set once it drains: when what was sent is not waited for any longer.
+    gives_up_at: Option<Pin<Box<Sleep>>>,
+    /// What is being claimed was perhaps claimed by the instance that has lost its lease.
+    is_claim_doubtful: bool,
+    /// The store said no last time; told once, and once when it is back.
+    is_store_away: bool,
+}
+
+impl Driver {
+    pub(super) fn new(
+        queue: Arc<dyn Queue>,
+        targets: Vec<Arc<Target>>,
+        settings: Settings,
+        orders: Orders,
+    ) -> Self {
+        let (changes, standings) = mpsc::unbounded_channel();
+        for (index, target) in targets.iter().enumerate() {
+            follow(index, target, changes.clone());
+        }
+        let status = orders.status.borrow().clone();
+        Self {
+            machine: Delivery::new(now(), settings.limits, targets.len()),
+            tasks: HashMap::new(),
+            sends: FuturesUnordered::new(),
+            claimer: Claimer::new(Arc::clone(&queue)),
+            settler: Settler::new(Arc::clone(&queue)),
+            keeping: Keeping::new(Arc::clone(&queue)),
+            standings,
+            timer: Box::pin(time::sleep(Duration::ZERO)),
+            status_due: time::interval(STATUS_EVERY),
+            status,
+            began: Instant::now(),
+            gives_up_at: None,
+            is_claim_doubtful: false,
+            is_store_away: false,
+            queue,
+            targets,
+            settings,
+            orders,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Ended {
+        poll_fn(|cx| self.poll(cx)).await;
+        self.tell_status();
+        if let Err(error) = self.queue.close().await {
+            tracing::warn!(
+                target: "sockeye::relay", %error,
+                "what is claimed could not be given back; it can be claimed again when the lease has run out"
+            );
+        }
+        for target in &self.targets {
+            target.close().await;
+        }
+        let unknown = self.sends.len();
+        Ended { counts: self.status.counts, unknown, after: self.began.elapsed() }
+    }
+
+    /// Goes on until nothing more can be done at once; ready when it is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.carry_out();
+            if self.machine.is_drained() && !self.claimer.is_claiming() {
+                return Poll::Ready(());
+            }
+            if self.advance(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Does what the machine says.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Send { claim, target, .. } => self.send(claim, target),
+                Output::Settle(settlement) => self.settler.push(settlement),
+                Output::Forget { claim } => drop(self.tasks.remove(&claim)),
+            }
+        }
+        self.settler.begin();
+        let room = self.machine.room();
+        self.claimer.begin(room, &self.settings.reader, self.settings.dedupes);
+    }
+
+    fn send(&mut self, claim: Claim, target: usize) {
+        self.status.counts.emitted += 1;
+        let known = self.tasks.get(&claim).zip(self.targets.get(target));
+        let Some(((task, policy), target)) = known else { return }; // never: both were there when it was claimed
+        let sent = target.emit(task, policy);
+        self.sends.push(Box::pin(async move { (claim, sent.await) }));
+    }
+
+    /// Looks at all that may have happened; pending if nothing has.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut has_happened = false;
+        while let Poll::Ready(Some((claim, outcome))) = Pin::new(&mut self.sends).poll_next(cx) {
+            self.sent(claim, outcome);
+            has_happened = true;
+        }
+        if let Poll::Ready(told) = self.settler.poll(cx) {
+            self.told(told);
+            has_happened = true;
+        }
+        if let Poll::Ready(claimed) = self.claimer.poll(cx) {
+            self.claimed(claimed);
+            has_happened = true;
+        }
+        while let Poll::Ready(Some((index, standing))) = self.standings.poll_recv(cx) {
+            self.stands(index, standing);
+            has_happened = true;
+        }
+        while let Poll::Ready(Some(order)) = self.orders.orders.poll_recv(cx) {
+            self.obey(order);
+            has_happened = true;
+        }
+        let tasks = &self.tasks;
+        if let Poll::Ready(kept) = self.keeping.poll(|| tasks.keys().copied().collect(), cx) {
+            self.kept(kept);
+            has_happened = true;
+        }
+        if let Some(end) = &mut self.gives_up_at
+            && end.as_mut().poll(cx).is_ready()
+        {
+            self.gives_up_at = None;
+            self.machine.abandon(now());
+            has_happened = true;
+        }
+        has_happened |= self.poll_timer(cx);
+        while self.status_due.poll_tick(cx).is_ready() {
+            self.tell_status();
+        }
+        if has_happened { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.machine.next_deadline() else { return false };
+        if self.timer.deadline().into_std() != deadline {
+            self.timer.as_mut().reset(deadline.into());
+        }
+        if self.timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.machine.handle_timeout(now());
+        true
+    }
+
+    fn claimed(&mut self, claimed: Result<Vec<Arrival>, QueueError>) {
+        let arrivals = match claimed {
+            Ok(arrivals) => arrivals,
+            Err(error) => return self.store_failed(&error),
+        };
+        self.store_answers();
+        let is_doubtful = std::mem::take(&mut self.is_claim_doubtful);
+        for arrival in arrivals {
+            let Arrival { claimed, task, is_finished } = arrival;
+            self.status.counts.claimed += 1;
+            let id = task.as_ref().ok().and_then(|(task, _)| task.id.clone());
+            let decided = |verdict| Settlement { claim: claimed.claim, id, verdict };
+            if is_doubtful {
+                self.machine.decided(now(), decided(Verdict::Release));
+                continue;
+            }
+            if is_finished {
+                self.machine.decided(now(), decided(Verdict::Duplicate));
+                continue;
+            }
+            let invalid = |error: String| {
+                let attempts = claimed.attempts;
+                decided(Verdict::Dead(Epitaph { reason: Reason::Invalid, error, attempts }))
+            };
+            let (task, policy) = match task {
+                Ok(read) => read,
+                Err(error) => {
+                    let settlement = invalid(error);
+                    self.machine.decided(now(), settlement);
+                    continue;
+                }
+            };
+            let Some(target) = self.settings.routes.of(task.key.as_deref()) else {
+                let settlement = invalid(format!(
+                    "no connection is for the key {:?}; give one of them keys that fit, or none",
+                    task.key.as_deref().unwrap_or_default()
+                ));
+                self.machine.decided(now(), settlement);
+                continue;
+            };
+            let job = Job {
+                id: task.id.clone(),
+                key: task.key.clone(),
+                not_before: task.not_before,
+                deadline: task.deadline,
+                reply_to: task.reply_to.clone(),
+                attempts: claimed.attempts,
+                deliveries: claimed.deliveries,
+                queued_at: claimed.queued_at,
+                ..Job::new(claimed.claim, target, Arc::clone(&policy))
+            };
+            self.tasks.insert(claimed.claim, (task, policy));
+            self.machine.claimed(now(), job);
+        }
+    }
+
+    fn sent(&mut self, claim: Claim, outcome: Outcome) {
+        let counts = &mut self.status.counts;
+        match &outcome {
+            Outcome::Confirmed { .. } => counts.confirmed += 1,
+            Outcome::Refused { error, .. } => {
+                counts.refused += 1;
+                self.status.last_error = Some(error.as_str().into());
+            }
+            Outcome::Unwritten { error } => {
+                counts.unwritten += 1;
+                self.status.last_error = Some(error.as_str().into());
+            }
+            Outcome::Unknown { error } => {
+                counts.unknown += 1;
+                self.status.last_error = Some(error.as_str().into());
+            }
+            Outcome::Invalid { error } => self.status.last_error = Some(error.as_str().into()),
+        }
+        self.machine.outcome(now(), claim, outcome, chance());
+    }
+
+    fn told(&mut self, (batch, answer): Told) {
+        match answer {
+            Ok(answers) => {
+                self.store_answers();
+                for (settlement, settled) in batch.into_iter().zip(answers) {
+                    let (claim, verdict) = settlement;
+                    match (settled, verdict) {
+                        (Settled::Fenced, _) => self.status.counts.fenced += 1,
+                        (Settled::Stored, verdict) => self.settled(&verdict),
+                    }
+                    self.machine.settled(now(), claim, settled);
+                }
+            }
+            Err(error) => {
+                self.store_failed(&error);
+                self.machine.settle_failed(now(), batch.into_iter().map(|(claim, _)| claim));
+            }
+        }
+    }
+
+    fn stands(&mut self, index: usize, standing: Standing) {
+        if standing.is_in() {
+            self.machine.joined(now(), index);
+        } else {
+            self.machine.parted(now(), index);
+        }
+        if let Some(target) = self.status.targets.get_mut(index) {
+            target.standing = standing;
+        }
+        self.tell_status();
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Stop if self.status.is_stopping => self.machine.abandon(now()),
+            Order::Stop => {
+                self.status.is_stopping = true;
+                self.gives_up_at = Some(Box::pin(time::sleep(self.settings.grace)));
+                self.machine.stop(now());
+                self.tell_status();
+            }
+            Order::Reload(settings) => {
+                self.machine.reload(now(), settings.limits);
+                self.settings = *settings;
+            }
+        }
+    }
+
+    fn kept(&mut self, kept: Kept) {
+        match kept {
+            Kept::Renewed => {
+                self.store_answers();
+                self.machine.resume(now());
+            }
+            Kept::Lost => {
+                tracing::warn!(
+                    target: "sockeye::relay",
+                    "the lease of this instance had run out; others have taken over what it had claimed"
+                );
+                self.is_claim_doubtful = self.claimer.is_claiming();
+                self.settler.clear();
+                self.machine.fenced_all(now());
+                self.machine.resume(now());
+            }
+            Kept::Doubtful => self.machine.pause(now()),
+            Kept::Failed(error) => self.store_failed(&error),
+        }
+    }
+
+    fn store_failed(&mut self, error: &QueueError) {
+        if !self.is_store_away {
+            tracing::warn!(target: "sockeye::relay", %error, "the queue does not answer as it should; trying again");
+        }
+        self.is_store_away = true;
+        self.status.store_error = Some(error.to_string().into());
+        self.status.last_error.clone_from(&self.status.store_error);
+    }
+
+    fn store_answers(&mut self) {
+        if std::mem::take(&mut self.is_store_away) {
+            tracing::info!(target: "sockeye::relay", "the queue answers again");
+            self.status.store_error = None;
+        }
+    }
+
+    fn settled(&mut self, verdict: &Verdict) {
+        let counts = &mut self.status.counts;
+        match verdict {
+            Verdict::Dead(Epitaph { reason, error, .. }) => {
+                counts.dead[*reason as usize] += 1;
+                self.status.last_error = Some(error.as_str().into());
+            }
+            Verdict::Held(_) => counts.held += 1,
+            Verdict::Duplicate => counts.deduped += 1,
+            _ => {}
+        }
+    }
+
+    fn tell_status(&mut self) {
+        let counts = self.machine.counts();
+        self.status.in_flight = counts.in_flight;
+        self.status.waiting = counts.waiting;
+        self.status.blocked_lanes = counts.blocked_lanes;
+        self.orders.status.send_if_modified(|told| {
+            let is_new = *told != self.status;
+            if is_new {
+                told.clone_from(&self.status);
+            }
+            is_new
+        });
+    }
+}
+
+/// Tells of each change of a target, for as long as somebody listens.
+fn follow(index: usize, target: &Target, changes: mpsc::UnboundedSender<(usize, Standing)>) {
+    let mut standing = target.standing();
+    tokio::spawn(async move {
+        loop {
+            let stands = standing.borrow_and_update().clone();
+            if changes.send((index, stands)).is_err() || standing.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), wall: SystemTime::now() }
+}
+
+/// A random number from 0 to 1; half-way if the system has no randomness to give.
+fn chance() -> f64 {
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
+}

@@ -1,0 +1,127 @@
+//! Keeps an instance's place in the store: its lease, and a sweep every few seconds.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::time::{self, Instant, Interval, MissedTickBehavior};
+
+use super::claimer::FIRST_REST;
+use crate::queue::{Claim, Queue, QueueError};
+
+/// The time between two sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Delays that double, up to a bound.
+#[derive(Debug, Default)]
+pub(super) struct Backoff(u32);
+
+impl Backoff {
+    pub(super) fn next(&mut self) -> Duration {
+        const MAX: Duration = Duration::from_secs(2);
+
+        self.0 = (self.0 + 1).min(10);
+        FIRST_REST.saturating_mul(1 << (self.0 - 1)).min(MAX)
+    }
+
+    pub(super) const fn reset(&mut self) {
+        self.0 = 0;
+    }
+}
+
+/// What keeping a place has come to.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// The lease is renewed.
+    Renewed,
+    /// It had run out: all claims are lost.
+    Lost,
+    /// It was not renewed in time, and may have run out: nothing is to be sent until it is known.
+    Doubtful,
+    /// The store said no.
+    Failed(QueueError),
+}
+
+/// Renews the lease and sweeps, each in its time.
+pub(super) struct Keeping {
+    queue: Arc<dyn Queue>,
+    due: Interval,
+    sweep_due: Interval,
+    renewing: Option<BoxFuture<'static, Result<bool, QueueError>>>,
+    sweeping: Option<BoxFuture<'static, Result<(), QueueError>>>,
+    /// Others may take over what is claimed from then on.
+    safe_until: Instant,
+    is_doubtful: bool,
+}
+
+impl Keeping {
+    pub(super) fn new(queue: Arc<dyn Queue>) -> Self {
+        let lease = queue.lease();
+        let every = |period: Duration| {
+            let mut interval = time::interval(period.max(Duration::from_millis(1)));
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        };
+        Self {
+            due: every(lease / 3),
+            sweep_due: every(SWEEP_EVERY),
+            renewing: None,
+            sweeping: None,
+            safe_until: Instant::now() + lease,
+            is_doubtful: false,
+            queue,
+        }
+    }
+
+    /// Ready with what has happened. `claims` are those that this instance holds.
+    pub(super) fn poll(
+        &mut self,
+        claims: impl FnOnce() -> Vec<Claim>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Kept> {
+        let began = Instant::now();
+        if self.due.poll_tick(cx).is_ready() {
+            if self.renewing.is_none() {
+                let (queue, claims) = (Arc::clone(&self.queue), claims());
+                self.renewing = Some(Box::pin(async move { queue.renew(claims).await }));
+            }
+            cx.waker().wake_by_ref(); // the interval has to be polled until it waits
+        }
+        if let Some(renewing) = &mut self.renewing
+            && let Poll::Ready(renewed) = renewing.as_mut().poll(cx)
+        {
+            self.renewing = None;
+            return Poll::Ready(match renewed {
+                Ok(is_ours) => {
+                    self.safe_until = began + self.queue.lease();
+                    self.is_doubtful = false;
+                    if is_ours { Kept::Renewed } else { Kept::Lost }
+                }
+                Err(error) => Kept::Failed(error),
+            });
+        }
+        if !self.is_doubtful && Instant::now() >= self.safe_until {
+            self.is_doubtful = true;
+            return Poll::Ready(Kept::Doubtful);
+        }
+        if self.sweep_due.poll_tick(cx).is_ready() {
+            if self.sweeping.is_none() {
+                let queue = Arc::clone(&self.queue);
+                self.sweeping = Some(Box::pin(async move { queue.sweep().await }));
+            }
+            cx.waker().wake_by_ref();
+        }
+        if let Some(sweeping) = &mut self.sweeping
+            && let Poll::Ready(swept) = sweeping.as_mut().poll(cx)
+        {
+            self.sweeping = None;
+            if let Err(error) = swept {
+                return Poll::Ready(Kept::Failed(error));
+            }
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,78 @@
+//! The tasks that wait for an event to answer them, oldest first.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+use sockeye::event::RawArgs;
+use tokio::sync::oneshot;
+
+use super::{Judgement, Reply};
+use crate::task::Task;
+
+/// Whom an event may answer.
+#[derive(Debug)]
+pub(super) struct Replies {
+    reply: Option<Reply>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    tasks: BTreeMap<u64, (Arc<Task>, oneshot::Sender<Answer>)>,
+}
+
+type Answer = (Judgement, RawArgs);
+
+impl Replies {
+    pub(super) fn new(reply: Option<Reply>) -> Arc<Self> {
+        Arc::new(Self { reply, waiting: Mutex::default() })
+    }
+
+    /// A task that waits from now on.
+    pub(super) fn wait(self: &Arc<Self>, task: &Arc<Task>) -> Awaiting {
+        let (sender, answer) = oneshot::channel();
+        let mut waiting = self.waiting.lock();
+        let number = waiting.next;
+        waiting.next += 1;
+        waiting.tasks.insert(number, (Arc::clone(task), sender));
+        Awaiting { replies: Arc::clone(self), number, answer }
+    }
+
+    /// Gives an event to the oldest task that it answers.
+    pub(super) fn tell(&self, event: &str, args: &RawArgs) {
+        let Some(reply) = self.reply.as_ref().filter(|reply| *reply.event == *event) else { return };
+        let mut waiting = self.waiting.lock();
+        let answered = waiting.tasks.iter().find_map(|(&number, (task, _))| {
+            reply.judge(task, args).map(|judgement| (number, judgement))
+        });
+        let Some((number, judgement)) = answered else { return };
+        if let Some((_, sender)) = waiting.tasks.remove(&number) {
+            let _ = sender.send((judgement, args.clone())); // it may have run out of time just now
+        }
+    }
+}
+
+/// A task that waits, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    replies: Arc<Replies>,
+    number: u64,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Awaiting {
+    /// Waits for the answer, without end.
+    pub(super) async fn answer(mut self) -> Answer {
+        match (&mut self.answer).await {
+            Ok(answer) => answer,
+            Err(_) => std::future::pending().await, // never: only an answer takes the sender away
+        }
+    }
+}
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        self.replies.waiting.lock().tasks.remove(&self.number);
+    }
+}
