@@ -54,7 +54,14 @@ const HOUSES: &[House] = &[
     House {
         krate: "sockeye-relay",
         inside: &[],
-        floors: &[&["ingress", "queue"], &["delivery"], &["task"]],
+        floors: &[
+            &["crash"],
+            &["ingress", "queue"],
+            &["delivery"],
+            &["task"],
+            &["target"],
+            &["relay"],
+        ],
     },
     House { krate: "sockeye-echo", inside: &[], floors: &[&["host"]] },
     House {

@@ -4,13 +4,12 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use tokio::time::{self, Sleep};
 
-use super::{Reader, keeping::Backoff};
+use super::{Reader, backoff::Backoff};
 use crate::{
     delivery::Policy,
     queue::{Claimed, Queue, QueueError},
@@ -57,7 +56,9 @@ impl Claimer {
         if room > 0 && matches!(self.step, Step::Idle) {
             let (queue, reader) = (Arc::clone(&self.queue), reader.clone());
             self.step =
-                Step::Claiming(Box::pin(async move { claim(&*queue, room, &reader, dedupes).await }));
+                Step::Claiming(Box::pin(
+                    async move { claim(&*queue, room, &reader, dedupes).await },
+                ));
         }
     }
 
@@ -116,11 +117,10 @@ async fn claim(
     if !dedupes {
         return Ok(arrivals);
     }
-    let with_id = |arrival: &&mut Arrival| matches!(&arrival.task, Ok((task, _)) if task.id.is_some());
-    let ids: Vec<Arc<str>> = arrivals
-        .iter()
-        .filter_map(|arrival| arrival.task.as_ref().ok()?.0.id.clone())
-        .collect();
+    let with_id =
+        |arrival: &&mut Arrival| matches!(&arrival.task, Ok((task, _)) if task.id.is_some());
+    let ids: Vec<Arc<str>> =
+        arrivals.iter().filter_map(|arrival| arrival.task.as_ref().ok()?.0.id.clone()).collect();
     if ids.is_empty() {
         return Ok(arrivals);
     }
@@ -141,6 +141,3 @@ async fn claim(
     }
     Ok(arrivals)
 }
-
-/// Between two looks at a store that says no.
-pub(super) const FIRST_REST: Duration = Duration::from_millis(50);

@@ -34,10 +34,7 @@ pub(super) struct Orders {
 pub(super) fn pair(targets: &[Arc<Target>]) -> (Control, Orders) {
     let (sender, orders) = mpsc::unbounded_channel();
     let (status, watched) = watch::channel(Status::new(targets));
-    (
-        Control { orders: sender, status: watched, targets: targets.len() },
-        Orders { orders, status },
-    )
+    (Control { orders: sender, status: watched, targets: targets.len() }, Orders { orders, status })
 }
 
 impl Control {

@@ -22,10 +22,11 @@ use super::{
     Ended, Settings, Status,
     claimer::{Arrival, Claimer},
     control::{Order, Orders},
-    keeping::{Kept, Keeping},
+    keeping::{Keeping, Kept},
     settler::{Settler, Told},
 };
 use crate::{
+    crash::{self, Stage},
     delivery::{Delivery, Job, Now, Outcome, Output, Policy},
     queue::{Claim, Epitaph, Queue, QueueError, Reason, Settled, Settlement, Verdict},
     target::{Standing, Target},
@@ -142,6 +143,7 @@ impl Driver {
         self.status.counts.emitted += 1;
         let known = self.tasks.get(&claim).zip(self.targets.get(target));
         let Some(((task, policy), target)) = known else { return }; // never: both were there when it was claimed
+        crash::point(Stage::Sending);
         let sent = target.emit(task, policy);
         self.sends.push(Box::pin(async move { (claim, sent.await) }));
     }
@@ -208,6 +210,7 @@ impl Driver {
         self.store_answers();
         let is_doubtful = std::mem::take(&mut self.is_claim_doubtful);
         for arrival in arrivals {
+            crash::point(Stage::Claimed);
             let Arrival { claimed, task, is_finished } = arrival;
             self.status.counts.claimed += 1;
             let id = task.as_ref().ok().and_then(|(task, _)| task.id.clone());
@@ -257,6 +260,9 @@ impl Driver {
     }
 
     fn sent(&mut self, claim: Claim, outcome: Outcome) {
+        if matches!(outcome, Outcome::Confirmed { .. }) {
+            crash::point(Stage::Confirmed);
+        }
         let counts = &mut self.status.counts;
         match &outcome {
             Outcome::Confirmed { .. } => counts.confirmed += 1,
@@ -281,6 +287,7 @@ impl Driver {
         match answer {
             Ok(answers) => {
                 self.store_answers();
+                crash::point(Stage::Settled);
                 for (settlement, settled) in batch.into_iter().zip(answers) {
                     let (claim, verdict) = settlement;
                     match (settled, verdict) {

@@ -9,28 +9,10 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
-use super::claimer::FIRST_REST;
 use crate::queue::{Claim, Queue, QueueError};
 
 /// The time between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-
-/// Delays that double, up to a bound.
-#[derive(Debug, Default)]
-pub(super) struct Backoff(u32);
-
-impl Backoff {
-    pub(super) fn next(&mut self) -> Duration {
-        const MAX: Duration = Duration::from_secs(2);
-
-        self.0 = (self.0 + 1).min(10);
-        FIRST_REST.saturating_mul(1 << (self.0 - 1)).min(MAX)
-    }
-
-    pub(super) const fn reset(&mut self) {
-        self.0 = 0;
-    }
-}
 
 /// What keeping a place has come to.
 #[derive(Debug)]

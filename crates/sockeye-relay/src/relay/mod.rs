@@ -7,6 +7,7 @@
 //!    └───────── settler ◀──────────┘  └── outcomes ────┘
 //! ```
 
+mod backoff;
 mod claimer;
 mod control;
 mod driver;

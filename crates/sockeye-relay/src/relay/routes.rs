@@ -115,6 +115,9 @@ mod tests {
         let routes = routes.otherwise(2);
         assert_eq!(routes.of(None), Some(2));
         assert_eq!(routes.check(3), Ok(()));
-        assert_eq!(routes.check(2).unwrap_err().to_string(), "a route leads to connection 2, and there are 2");
+        assert_eq!(
+            routes.check(2).unwrap_err().to_string(),
+            "a route leads to connection 2, and there are 2"
+        );
     }
 }

@@ -27,7 +27,9 @@ pub struct Settings {
 
 /// Reads a task, and says what is promised for it.
 #[derive(Clone)]
-pub struct Reader(Arc<dyn Fn(&Bytes) -> Result<(Task, Arc<Policy>), String> + Send + Sync>);
+pub struct Reader(Arc<Read>);
+
+type Read = dyn Fn(&Bytes) -> Result<(Task, Arc<Policy>), String> + Send + Sync;
 
 impl Reader {
     /// One that reads so; the error says what was found and what was expected.

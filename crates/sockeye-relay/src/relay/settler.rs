@@ -7,7 +7,10 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use crate::queue::{Claim, Queue, QueueError, Settled, Settlement, Verdict};
+use crate::{
+    crash::{self, Stage},
+    queue::{Claim, Queue, QueueError, Settled, Settlement, Verdict},
+};
 
 /// As many go at a time.
 const MAX_BATCH: usize = 512;
@@ -43,6 +46,7 @@ impl Settler {
         }
         let batch: Vec<_> = self.gathered.drain(..self.gathered.len().min(MAX_BATCH)).collect();
         let told = batch.iter().map(|it| (it.claim, it.verdict.clone())).collect();
+        crash::point(Stage::Settling);
         let queue = Arc::clone(&self.queue);
         self.telling = Some(Box::pin(async move { (told, queue.settle(batch).await) }));
     }

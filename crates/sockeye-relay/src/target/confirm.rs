@@ -34,10 +34,9 @@ impl Judgement {
     fn outcome(self, answer: &RawArgs) -> Outcome {
         match self {
             Self::Success => Outcome::Confirmed { result: Some(result(answer)) },
-            Self::Retryable | Self::Permanent => Outcome::Refused {
-                error: self.text(answer),
-                is_retryable: self == Self::Retryable,
-            },
+            Self::Retryable | Self::Permanent => {
+                Outcome::Refused { error: self.text(answer), is_retryable: self == Self::Retryable }
+            }
         }
     }
 }
@@ -47,7 +46,9 @@ const MAX_QUOTED: usize = 200;
 
 /// Judges the arguments of an ack to a task, or to a step of a script, which has none.
 #[derive(Clone)]
-pub struct Judge(Arc<dyn Fn(Option<&Task>, &RawArgs) -> Judgement + Send + Sync>);
+pub struct Judge(Arc<Judging>);
+
+type Judging = dyn Fn(Option<&Task>, &RawArgs) -> Judgement + Send + Sync;
 
 impl Judge {
     /// One that judges so.
@@ -74,8 +75,10 @@ pub(super) fn judged(judge: Option<&Judge>, task: Option<&Task>, answer: &RawArg
 pub struct Reply {
     /// Its name.
     pub event: Arc<str>,
-    matches: Arc<dyn Fn(&Task, &RawArgs) -> Option<Judgement> + Send + Sync>,
+    matches: Arc<Matching>,
 }
+
+type Matching = dyn Fn(&Task, &RawArgs) -> Option<Judgement> + Send + Sync;
 
 impl Reply {
     /// An event of this name, if `matches` says so: what it means for the task, or `None` if it is not for that.
@@ -146,7 +149,9 @@ pub(super) fn by_event(
             }
             match time::timeout(timeout, waiting.answer()).await {
                 Ok((judgement, args)) => judgement.outcome(&args),
-                Err(_) => Outcome::Unknown { error: format!("no event answered it within {timeout:?}") },
+                Err(_) => {
+                    Outcome::Unknown { error: format!("no event answered it within {timeout:?}") }
+                }
             }
         }),
         Err(error) => Box::pin(std::future::ready(not_emitted(&error))),

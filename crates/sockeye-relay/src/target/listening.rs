@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
 use sockeye::{
-    client::{Builder, Client, ConnectionState, Disconnect, Membership, Namespace, Socket, concurrent},
+    client::{
+        Builder, Client, ConnectionState, Disconnect, Membership, Namespace, Socket, concurrent,
+    },
     event::{AckSender, EventName, RawArgs, Refusal, State},
 };
 use tokio::sync::watch;
@@ -40,7 +42,14 @@ impl Listening {
             because: "not connected yet".into(),
             times: 0,
         };
-        Self { name, replies, script, receive, standing: watch::Sender::new(out), lost_at: Mutex::default() }
+        Self {
+            name,
+            replies,
+            script,
+            receive,
+            standing: watch::Sender::new(out),
+            lost_at: Mutex::default(),
+        }
     }
 
     pub(super) fn standing(&self) -> watch::Receiver<Standing> {
@@ -53,7 +62,10 @@ impl Listening {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             loop {
-                this.look(&state.borrow_and_update().clone(), &membership.borrow_and_update().clone());
+                this.look(
+                    &state.borrow_and_update().clone(),
+                    &membership.borrow_and_update().clone(),
+                );
                 let is_open = tokio::select! {
                     changed = state.changed() => changed.is_ok(),
                     changed = membership.changed() => changed.is_ok(),
@@ -73,8 +85,11 @@ impl Listening {
             (Membership::Left(left) | Membership::Joining { last_failure: Some(left) }, _) => {
                 left.to_string().into()
             }
-            (_, ConnectionState::Connecting { last_error: Some(error), .. }
-            | ConnectionState::Reconnecting { last_error: Some(error), .. }) => error.to_string().into(),
+            (
+                _,
+                ConnectionState::Connecting { last_error: Some(error), .. }
+                | ConnectionState::Reconnecting { last_error: Some(error), .. },
+            ) => error.to_string().into(),
             (_, ConnectionState::Reconnecting { because, .. }) => because.to_string().into(),
             (_, ConnectionState::Closed { reason }) => reason.to_string().into(),
             _ => "connecting".into(),

@@ -121,13 +121,9 @@ impl Target {
     ) -> Result<Self, BuildError> {
         let name = name.into();
         let Options { script, judge, reply, receive, delays } = options;
-        let listening = Arc::new(Listening::new(
-            Arc::clone(&name),
-            Replies::new(reply),
-            script,
-            receive,
-        ));
-        let delays = delays.unwrap_or(Delays {
+        let listening =
+            Arc::new(Listening::new(Arc::clone(&name), Replies::new(reply), script, receive));
+        let delays = delays.unwrap_or_else(|| Delays {
             first: Duration::from_secs(1),
             max: Duration::from_secs(30),
             ..Delays::default()
@@ -157,19 +153,17 @@ impl Target {
         self: &Arc<Self>,
         task: &Arc<Task>,
         policy: &Policy,
-    ) -> impl Future<Output = Outcome> + Send + use<> {
+    ) -> BoxFuture<'static, Outcome> {
         let sent = self.socket(task).map(|socket| match policy.confirm {
             Confirm::None | Confirm::Written => confirm::by_writing(&socket, task),
-            Confirm::Ack => confirm::by_ack(&socket, task, policy.confirm_timeout, self.judge.clone()),
-            Confirm::Event => confirm::by_event(
-                &socket,
-                task,
-                policy.confirm_timeout,
-                &self.listening.replies,
-            ),
+            Confirm::Ack => {
+                confirm::by_ack(&socket, task, policy.confirm_timeout, self.judge.clone())
+            }
+            Confirm::Event => {
+                confirm::by_event(&socket, task, policy.confirm_timeout, &self.listening.replies)
+            }
         });
-        let sent = sent.unwrap_or_else(|outcome| Box::pin(std::future::ready(outcome)));
-        sent
+        sent.unwrap_or_else(|outcome| Box::pin(std::future::ready(outcome)))
     }
 
     /// The membership that a task goes out by.
@@ -190,7 +184,8 @@ impl Target {
                 ),
             });
         }
-        let joined = self.client.join(&**name, listening::handlers(Namespace::new(), &self.listening));
+        let joined =
+            self.client.join(&**name, listening::handlers(Namespace::new(), &self.listening));
         let socket = joined.map_err(|error| Outcome::Invalid { error: error.to_string() })?;
         others.insert(Arc::clone(name), socket.clone());
         Ok(socket)

@@ -41,7 +41,9 @@ impl Replies {
 
     /// Gives an event to the oldest task that it answers.
     pub(super) fn tell(&self, event: &str, args: &RawArgs) {
-        let Some(reply) = self.reply.as_ref().filter(|reply| *reply.event == *event) else { return };
+        let Some(reply) = self.reply.as_ref().filter(|reply| *reply.event == *event) else {
+            return;
+        };
         let mut waiting = self.waiting.lock();
         let answered = waiting.tasks.iter().find_map(|(&number, (task, _))| {
             reply.judge(task, args).map(|judgement| (number, judgement))

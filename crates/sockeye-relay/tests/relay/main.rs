@@ -1,0 +1,11 @@
+//! The relay from a file to a server, both real.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod delivery;
+mod world;

@@ -1,0 +1,222 @@
+//! A queue in a file, a server that keeps a ledger, and the relay between them.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use sockeye::{
+    client::Client,
+    event::{AckSender, EventName, RawArgs, Refusal, State},
+    server::{Namespace, Server, Socket},
+};
+use sockeye_relay::{
+    delivery::{Confirm, Limits, Policy, Retry},
+    queue::{
+        NewTask, Queue, Stats,
+        sqlite::{Options, Sqlite},
+    },
+    relay::{Control, Ended, Reader, Relay, Routes, Settings},
+    target::{self, Target},
+    task::Task,
+};
+use tokio::{net::TcpListener, task::JoinHandle, time};
+
+/// No test waits longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the server has got, and how it behaves.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    seen: Mutex<Vec<(String, Value)>>,
+    changed: tokio::sync::Notify,
+    /// Keeps its acks to itself.
+    pub(crate) is_mute: AtomicBool,
+    /// Answers with a refusal so many times.
+    pub(crate) refusals: AtomicU64,
+}
+
+impl Ledger {
+    /// The first arguments of what has come, in order.
+    pub(crate) fn seen(&self) -> Vec<Value> {
+        self.seen.lock().unwrap().iter().map(|(_, value)| value.clone()).collect()
+    }
+
+    pub(crate) async fn reach(&self, count: usize) {
+        let reached = async {
+            loop {
+                let changed = self.changed.notified();
+                if self.seen.lock().unwrap().len() >= count {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if time::timeout(PATIENCE, reached).await.is_err() {
+            panic!("{} of {count} came", self.seen().len());
+        }
+    }
+}
+
+async fn any(
+    socket: Socket,
+    State(ledger): State<Arc<Ledger>>,
+    EventName(name): EventName,
+    args: RawArgs,
+    ack: AckSender,
+) {
+    let first = serde_json::from_str::<Vec<Value>>(&format!("[{}]", args.text())).unwrap();
+    let first = first.into_iter().next().unwrap_or_default();
+    ledger.seen.lock().unwrap().push((name.clone(), first.clone()));
+    ledger.changed.notify_waiters();
+    if name == "question" {
+        socket.emit("answer", (first.clone(),)).unwrap();
+    }
+    let is_refused = ledger
+        .refusals
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+        .is_ok();
+    if ledger.is_mute.load(Ordering::SeqCst) {
+        ack.withhold();
+    } else if is_refused {
+        ack.refuse(Refusal::new("not now"));
+    } else {
+        ack.send((first,));
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) server: Server,
+    pub(crate) url: String,
+    pub(crate) queue: Arc<dyn Queue>,
+    folder: PathBuf,
+    serving: JoinHandle<()>,
+}
+
+impl World {
+    pub(crate) async fn new(name: &str) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("sockeye-relay-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let ledger = Arc::new(Ledger::default());
+        let server = Server::builder()
+            .state(Arc::clone(&ledger))
+            .namespace("/imchat", Namespace::new().on_any(any))
+            .build()
+            .unwrap();
+        let app = Router::new().route_service("/socket.io/", server.service());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/imchat", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            sockeye::server::serve(listener, app).await.unwrap();
+        });
+        let queue = Arc::new(Sqlite::open(folder.join("queue.db"), Options::default()).unwrap());
+        Self { ledger, server, url, queue, folder, serving }
+    }
+
+    pub(crate) async fn put(&self, tasks: impl IntoIterator<Item = (&str, Option<&str>, u64)>) {
+        let tasks = tasks.into_iter().map(|(event, key, n)| NewTask {
+            key: key.map(Into::into),
+            body: serde_json::json!({"event": event, "key": key, "args": [n]}).to_string().into(),
+            ..NewTask::default()
+        });
+        self.queue.put(tasks.collect()).await.unwrap();
+    }
+
+    pub(crate) async fn stats(&self) -> Stats {
+        self.queue.stats().await.unwrap()
+    }
+
+    /// Waits until the queue is like this.
+    pub(crate) async fn until(&self, is_so: impl Fn(&Stats) -> bool) {
+        let start = time::Instant::now();
+        loop {
+            let stats = self.stats().await;
+            if is_so(&stats) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{stats:?}");
+            time::sleep(Duration::from_millis(5)).await; // a store tells nobody what it holds
+        }
+    }
+
+    /// Starts a relay with this policy.
+    pub(crate) fn relay(
+        &self,
+        policy: Policy,
+        options: target::Options,
+    ) -> (Control, JoinHandle<Ended>) {
+        let target = Target::start("only", Client::builder(&self.url).websocket_only(), options);
+        let settings = Settings {
+            limits: Limits::new(64),
+            routes: Routes::single(),
+            reader: reader(policy),
+            dedupes: true,
+            grace: Duration::from_secs(5),
+        };
+        let relay =
+            Relay::new(Arc::clone(&self.queue), vec![Arc::new(target.unwrap())], settings).unwrap();
+        (relay.control(), tokio::spawn(relay.run()))
+    }
+
+    pub(crate) async fn end((control, running): (Control, JoinHandle<Ended>)) -> Ended {
+        control.stop();
+        time::timeout(PATIENCE, running).await.expect("it ends").unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.serving.abort();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Attempts follow each other quickly.
+pub(crate) fn policy(confirm: Confirm) -> Policy {
+    let first = Duration::from_millis(5);
+    Policy {
+        confirm,
+        confirm_timeout: Duration::from_millis(300),
+        retry: Retry { max_attempts: 3, first, max: first },
+        ..Policy::default()
+    }
+}
+
+fn reader(policy: Policy) -> Reader {
+    #[derive(Deserialize)]
+    struct Envelope {
+        id: Option<Arc<str>>,
+        key: Option<Arc<str>>,
+        event: Arc<str>,
+        args: Vec<Box<RawValue>>,
+    }
+    let policy = Arc::new(policy);
+    Reader::new(move |body| {
+        let read: Envelope = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let task = Task {
+            id: read.id,
+            key: read.key,
+            namespace: None,
+            event: read.event,
+            args: RawArgs::from_list(&read.args).map_err(|error| error.to_string())?,
+            not_before: None,
+            deadline: None,
+            confirm: None,
+            max_attempts: None,
+            reply_to: None,
+            traceparent: None,
+            value: Arc::default(),
+        };
+        Ok((task, Arc::clone(&policy)))
+    })
+}
