@@ -113,7 +113,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?;
     let args = Arg::raw_args(&event_args(&args)?)
-        .map_err(|reason| Unreadable::Argument { text: event.clone(), reason })?;
+        .map_err(|error| Unreadable::Argument { text: event.clone(), reason: error.to_string() })?;
     let plan = connection.plan()?.traced(tracer);
     task::run(async {
         let heard = Arc::new(AtomicBool::new(false));

@@ -5,7 +5,7 @@ mod options;
 
 use std::time::Duration;
 
-use sockeye::client::Incoming;
+use sockeye::{client::Incoming, event::NotAnArg};
 use tokio::time;
 
 pub(crate) use self::options::Options;
@@ -28,7 +28,7 @@ pub(crate) fn run(options: Options, output: &Output) -> Result<Exit, Failure> {
     let Options { connection, until, ack_with, keep, talk } = options;
     let tracer = talk.tracing.start(output)?;
     let printer = talk.printer(output)?.with_states(keep.states);
-    let json = |reason| Unreadable::Flag { flag: "--ack-with", reason };
+    let json = |error: NotAnArg| Unreadable::Flag { flag: "--ack-with", reason: error.to_string() };
     let answer = ack_with.as_deref().map(Arg::from_json).transpose().map_err(json)?;
     connection.warn(output);
     let plan = connection.plan()?.traced(tracer);

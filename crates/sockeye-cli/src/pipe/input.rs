@@ -63,8 +63,9 @@ impl Order {
             format!("{error}; expected something like {{\"event\":\"chat\",\"args\":[\"hi\"]}}")
         })?;
         let Written { dir, nsp, event, args, ack_id, .. } = written;
-        let args = args.into_iter().map(|arg| Arg::from_raw(arg, Some(saved)));
-        let args = Arg::raw_args(&args.collect::<Result<Vec<_>, _>>()?)?;
+        let args = args.into_iter().map(|arg| Arg::from_raw_with(arg, |raw| saved.read(raw)));
+        let args = args.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+        let args = Arg::raw_args(&args).map_err(|error| error.to_string())?;
         match (dir, event) {
             (Some(Direction::Ack), event) => Ok(Some(Self::Answer { nsp, event, args, ack_id })),
             (_, Some(event)) => Ok(Some(Self::Emit { nsp, event, args, ack_id })),

@@ -215,7 +215,8 @@ impl Repl<'_> {
         Ok(())
     }
 
-    fn wrong(&self, reason: String) -> Failure {
+    fn wrong(&self, reason: impl ToString) -> Failure {
+        let reason = reason.to_string();
         match self.input.number() {
             Some(number) => Unreadable::Line { number, reason }.into(),
             None => Mistyped(reason).into(),

@@ -27,14 +27,16 @@ pub(crate) fn event_arg(text: &str) -> Result<Arg, Unreadable> {
     }
     if let Some(name) = text.strip_prefix('@') {
         let json = json_of(name)?;
-        return Arg::from_json(&json)
-            .map_err(|reason| Unreadable::Json { name: name.to_owned(), reason });
+        return Arg::from_json(&json).map_err(|error| Unreadable::Json {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        });
     }
     match Arg::from_json(text) {
         Ok(arg) => Ok(arg),
         // It is JSON, but its base64 is wrong: a text would hide that.
-        Err(reason) if serde_json::from_str::<serde::de::IgnoredAny>(unmarked(text)).is_ok() => {
-            Err(Unreadable::Argument { text: text.to_owned(), reason })
+        Err(error) if serde_json::from_str::<serde::de::IgnoredAny>(unmarked(text)).is_ok() => {
+            Err(Unreadable::Argument { text: text.to_owned(), reason: error.to_string() })
         }
         Err(_) => Ok(Arg::string(text)),
     }

@@ -1,6 +1,5 @@
 //! Arguments of events on their way between people and the wire: what was typed, what is shown, what is looked for.
 
-mod arg;
 mod given;
 mod input;
 mod pattern;
@@ -9,7 +8,6 @@ mod saved;
 mod shown;
 
 pub(crate) use self::{
-    arg::Arg,
     given::{Unreadable, event_arg, event_args, json_of},
     input::{StdinLines, unmarked, without_mark},
     pattern::Pattern,
@@ -17,3 +15,4 @@ pub(crate) use self::{
     saved::{Saved, Unsaved},
     shown::{Binary, printable},
 };
+pub(crate) use sockeye::event::Arg;

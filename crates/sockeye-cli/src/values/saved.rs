@@ -97,7 +97,7 @@ impl Saved {
     /// # Errors
     ///
     /// There is no such file.
-    pub(super) fn read(&self, raw: &RawValue) -> Result<Option<Vec<u8>>, String> {
+    pub(crate) fn read(&self, raw: &RawValue) -> Result<Option<Vec<u8>>, String> {
         let Ok(Named { file, len, sha256 }) = serde_json::from_str(raw.get()) else {
             return Ok(None);
         };

@@ -2,6 +2,7 @@
 
 mod ack;
 mod answer;
+mod arg;
 mod args;
 mod error;
 mod extract;
@@ -19,6 +20,7 @@ mod state;
 pub use ack::AckSender;
 pub(crate) use ack::{Reply, ReplyPath};
 pub use answer::{Ack, Answer, IntoAnswer, NoAnswer};
+pub use arg::{Arg, NotAnArg};
 pub use args::{Args, EncodeError, RawArgs, ToArgs};
 pub use error::EventError;
 pub(crate) use error::Named;

@@ -11,7 +11,7 @@ mod rust;
 use std::time::Duration;
 
 use http::{HeaderValue, header};
-use sockeye::client::Query;
+use sockeye::{client::Query, event::NotAnArg};
 
 use self::literal::Literal;
 use super::Options;
@@ -222,7 +222,10 @@ impl Argument {
             None => event_arg(text)?,
             Some(name) => {
                 written = json_of(name)?;
-                let reason = |reason| Unreadable::Json { name: name.to_owned(), reason };
+                let reason = |error: NotAnArg| Unreadable::Json {
+                    name: name.to_owned(),
+                    reason: error.to_string(),
+                };
                 Arg::from_json(&written).map_err(reason)?
             }
         };

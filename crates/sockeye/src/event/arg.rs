@@ -6,19 +6,34 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 use serde_json::value::{RawValue, to_raw_value};
-use sockeye::event::RawArgs;
 use sockeye_proto::wire::base64;
+use thiserror::Error;
 
-use super::{Saved, unmarked};
+use super::{EncodeError, RawArgs};
 
-/// One argument. What holds no attachment is its own text: order of keys and all digits of numbers stay as they are.
+/// One argument of an event as JSON, in which `{"$bin":"<base64>"}` stands for an attachment. What holds no attachment is its
+/// own text: order of keys and all digits of numbers stay as they are.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::event::Arg;
+///
+/// let arg = Arg::from_json(r#"{"id": 12345678901234567890123, "photo": {"$bin": "AP8="}}"#)?;
+/// let args = Arg::raw_args(&[arg])?;
+/// assert_eq!(args.text(), r#"{"id":12345678901234567890123,"photo":{"_placeholder":true,"num":0}}"#);
+/// assert_eq!(args.attachments()[0][..], [0, 255]);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) enum Arg {
+pub enum Arg {
+    /// JSON without attachments.
     Text(Box<RawValue>),
+    /// An attachment.
     Bytes(Bytes),
-    /// Of which the parts are known, since there are attachments among them.
+    /// A list of which the parts are known, since there are attachments among them.
     List(Vec<Self>),
-    /// The same; the keys are JSON, too.
+    /// An object, likewise; the keys are JSON, too.
     Object(Vec<(Box<RawValue>, Self)>),
 }
 
@@ -29,13 +44,13 @@ const MAX_DEPTH: usize = 127;
 
 impl Arg {
     /// A text.
-    pub(crate) fn string(text: &str) -> Self {
+    pub fn string(text: &str) -> Self {
         // A text can always be written.
         Self::Text(to_raw_value(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 
     /// An attachment.
-    pub(crate) fn bytes(bytes: Vec<u8>) -> Self {
+    pub fn bytes(bytes: Vec<u8>) -> Self {
         Self::Bytes(bytes.into())
     }
 
@@ -43,27 +58,39 @@ impl Arg {
     ///
     /// # Errors
     ///
-    /// It is no JSON, or what stands for an attachment is no base64.
-    pub(crate) fn from_json(text: &str) -> Result<Self, String> {
-        let raw: Box<RawValue> =
-            serde_json::from_str(unmarked(text)).map_err(|error| error.to_string())?;
-        Self::from_raw(raw, None)
+    /// [`NotAnArg`]: it is no JSON, or what stands for an attachment is no base64.
+    pub fn from_json(text: &str) -> Result<Self, NotAnArg> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as files from Windows begin
+        let raw: Box<RawValue> = serde_json::from_str(text).map_err(NotAnArg::new)?;
+        Self::from_raw(raw)
     }
 
-    /// As [`Self::from_json`], of JSON that is known to be some, in which objects may also stand for what was saved.
+    /// As [`Self::from_json`], of JSON that is known to be some.
     ///
     /// # Errors
     ///
-    /// What stands for an attachment is no base64, or was not saved.
-    pub(crate) fn from_raw(raw: Box<RawValue>, saved: Option<&Saved>) -> Result<Self, String> {
-        match attach(&raw, saved, MAX_DEPTH)? {
+    /// [`NotAnArg`]: what stands for an attachment is no base64.
+    pub fn from_raw(raw: Box<RawValue>) -> Result<Self, NotAnArg> {
+        Self::from_raw_with(raw, |_| Ok(None))
+    }
+
+    /// As [`Self::from_raw`]; `find` is asked for each object first, and may say that it stands for these bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAnArg`]: what stands for an attachment is no base64, or `find` says what is wrong.
+    pub fn from_raw_with(
+        raw: Box<RawValue>,
+        find: impl Fn(&RawValue) -> Result<Option<Vec<u8>>, String>,
+    ) -> Result<Self, NotAnArg> {
+        match attach(&raw, &find, MAX_DEPTH)? {
             Some(arg) => Ok(arg),
             None => Ok(Self::Text(raw)),
         }
     }
 
     /// What a list or an object holds, as it is written; `None` of what is neither.
-    pub(crate) fn opened(raw: &RawValue) -> Option<Self> {
+    pub fn opened(raw: &RawValue) -> Option<Self> {
         let part = |raw: &RawValue| Self::Text(raw.to_owned());
         match raw.get().as_bytes().first()? {
             b'[' => {
@@ -80,7 +107,7 @@ impl Arg {
     }
 
     /// Whether there is an attachment in it.
-    pub(crate) const fn has_attachments(&self) -> bool {
+    pub const fn has_attachments(&self) -> bool {
         !matches!(self, Self::Text(_))
     }
 
@@ -88,9 +115,20 @@ impl Arg {
     ///
     /// # Errors
     ///
-    /// A value can't be written.
-    pub(crate) fn raw_args(args: &[Self]) -> Result<RawArgs, String> {
-        RawArgs::from_list(args).map_err(|error| error.to_string())
+    /// [`EncodeError`]: a value can't be written.
+    pub fn raw_args(args: &[Self]) -> Result<RawArgs, EncodeError> {
+        RawArgs::from_list(args)
+    }
+}
+
+/// Why JSON can't be an argument. The fault of whoever wrote it.
+#[derive(Clone, Debug, Error, Eq, PartialEq)]
+#[error("{0}")]
+pub struct NotAnArg(String);
+
+impl NotAnArg {
+    fn new(reason: impl ToString) -> Self {
+        Self(reason.to_string())
     }
 }
 
@@ -107,8 +145,10 @@ impl Serialize for Arg {
     }
 }
 
+type Find<'f> = dyn Fn(&RawValue) -> Result<Option<Vec<u8>>, String> + 'f;
+
 /// What has attachments inside, opened only as far as they are; none if it has none.
-fn attach(raw: &RawValue, saved: Option<&Saved>, depth: usize) -> Result<Option<Arg>, String> {
+fn attach(raw: &RawValue, find: &Find<'_>, depth: usize) -> Result<Option<Arg>, NotAnArg> {
     let text = raw.get();
     // A key may be written with escapes; nothing but these spells letters otherwise.
     let may_speak_of_it = text.contains(BIN) || text.contains("\\u");
@@ -116,8 +156,8 @@ fn attach(raw: &RawValue, saved: Option<&Saved>, depth: usize) -> Result<Option<
         return Ok(None);
     }
     let part = |raw: &RawValue| {
-        let attached = attach(raw, saved, depth - 1)?;
-        Ok::<_, String>(attached.unwrap_or_else(|| Arg::Text(raw.to_owned())))
+        let attached = attach(raw, find, depth - 1)?;
+        Ok::<_, NotAnArg>(attached.unwrap_or_else(|| Arg::Text(raw.to_owned())))
     };
     let arg = match text.as_bytes().first() {
         Some(b'[') => {
@@ -126,9 +166,7 @@ fn attach(raw: &RawValue, saved: Option<&Saved>, depth: usize) -> Result<Option<
             items.iter().any(Arg::has_attachments).then_some(Arg::List(items))
         }
         Some(b'{') => {
-            if let Some(saved) = saved
-                && let Some(bytes) = saved.read(raw)?
-            {
+            if let Some(bytes) = find(raw).map_err(NotAnArg::new)? {
                 return Ok(Some(Arg::bytes(bytes)));
             }
             let Members(members) = read(raw)?;
@@ -137,13 +175,14 @@ fn attach(raw: &RawValue, saved: Option<&Saved>, depth: usize) -> Result<Option<
                 && value.get().starts_with('"')
             {
                 let text: String =
-                    read(value).map_err(|why| format!("{BIN}: not base64: {why}"))?;
-                let bytes = base64::decode(text).map_err(|error| format!("{BIN}: {error}"))?;
+                    read(value).map_err(|why| NotAnArg(format!("{BIN}: not base64: {why}")))?;
+                let bytes =
+                    base64::decode(text).map_err(|error| NotAnArg(format!("{BIN}: {error}")))?;
                 return Ok(Some(Arg::bytes(bytes)));
             }
             let members =
                 members.into_iter().map(|(key, value)| Ok((key.to_owned(), part(value)?)));
-            let members = members.collect::<Result<Vec<_>, String>>()?;
+            let members = members.collect::<Result<Vec<_>, NotAnArg>>()?;
             members.iter().any(|(_, value)| value.has_attachments()).then_some(Arg::Object(members))
         }
         // A text that speaks of attachments.
@@ -152,8 +191,8 @@ fn attach(raw: &RawValue, saved: Option<&Saved>, depth: usize) -> Result<Option<
     Ok(arg)
 }
 
-fn read<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Result<T, String> {
-    serde_json::from_str(raw.get()).map_err(|error| error.to_string())
+fn read<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Result<T, NotAnArg> {
+    serde_json::from_str(raw.get()).map_err(NotAnArg::new)
 }
 
 /// The members of an object as they are written, in this order.
@@ -231,8 +270,10 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         assert!(Arg::from_json("{").is_err());
-        assert!(Arg::from_json(r#"{"$bin":"%"}"#).unwrap_err().contains("base64"));
-        assert!(Arg::from_json(r#"[{"$bin":"\ud800"}]"#).unwrap_err().contains("base64"));
+        assert!(Arg::from_json(r#"{"$bin":"%"}"#).unwrap_err().to_string().contains("base64"));
+        assert!(
+            Arg::from_json(r#"[{"$bin":"\ud800"}]"#).unwrap_err().to_string().contains("base64")
+        );
     }
 
     #[test]
