@@ -103,6 +103,29 @@ impl fmt::Debug for Reply {
 /// A task on its way.
 pub(super) type Sending = BoxFuture<'static, Outcome>;
 
+/// Emits it, on this connection or the next: it has left the queue, and has nowhere else to wait.
+pub(super) fn by_nothing(socket: &Socket, task: &Arc<Task>) -> Sending {
+    let (socket, task) = (socket.clone(), Arc::clone(task));
+    let mut emitted = socket.emit(&task.event, task.args.clone());
+    Box::pin(async move {
+        loop {
+            let sent = match emitted {
+                Ok(sent) => sent,
+                Err(error) => return not_emitted(&error),
+            };
+            match sent.written().await {
+                Ok(()) => return Outcome::Confirmed { result: None },
+                Err(SendError::Expired { .. } | SendError::Lost { may_have_arrived: false }) => {}
+                Err(error) => return not_sent(&error),
+            }
+            if let Err(left) = socket.joined().await {
+                return not_sent(&SendError::NotJoined(left));
+            }
+            emitted = socket.emit(&task.event, task.args.clone());
+        }
+    })
+}
+
 /// Emits it, and waits until the operating system has it.
 pub(super) fn by_writing(socket: &Socket, task: &Arc<Task>) -> Sending {
     match socket.emit(&task.event, task.args.clone()) {
@@ -179,6 +202,9 @@ fn not_sent(error: &SendError) -> Outcome {
         SendError::Rejected(_) => Outcome::Refused { error: text, is_retryable: true },
         SendError::TooLarge { .. } => Outcome::Invalid { error: text },
         SendError::NotJoined(_) => Outcome::Refused { error: text, is_retryable: true },
+        SendError::Expired { .. } => {
+            Outcome::Unwritten { error: "there was no connection".to_owned() }
+        }
         error if error.may_have_arrived() => Outcome::Unknown { error: text },
         _ => Outcome::Unwritten { error: text },
     }

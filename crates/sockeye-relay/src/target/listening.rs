@@ -1,11 +1,12 @@
 //! What a target hears: its namespace joined and lost, and all that the server sends.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
 use sockeye::{
     client::{
-        Builder, Client, ConnectionState, Disconnect, Membership, Namespace, Socket, concurrent,
+        Builder, Client, ConnectionState, Disconnect, Membership, Namespace, Reason, Socket,
+        concurrent,
     },
     event::{AckSender, EventName, RawArgs, Refusal, State},
 };
@@ -22,6 +23,8 @@ pub(super) struct Listening {
     standing: watch::Sender<Standing>,
     /// When the connection was lost, until it is there again.
     lost_at: Mutex<Option<SystemTime>>,
+    /// How many times it was lost, by reason: those of the protocol, of which there are few.
+    partings: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl fmt::Debug for Listening {
@@ -49,6 +52,7 @@ impl Listening {
             receive,
             standing: watch::Sender::new(out),
             lost_at: Mutex::default(),
+            partings: Mutex::default(),
         }
     }
 
@@ -56,13 +60,19 @@ impl Listening {
         self.standing.subscribe()
     }
 
+    pub(super) fn partings(&self) -> BTreeMap<&'static str, u64> {
+        self.partings.lock().clone()
+    }
+
     /// Follows the client for as long as it lives.
     pub(super) fn watch(self: &Arc<Self>, client: &Client) {
         let (mut state, mut membership) = (client.state(), client.socket().membership());
         let this = Arc::clone(self);
+        let namespace: Arc<str> = client.socket().namespace().into();
         tokio::spawn(async move {
             loop {
                 this.look(
+                    &namespace,
                     &state.borrow_and_update().clone(),
                     &membership.borrow_and_update().clone(),
                 );
@@ -77,10 +87,10 @@ impl Listening {
         });
     }
 
-    fn look(&self, state: &ConnectionState, membership: &Membership) {
+    fn look(&self, namespace: &Arc<str>, state: &ConnectionState, membership: &Membership) {
         let why: Arc<str> = match (membership, state) {
             (Membership::Joined { recovered, .. }, ConnectionState::Connected { .. }) => {
-                return self.joined(*recovered);
+                return self.joined(namespace, *recovered);
             }
             (Membership::Left(left) | Membership::Joining { last_failure: Some(left) }, _) => {
                 left.to_string().into()
@@ -97,12 +107,12 @@ impl Listening {
         self.parted(&why);
     }
 
-    fn joined(&self, recovered: bool) {
+    fn joined(&self, namespace: &Arc<str>, recovered: bool) {
         let now = SystemTime::now();
         if let Some(from) = self.lost_at.lock().take()
             && let Some(receive) = &self.receive
         {
-            let (target, namespace) = (Arc::clone(&self.name), "".into());
+            let (target, namespace) = (Arc::clone(&self.name), Arc::clone(namespace));
             receive.gap(Gap { target, namespace, from, to: now, recovered });
         }
         self.standing.send_if_modified(|standing| match standing {
@@ -150,6 +160,10 @@ async fn greet(socket: Socket, State(this): State<Arc<Listening>>) -> Result<(),
 }
 
 async fn lost(State(this): State<Arc<Listening>>, because: Disconnect) {
+    // Whoever closes it loses nothing.
+    if because.reason != Reason::ClientDisconnect {
+        *this.partings.lock().entry(because.reason.as_str()).or_default() += 1;
+    }
     this.parted(&because.to_string().into());
 }
 

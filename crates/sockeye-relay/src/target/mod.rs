@@ -8,15 +8,20 @@ mod replies;
 mod script;
 mod standing;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use sockeye::{
-    client::{BuildError, Builder, Client, Delays, Namespace, Socket},
+    client::{Buffer, BuildError, Builder, Client, Delays, Left, Membership, Namespace, Socket},
     event::RawArgs,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time};
 
 pub use confirm::{Judge, Judgement, Reply};
 pub use script::Step;
@@ -128,7 +133,10 @@ impl Target {
             max: Duration::from_secs(30),
             ..Delays::default()
         });
-        let builder = builder.reconnect(delays).retry_first(true).rejoin_if(|_| true);
+        // The queue is where tasks wait: what meets no connection comes back at once, and its time does not run meanwhile.
+        let buffer = Buffer { max_age: Some(Duration::ZERO), ..Buffer::default() };
+        let builder =
+            builder.reconnect(delays).retry_first(true).rejoin_if(|_| true).buffer(buffer);
         let client = listening::attach(builder, &listening).start()?;
         listening.watch(&client);
         Ok(Self { name, client, listening, judge, others: Mutex::default() })
@@ -146,7 +154,23 @@ impl Target {
         self.listening.standing()
     }
 
-    /// Emits a task, and waits for what its policy wants. It is emitted when this is called, not when it is polled.
+    /// How many times its namespace was joined and lost, by reason: the words of Socket.IO, such as `ping timeout`.
+    #[must_use]
+    pub fn partings(&self) -> BTreeMap<&'static str, u64> {
+        self.listening.partings()
+    }
+
+    /// How many events have come that are of the name of a [`Reply`] and answered no task that waited.
+    #[must_use]
+    pub fn late_replies(&self) -> u64 {
+        self.listening.replies.late()
+    }
+
+    /// Emits a task, and waits for what its policy wants. It is emitted at the first poll, or before.
+    ///
+    /// Without a connection it comes back at once, as [`Outcome::Unwritten`]; one that wants no confirmation waits here, since
+    /// it has left the queue. A namespace beside that of the URL is joined first, within the time that the policy gives
+    /// for the confirmation.
     ///
     /// Dropped before it is ready, the task may have been sent.
     pub fn emit(
@@ -154,16 +178,45 @@ impl Target {
         task: &Arc<Task>,
         policy: &Policy,
     ) -> BoxFuture<'static, Outcome> {
-        let sent = self.socket(task).map(|socket| match policy.confirm {
-            Confirm::None | Confirm::Written => confirm::by_writing(&socket, task),
-            Confirm::Ack => {
-                confirm::by_ack(&socket, task, policy.confirm_timeout, self.judge.clone())
+        let socket = match self.socket(task) {
+            Ok(socket) => socket,
+            Err(outcome) => return Box::pin(std::future::ready(outcome)),
+        };
+        let (confirm, timeout) = (policy.confirm, policy.confirm_timeout);
+        let is_own = *socket.namespace() == *self.client.socket().namespace();
+        if is_own || socket.is_joined() || confirm == Confirm::None {
+            return self.send(&socket, task, confirm, timeout);
+        }
+        let (this, task) = (Arc::clone(self), Arc::clone(task));
+        Box::pin(async move {
+            match time::timeout(timeout, let_in(&socket)).await {
+                Ok(Ok(())) => this.send(&socket, &task, confirm, timeout).await,
+                Ok(Err(left)) => {
+                    let error = format!("{:?} was not joined: {left}", socket.namespace());
+                    Outcome::Refused { error, is_retryable: true }
+                }
+                Err(_) => {
+                    let namespace = socket.namespace();
+                    let error = format!("{namespace:?} was not joined within {timeout:?}");
+                    Outcome::Unwritten { error }
+                }
             }
-            Confirm::Event => {
-                confirm::by_event(&socket, task, policy.confirm_timeout, &self.listening.replies)
-            }
-        });
-        sent.unwrap_or_else(|outcome| Box::pin(std::future::ready(outcome)))
+        })
+    }
+
+    fn send(
+        &self,
+        socket: &Socket,
+        task: &Arc<Task>,
+        confirm: Confirm,
+        timeout: Duration,
+    ) -> confirm::Sending {
+        match confirm {
+            Confirm::None => confirm::by_nothing(socket, task),
+            Confirm::Written => confirm::by_writing(socket, task),
+            Confirm::Ack => confirm::by_ack(socket, task, timeout, self.judge.clone()),
+            Confirm::Event => confirm::by_event(socket, task, timeout, &self.listening.replies),
+        }
     }
 
     /// The membership that a task goes out by.
@@ -198,5 +251,27 @@ impl Target {
     /// Dropped, it closes all the same.
     pub async fn close(&self) {
         self.client.close().await;
+    }
+}
+
+/// Waits until a namespace is joined.
+///
+/// # Errors
+///
+/// The server does not want us there.
+async fn let_in(socket: &Socket) -> Result<(), Left> {
+    let is_decided = |membership: &Membership| match membership {
+        // It was in, and will be again.
+        Membership::Joining { last_failure: None | Some(Left::ServerDisconnect) } => false,
+        Membership::Joining { .. } | Membership::Joined { .. } | Membership::Left(_) => true,
+        _ => false,
+    };
+    let mut membership = socket.membership();
+    match membership.wait_for(is_decided).await.as_deref() {
+        Ok(Membership::Joining { last_failure: Some(left) } | Membership::Left(left)) => {
+            Err(left.clone())
+        }
+        Ok(_) => Ok(()),
+        Err(_) => Err(Left::Closed), // never: the socket holds its member
     }
 }

@@ -1,6 +1,12 @@
 //! The tasks that wait for an event to answer them, oldest first.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 use sockeye::event::RawArgs;
@@ -14,6 +20,7 @@ use crate::task::Task;
 pub(super) struct Replies {
     reply: Option<Reply>,
     waiting: Mutex<Waiting>,
+    late: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +33,7 @@ type Answer = (Judgement, RawArgs);
 
 impl Replies {
     pub(super) fn new(reply: Option<Reply>) -> Arc<Self> {
-        Arc::new(Self { reply, waiting: Mutex::default() })
+        Arc::new(Self { reply, waiting: Mutex::default(), late: AtomicU64::new(0) })
     }
 
     /// A task that waits from now on.
@@ -39,6 +46,11 @@ impl Replies {
         Awaiting { replies: Arc::clone(self), number, answer }
     }
 
+    /// How many events of that name found no task that they answer: it had run out of time, or was another's.
+    pub(super) fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
+    }
+
     /// Gives an event to the oldest task that it answers.
     pub(super) fn tell(&self, event: &str, args: &RawArgs) {
         let Some(reply) = self.reply.as_ref().filter(|reply| *reply.event == *event) else {
@@ -48,7 +60,10 @@ impl Replies {
         let answered = waiting.tasks.iter().find_map(|(&number, (task, _))| {
             reply.judge(task, args).map(|judgement| (number, judgement))
         });
-        let Some((number, judgement)) = answered else { return };
+        let Some((number, judgement)) = answered else {
+            self.late.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         if let Some((_, sender)) = waiting.tasks.remove(&number) {
             let _ = sender.send((judgement, args.clone())); // it may have run out of time just now
         }
