@@ -13,6 +13,7 @@
 pub mod crash;
 pub mod delivery;
 pub mod ingress;
+pub mod metrics;
 pub mod queue;
 pub mod relay;
 pub mod target;

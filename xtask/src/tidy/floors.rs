@@ -57,7 +57,7 @@ const HOUSES: &[House] = &[
         floors: &[
             &["crash"],
             &["ingress", "queue"],
-            &["delivery"],
+            &["delivery", "metrics"],
             &["task"],
             &["target"],
             &["relay"],

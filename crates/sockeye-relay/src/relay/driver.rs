@@ -28,6 +28,7 @@ use super::{
 use crate::{
     crash::{self, Stage},
     delivery::{Delivery, Job, Now, Outcome, Output, Policy},
+    metrics::{Class, Metrics},
     queue::{Claim, Epitaph, Queue, QueueError, Reason, Settled, Settlement, Verdict},
     target::{Standing, Target},
     task::Task,
@@ -44,8 +45,8 @@ pub(super) struct Driver {
     orders: Orders,
     machine: Delivery,
     /// What the machine knows by its claim alone.
-    tasks: HashMap<Claim, (Arc<Task>, Arc<Policy>)>,
-    sends: FuturesUnordered<BoxFuture<'static, (Claim, Outcome)>>,
+    tasks: HashMap<Claim, Known>,
+    sends: FuturesUnordered<BoxFuture<'static, (Claim, Outcome, Duration)>>,
     claimer: Claimer,
     settler: Settler,
     keeping: Keeping,
@@ -53,6 +54,7 @@ pub(super) struct Driver {
     timer: Pin<Box<Sleep>>,
     status_due: Interval,
     status: Status,
+    metrics: Arc<Metrics>,
     began: Instant,
     /// Set once it drains: when what was sent is not waited for any longer.
     gives_up_at: Option<Pin<Box<Sleep>>>,
@@ -62,12 +64,22 @@ pub(super) struct Driver {
     is_store_away: bool,
 }
 
+/// A task as the driver knows it.
+struct Known {
+    task: Arc<Task>,
+    policy: Arc<Policy>,
+    queued_at: Option<SystemTime>,
+    /// What became of its last attempt, until another is decided.
+    failed: Option<Class>,
+}
+
 impl Driver {
     pub(super) fn new(
         queue: Arc<dyn Queue>,
         targets: Vec<Arc<Target>>,
         settings: Settings,
         orders: Orders,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (changes, standings) = mpsc::unbounded_channel();
         for (index, target) in targets.iter().enumerate() {
@@ -89,6 +101,7 @@ impl Driver {
             gives_up_at: None,
             is_claim_doubtful: false,
             is_store_away: false,
+            metrics,
             queue,
             targets,
             settings,
@@ -99,6 +112,9 @@ impl Driver {
     pub(super) async fn run(mut self) -> Ended {
         poll_fn(|cx| self.poll(cx)).await;
         self.tell_status();
+        // Dropped, what still waits to be written is taken back: once it is given back, others may send it.
+        let unknown = self.sends.len();
+        self.sends.clear();
         if let Err(error) = self.queue.close().await {
             tracing::warn!(
                 target: "sockeye::relay", %error,
@@ -108,7 +124,6 @@ impl Driver {
         for target in &self.targets {
             target.close().await;
         }
-        let unknown = self.sends.len();
         Ended { counts: self.status.counts, unknown, after: self.began.elapsed() }
     }
 
@@ -141,18 +156,24 @@ impl Driver {
 
     fn send(&mut self, claim: Claim, target: usize) {
         self.status.counts.emitted += 1;
-        let known = self.tasks.get(&claim).zip(self.targets.get(target));
-        let Some(((task, policy), target)) = known else { return }; // never: both were there when it was claimed
+        let known = self.tasks.get_mut(&claim).zip(self.targets.get(target));
+        let Some((known, target)) = known else { return }; // never: both were there when it was claimed
+        if let Some(class) = known.failed.take() {
+            self.status.counts.retried[class as usize] += 1;
+        }
         crash::point(Stage::Sending);
-        let sent = target.emit(task, policy);
-        self.sends.push(Box::pin(async move { (claim, sent.await) }));
+        let began = Instant::now();
+        let sent = target.emit(&known.task, &known.policy);
+        self.sends.push(Box::pin(async move { (claim, sent.await, began.elapsed()) }));
     }
 
     /// Looks at all that may have happened; pending if nothing has.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut has_happened = false;
-        while let Poll::Ready(Some((claim, outcome))) = Pin::new(&mut self.sends).poll_next(cx) {
-            self.sent(claim, outcome);
+        while let Poll::Ready(Some((claim, outcome, took))) =
+            Pin::new(&mut self.sends).poll_next(cx)
+        {
+            self.sent(claim, outcome, took);
             has_happened = true;
         }
         if let Poll::Ready(told) = self.settler.poll(cx) {
@@ -254,14 +275,29 @@ impl Driver {
                 queued_at: claimed.queued_at,
                 ..Job::new(claimed.claim, target, Arc::clone(&policy))
             };
-            self.tasks.insert(claimed.claim, (task, policy));
+            let known = Known { task, policy, queued_at: claimed.queued_at, failed: None };
+            self.tasks.insert(claimed.claim, known);
             self.machine.claimed(now(), job);
         }
     }
 
-    fn sent(&mut self, claim: Claim, outcome: Outcome) {
+    fn sent(&mut self, claim: Claim, outcome: Outcome, took: Duration) {
         if matches!(outcome, Outcome::Confirmed { .. }) {
             crash::point(Stage::Confirmed);
+            self.metrics.ack_latency.observe(took.as_secs_f64());
+            let queued_at = self.tasks.get(&claim).and_then(|known| known.queued_at);
+            let age = queued_at.and_then(|at| SystemTime::now().duration_since(at).ok());
+            if let Some(age) = age {
+                self.metrics.end_to_end_latency.observe(age.as_secs_f64());
+            }
+        }
+        if let Some(known) = self.tasks.get_mut(&claim) {
+            known.failed = match &outcome {
+                Outcome::Refused { .. } => Some(Class::Refused),
+                Outcome::Unknown { .. } => Some(Class::Unknown),
+                Outcome::Unwritten { .. } => Some(Class::Unwritten),
+                Outcome::Confirmed { .. } | Outcome::Invalid { .. } => None,
+            };
         }
         let counts = &mut self.status.counts;
         match &outcome {
@@ -292,7 +328,7 @@ impl Driver {
                     let (claim, verdict) = settlement;
                     match (settled, verdict) {
                         (Settled::Fenced, _) => self.status.counts.fenced += 1,
-                        (Settled::Stored, verdict) => self.settled(&verdict),
+                        (Settled::Stored, verdict) => self.settled(claim, &verdict),
                     }
                     self.machine.settled(now(), claim, settled);
                 }
@@ -349,6 +385,10 @@ impl Driver {
                 self.machine.resume(now());
             }
             Kept::Doubtful => self.machine.pause(now()),
+            Kept::Swept(stats) => {
+                self.store_answers();
+                self.status.queue = Some(stats);
+            }
             Kept::Failed(error) => self.store_failed(&error),
         }
     }
@@ -369,8 +409,14 @@ impl Driver {
         }
     }
 
-    fn settled(&mut self, verdict: &Verdict) {
+    fn settled(&mut self, claim: Claim, verdict: &Verdict) {
         let counts = &mut self.status.counts;
+        // What waits for its next attempt in the store is not seen when that is made.
+        if let Verdict::Later { .. } = verdict
+            && let Some(class) = self.tasks.get_mut(&claim).and_then(|known| known.failed.take())
+        {
+            counts.retried[class as usize] += 1;
+        }
         match verdict {
             Verdict::Dead(Epitaph { reason, error, .. }) => {
                 counts.dead[*reason as usize] += 1;
@@ -387,6 +433,11 @@ impl Driver {
         self.status.in_flight = counts.in_flight;
         self.status.waiting = counts.waiting;
         self.status.blocked_lanes = counts.blocked_lanes;
+        for (told, target) in self.status.targets.iter_mut().zip(&self.targets) {
+            told.partings = target.partings();
+            told.late_replies = target.late_replies();
+        }
+        self.status.record(&self.metrics);
         self.orders.status.send_if_modified(|told| {
             let is_new = *told != self.status;
             if is_new {

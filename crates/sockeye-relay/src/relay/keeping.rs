@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
-use crate::queue::{Claim, Queue, QueueError};
+use crate::queue::{Claim, Queue, QueueError, Stats};
 
 /// The time between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -23,6 +23,8 @@ pub(super) enum Kept {
     Lost,
     /// It was not renewed in time, and may have run out: nothing is to be sent until it is known.
     Doubtful,
+    /// It was swept, and holds so much.
+    Swept(Stats),
     /// The store said no.
     Failed(QueueError),
 }
@@ -32,8 +34,9 @@ pub(super) struct Keeping {
     queue: Arc<dyn Queue>,
     due: Interval,
     sweep_due: Interval,
-    renewing: Option<BoxFuture<'static, Result<bool, QueueError>>>,
-    sweeping: Option<BoxFuture<'static, Result<(), QueueError>>>,
+    /// When it was begun: the store may have counted from then on.
+    renewing: Option<(Instant, BoxFuture<'static, Result<bool, QueueError>>)>,
+    sweeping: Option<BoxFuture<'static, Result<Stats, QueueError>>>,
     /// Others may take over what is claimed from then on.
     safe_until: Instant,
     is_doubtful: bool,
@@ -64,17 +67,18 @@ impl Keeping {
         claims: impl FnOnce() -> Vec<Claim>,
         cx: &mut Context<'_>,
     ) -> Poll<Kept> {
-        let began = Instant::now();
         if self.due.poll_tick(cx).is_ready() {
             if self.renewing.is_none() {
                 let (queue, claims) = (Arc::clone(&self.queue), claims());
-                self.renewing = Some(Box::pin(async move { queue.renew(claims).await }));
+                let renewed = Box::pin(async move { queue.renew(claims).await });
+                self.renewing = Some((Instant::now(), renewed));
             }
             cx.waker().wake_by_ref(); // the interval has to be polled until it waits
         }
-        if let Some(renewing) = &mut self.renewing
+        if let Some((began, renewing)) = &mut self.renewing
             && let Poll::Ready(renewed) = renewing.as_mut().poll(cx)
         {
+            let began = *began;
             self.renewing = None;
             return Poll::Ready(match renewed {
                 Ok(is_ours) => {
@@ -92,7 +96,10 @@ impl Keeping {
         if self.sweep_due.poll_tick(cx).is_ready() {
             if self.sweeping.is_none() {
                 let queue = Arc::clone(&self.queue);
-                self.sweeping = Some(Box::pin(async move { queue.sweep().await }));
+                self.sweeping = Some(Box::pin(async move {
+                    queue.sweep().await?;
+                    queue.stats().await
+                }));
             }
             cx.waker().wake_by_ref();
         }
@@ -100,9 +107,7 @@ impl Keeping {
             && let Poll::Ready(swept) = sweeping.as_mut().poll(cx)
         {
             self.sweeping = None;
-            if let Err(error) = swept {
-                return Poll::Ready(Kept::Failed(error));
-            }
+            return Poll::Ready(swept.map_or_else(Kept::Failed, Kept::Swept));
         }
         Poll::Pending
     }

@@ -24,7 +24,7 @@ pub use report::{Counts, Ended, Status, TargetStatus};
 pub use routes::{Routes, Unroutable};
 pub use settings::{Reader, Settings};
 
-use crate::{queue::Queue, target::Target};
+use crate::{metrics::Metrics, queue::Queue, target::Target};
 
 /// A relay that has not begun: a queue, connections, and how to treat what comes.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct Relay {
     settings: Settings,
     control: Control,
     orders: control::Orders,
+    metrics: Arc<Metrics>,
 }
 
 impl Relay {
@@ -50,13 +51,20 @@ impl Relay {
     ) -> Result<Self, Unroutable> {
         settings.routes.check(targets.len())?;
         let (control, orders) = control::pair(&targets);
-        Ok(Self { queue, targets, settings, control, orders })
+        let metrics = Arc::default();
+        Ok(Self { queue, targets, settings, control, orders, metrics })
     }
 
     /// What steers it while it runs.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// What it counts and measures, told anew a few times a second.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Relays until it is told to stop, then drains: nothing is claimed any more, what was not sent goes back, what was sent
@@ -66,7 +74,7 @@ impl Relay {
     ///
     /// Dropped, it is as if it had been killed: what was claimed is claimed by the next instance.
     pub async fn run(self) -> Ended {
-        let Self { queue, targets, settings, control: _, orders } = self;
-        driver::Driver::new(queue, targets, settings, orders).run().await
+        let Self { queue, targets, settings, control: _, orders, metrics } = self;
+        driver::Driver::new(queue, targets, settings, orders, metrics).run().await
     }
 }

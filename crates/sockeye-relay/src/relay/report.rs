@@ -1,9 +1,14 @@
 //! Where a relay stands, and how it ended.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
-    queue::Reason,
+    metrics::{self, Class, Metrics},
+    queue::{Reason, Stats},
     target::{Standing, Target},
 };
 
@@ -21,6 +26,8 @@ pub struct Status {
     pub waiting: usize,
     /// Lanes in which a task waits for the one before it.
     pub blocked_lanes: usize,
+    /// How much there was in the queue some seconds ago; `None` until it was asked.
+    pub queue: Option<Stats>,
     /// What is wrong with the store, if it is.
     pub store_error: Option<Arc<str>>,
     /// What went wrong last with a task, or with the store.
@@ -37,6 +44,10 @@ pub struct TargetStatus {
     pub name: Arc<str>,
     /// Where it stands.
     pub standing: Standing,
+    /// How many times it was lost, by reason.
+    pub partings: BTreeMap<&'static str, u64>,
+    /// Events that would have answered a task that waits for none any more.
+    pub late_replies: u64,
 }
 
 /// What a relay has done.
@@ -55,6 +66,8 @@ pub struct Counts {
     pub unknown: u64,
     /// Not written, since the connection was lost.
     pub unwritten: u64,
+    /// Attempts that were made again, or will be, by class: refused, unknown, unwritten.
+    pub retried: [u64; 3],
     /// Held until somebody decides.
     pub held: u64,
     /// Dead, by reason, in the order of [`Reason::ALL`].
@@ -73,15 +86,51 @@ impl Status {
                 .map(|target| TargetStatus {
                     name: Arc::clone(target.name()),
                     standing: target.standing().borrow().clone(),
+                    partings: target.partings(),
+                    late_replies: target.late_replies(),
                 })
                 .collect(),
             counts: Counts::default(),
             in_flight: 0,
             waiting: 0,
             blocked_lanes: 0,
+            queue: None,
             store_error: None,
             last_error: None,
             is_stopping: false,
+        }
+    }
+
+    /// Tells it to those who scrape.
+    pub(super) fn record(&self, to: &Metrics) {
+        let Counts { claimed, emitted, confirmed, deduped, fenced, held, .. } = self.counts;
+        metrics::set(&to.claimed, claimed);
+        metrics::set(&to.emitted, emitted);
+        metrics::set(&to.confirmed, confirmed);
+        metrics::set(&to.deduped, deduped);
+        metrics::set(&to.fenced, fenced);
+        metrics::set(&to.held, held);
+        for (class, count) in Class::ALL.into_iter().zip(self.counts.retried) {
+            to.retried(class, count);
+        }
+        for (reason, count) in Reason::ALL.into_iter().zip(self.counts.dead) {
+            to.dead(reason, count);
+        }
+        to.in_flight.set(metrics::whole(self.in_flight as u64));
+        to.lane_blocked.set(metrics::whole(self.blocked_lanes as u64));
+        metrics::set(&to.late_replies, self.targets.iter().map(|it| it.late_replies).sum());
+        for TargetStatus { name, standing, partings, .. } in &self.targets {
+            let out_for = || {
+                let since = standing.since();
+                SystemTime::now().duration_since(since).unwrap_or_default()
+            };
+            to.connected(name, (!standing.is_in()).then(out_for));
+            for (reason, count) in partings {
+                to.reconnects(name, reason, *count);
+            }
+        }
+        if let Some(stats) = &self.queue {
+            to.stats(stats);
         }
     }
 
