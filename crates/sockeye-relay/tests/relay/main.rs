@@ -7,5 +7,6 @@
     reason = "a test fails by panicking"
 )]
 
+mod connection;
 mod delivery;
 mod world;

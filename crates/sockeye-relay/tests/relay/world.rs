@@ -13,7 +13,7 @@ use axum::Router;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use sockeye::{
-    client::Client,
+    client::{Client, Delays},
     event::{AckSender, EventName, RawArgs, Refusal, State},
     server::{Namespace, Server, Socket},
 };
@@ -111,6 +111,7 @@ impl World {
         let server = Server::builder()
             .state(Arc::clone(&ledger))
             .namespace("/imchat", Namespace::new().on_any(any))
+            .namespace("/other", Namespace::new().on_any(any))
             .build()
             .unwrap();
         let app = Router::new().route_service("/socket.io/", server.service());
@@ -155,17 +156,20 @@ impl World {
         policy: Policy,
         options: target::Options,
     ) -> (Control, JoinHandle<Ended>) {
-        let target = Target::start("only", Client::builder(&self.url).websocket_only(), options);
+        let relay = self.built(policy, vec![target("only", &self.url, options)], Routes::single());
+        (relay.control(), tokio::spawn(relay.run()))
+    }
+
+    /// A relay with this policy to these.
+    pub(crate) fn built(&self, policy: Policy, targets: Vec<Arc<Target>>, routes: Routes) -> Relay {
         let settings = Settings {
             limits: Limits::new(64),
-            routes: Routes::single(),
+            routes,
             reader: reader(policy),
             dedupes: true,
             grace: Duration::from_secs(5),
         };
-        let relay =
-            Relay::new(Arc::clone(&self.queue), vec![Arc::new(target.unwrap())], settings).unwrap();
-        (relay.control(), tokio::spawn(relay.run()))
+        Relay::new(Arc::clone(&self.queue), targets, settings).unwrap()
     }
 
     pub(crate) async fn end((control, running): (Control, JoinHandle<Ended>)) -> Ended {
@@ -179,6 +183,14 @@ impl Drop for World {
         self.serving.abort();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A connection to this URL that comes back quickly.
+pub(crate) fn target(name: &str, url: &str, options: target::Options) -> Arc<Target> {
+    let first = Duration::from_millis(5);
+    let delays = options.delays.or_else(|| Some(Delays { first, max: first, ..Delays::default() }));
+    let options = target::Options { delays, ..options };
+    Arc::new(Target::start(name, Client::builder(url).websocket_only(), options).unwrap())
 }
 
 /// Attempts follow each other quickly.
@@ -196,6 +208,7 @@ fn reader(policy: Policy) -> Reader {
     #[derive(Deserialize)]
     struct Envelope {
         id: Option<Arc<str>>,
+        nsp: Option<Arc<str>>,
         key: Option<Arc<str>>,
         event: Arc<str>,
         args: Vec<Box<RawValue>>,
@@ -206,7 +219,7 @@ fn reader(policy: Policy) -> Reader {
         let task = Task {
             id: read.id,
             key: read.key,
-            namespace: None,
+            namespace: read.nsp,
             event: read.event,
             args: RawArgs::from_list(&read.args).map_err(|error| error.to_string())?,
             not_before: None,
