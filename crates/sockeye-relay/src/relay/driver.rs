@@ -142,7 +142,7 @@ impl Driver {
 
     /// Does what the machine says.
     fn carry_out(&mut self) {
-        while let Some(output) = self.machine.poll_output() {
+        while let Some(output) = self.machine.poll_output(now()) {
             match output {
                 Output::Send { claim, target, .. } => self.send(claim, target),
                 Output::Settle(settlement) => self.settler.push(settlement),
