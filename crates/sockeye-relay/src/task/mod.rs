@@ -1,11 +1,25 @@
 //! A task: an event to emit, and what is wanted of it.
 
+mod envelope;
+mod invalid;
+mod mapping;
+mod members;
+mod moment;
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::SystemTime};
 
 use serde_json::Value;
 use sockeye::event::RawArgs;
 
+pub use invalid::InvalidTask;
+pub use mapping::{Mapping, MappingError};
+
 use crate::delivery::Confirm;
+
+/// The largest task that is read, in bytes.
+pub const MAX_TASK_BYTES: usize = 16 * 1024 * 1024;
 
 /// A task, read.
 #[derive(Clone, Debug)]
@@ -34,4 +48,44 @@ pub struct Task {
     pub traceparent: Option<Arc<str>>,
     /// The whole envelope, for expressions that speak of `task`.
     pub value: Arc<Value>,
+}
+
+impl Task {
+    /// Reads a task: by the mapping if there is one, else as an envelope.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTask`]: what was found, and what was expected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_relay::task::Task;
+    ///
+    /// let task = Task::read(None, br#"{"id":"7","event":"chat","args":["hi"]}"#)?;
+    /// assert_eq!((&*task.event, task.args.text()), ("chat", r#""hi""#));
+    /// let mistaken = Task::read(None, br#"{"event":"chat","deadlin":"2026-12-01T12:00:00Z"}"#);
+    /// assert!(mistaken.unwrap_err().to_string().contains(r#"did you mean "deadline"?"#));
+    /// # Ok::<_, sockeye_relay::task::InvalidTask>(())
+    /// ```
+    pub fn read(mapping: Option<&Mapping>, body: &[u8]) -> Result<Self, InvalidTask> {
+        if body.len() > MAX_TASK_BYTES {
+            return Err(InvalidTask::TooLarge { bytes: body.len(), max_bytes: MAX_TASK_BYTES });
+        }
+        let text = std::str::from_utf8(body).map_err(|_| InvalidTask::NotText)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as files from Windows begin
+        mapping.map_or_else(|| envelope::read(text), |mapping| mapping.read(text))
+    }
+}
+
+/// What the writer of a field may have meant.
+fn hint(field: &str, known: &[&str]) -> String {
+    const ALIKE: f64 = 0.7;
+
+    let alike = |known: &str| strsim::jaro_winkler(&field.to_lowercase(), known);
+    let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    match nearest.filter(|nearest| alike(nearest) >= ALIKE) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => format!("the fields are {}", known.join(", ")),
+    }
 }
