@@ -123,7 +123,7 @@ fn built() -> Option<PathBuf> {
     env::current_exe().ok()?.parent()?.parent().map(Path::to_owned)
 }
 
-fn found<T>(peer: Option<T>, what: &str) -> Option<T> {
+pub(crate) fn found<T>(peer: Option<T>, what: &str) -> Option<T> {
     if peer.is_none() {
         let reason = format!("{what} are missing; `cargo xtask test` installs them");
         assert!(env::var_os(REQUIRED).is_none(), "{reason}");

@@ -86,7 +86,7 @@ const HOUSES: &[House] = &[
         floors: &[
             &["client", "heard", "link", "peer", "pinned", "proxy", "rng", "sight", "stub", "wire"],
             &["end", "http", "matrix", "pair", "spec"],
-            &["host", "host_peer", "poller"],
+            &["host", "host_peer", "poller", "redis_server"],
             &["crossing"],
         ],
     },
