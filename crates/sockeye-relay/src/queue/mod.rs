@@ -4,6 +4,8 @@
 //! claim belongs to its instance for as long as that renews its lease; then others take it over, and what the first one
 //! still settles is refused ([`Settled::Fenced`]).
 
+mod open;
+pub mod redis;
 pub mod sqlite;
 
 use std::{
@@ -15,6 +17,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
+
+pub use open::{Options, open};
 
 /// A claimed task, as its store knows it. Opaque to everybody else, and not used twice by one instance.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

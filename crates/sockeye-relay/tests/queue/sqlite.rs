@@ -63,6 +63,7 @@ impl Bench for Place {
             finds_queued: true,
             counts_done: true,
             bounds_done: true,
+            keeps_order: true,
         }
     }
 

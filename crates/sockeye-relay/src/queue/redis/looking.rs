@@ -1,0 +1,140 @@
+//! What people ask of a queue in Redis: how much there is, what waits, what is dead, and what becomes of it.
+
+use std::{sync::Arc, time::SystemTime};
+
+use redis::{Value, cmd};
+
+use super::{
+    BATCH, Core, Word, millis,
+    reply::{self, Fields, array},
+};
+use crate::queue::{QueueError, Seen, State, Stats, Which};
+
+/// How far into a queue people may look: each look reads up to there.
+const MAX_LOOK: usize = 10_000;
+
+impl Core {
+    pub(super) async fn finished(&self, ids: &[Arc<str>]) -> Result<Vec<bool>, QueueError> {
+        let mut all = Vec::with_capacity(ids.len());
+        for some in ids.chunks(BATCH) {
+            let words = some.iter().map(|id| Word::Text(id));
+            let answer = self.ask(&self.scripts.finished, words).await?;
+            all.extend(array(answer).into_iter().map(|one| one == Value::Int(1)));
+        }
+        Ok(all)
+    }
+
+    pub(super) async fn peek(&self, skip: usize, count: usize) -> Result<Vec<Seen>, QueueError> {
+        let (skip, count) = (skip.min(MAX_LOOK), count.min(MAX_LOOK));
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let words = [Word::Number(skip as u64), Word::Number(count as u64)];
+        let answer = self.ask(&self.scripts.peek, words).await?;
+        Ok(array(answer)
+            .into_iter()
+            .map(|one| {
+                let mut one = Fields::of(one);
+                Seen {
+                    id: one.text().into(),
+                    state: State::Queued,
+                    body: one.body(),
+                    attempts: one.small(),
+                    result: None,
+                    epitaph: None,
+                    since: one.time(),
+                }
+            })
+            .collect())
+    }
+
+    pub(super) async fn find(&self, id: Arc<str>) -> Result<Option<Seen>, QueueError> {
+        let answer = self.ask(&self.scripts.find, [Word::Text(&id)]).await?;
+        let mut answer = Fields::of(answer);
+        Ok(match answer.text().as_str() {
+            "grave" => Some(answer.grave(id)),
+            "done" => {
+                let since: Option<SystemTime> = answer.time();
+                let result = Some(answer.bytes()).filter(|result| !result.is_empty());
+                let (state, body) = (State::Done, bytes::Bytes::new());
+                Some(Seen { id, state, body, attempts: 0, result, epitaph: None, since })
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) async fn stats(&self) -> Result<Stats, QueueError> {
+        self.ask(&self.scripts.stats, []).await.map(reply::stats)
+    }
+
+    pub(super) async fn pause(&self, is_paused: bool) -> Result<(), QueueError> {
+        let key = format!("{}:paused", self.prefix);
+        let mut command = cmd(if is_paused { "SET" } else { "DEL" });
+        command.arg(key);
+        if is_paused {
+            command.arg("1");
+        }
+        let done =
+            self.link.run(&self.endpoint, async |link| command.query_async::<Value>(link).await);
+        done.await.map(drop).map_err(|error| self.told(&error))
+    }
+
+    pub(super) async fn dead(&self, skip: usize, count: usize) -> Result<Vec<Seen>, QueueError> {
+        let count = count.min(MAX_LOOK);
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let words = [Word::Number(skip as u64), Word::Number(count as u64)];
+        let answer = self.ask(&self.scripts.graves, words).await?;
+        Ok(array(answer)
+            .into_iter()
+            .map(|one| {
+                let mut one = Fields::of(one);
+                let id = one.text().into();
+                one.grave(id)
+            })
+            .collect())
+    }
+
+    pub(super) async fn exhume(&self, verb: &str, which: Which) -> Result<u64, QueueError> {
+        let mut count = 0;
+        match which {
+            Which::Ids(ids) => {
+                for some in ids.chunks(BATCH) {
+                    let words = some.iter().map(|id| Word::Text(id));
+                    count += self.exhume_some([Word::Text(verb)].into_iter().chain(words)).await?;
+                }
+            }
+            Which::All => loop {
+                match self.exhume_some([Word::Text(verb)]).await? {
+                    0 => break,
+                    some => count += some,
+                }
+            },
+        }
+        Ok(count)
+    }
+
+    async fn exhume_some<'a>(
+        &self,
+        words: impl IntoIterator<Item = Word<'a>>,
+    ) -> Result<u64, QueueError> {
+        match self.ask(&self.scripts.exhume, words).await? {
+            Value::Int(count) => Ok(u64::try_from(count).unwrap_or(0)),
+            _ => Ok(0),
+        }
+    }
+
+    pub(super) async fn sweep(&self) -> Result<(), QueueError> {
+        let words = [Word::Number(millis(self.options.lease))];
+        self.ask(&self.scripts.sweep, words).await.map(drop)
+    }
+
+    async fn ask<'a>(
+        &self,
+        script: &redis::Script,
+        words: impl IntoIterator<Item = Word<'a>>,
+    ) -> Result<Value, QueueError> {
+        self.script(script, words).await.map_err(|error| self.told(&error))
+    }
+}

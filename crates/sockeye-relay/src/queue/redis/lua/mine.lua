@@ -1,0 +1,2 @@
+-- What this instance has claimed.
+return claimed_by(me)

@@ -1,0 +1,17 @@
+-- Puts tasks, all or none. bound, then of each its id, when it is due ('' at once), its body. Answers 1 for what was taken,
+-- 0 for what is known.
+local bound, answers, new = tonumber(ARGV[FIRST]), {}, 0
+for n = FIRST + 1, #ARGV, 3 do
+  local is_known = ARGV[n] ~= '' and call('ZSCORE', p .. ':done', ARGV[n])
+  answers[#answers + 1] = is_known and 0 or 1
+  if not is_known then new = new + 1 end
+end
+local ready, delayed, claimed = counts()
+local held = ready + delayed + claimed
+if new > 0 and held + new > bound then return { 'full', held } end
+for n = FIRST + 1, #ARGV, 3 do
+  if answers[(n - FIRST - 1) / 3 + 1] == 1 then
+    if ARGV[n + 1] == '' then append(ARGV[n + 2]) else append_late(ARGV[n + 2], ARGV[n + 1]) end
+  end
+end
+return { 'ok', held, unpack(answers) }

@@ -1,0 +1,73 @@
+-- Settles claims: of each its ticket, what becomes of it, its id, and three words more. Answers 1 or 0 for each: 0 is
+-- fenced; and how many results could not be delivered.
+unrefused()
+local answers, removed, at, undelivered, seen = {}, {}, now(), 0, {}
+
+local function reply(to, id, result, message)
+  if to == q or string.sub(to, 1, #p + 1) == p .. ':' then return false end
+  local kind = pcall_('TYPE', to)
+  if kind.err then return false end
+  local sent
+  if kind.ok == 'stream' then
+    sent = pcall_('XADD', to, '*', 'id', id, 'result', result)
+  else
+    sent = pcall_('RPUSH', to, message)
+    if type(sent) == 'number' then pcall_('PEXPIRE', to, keep_done) end
+  end
+  return not (type(sent) == 'table' and sent.err)
+end
+
+local function bury(ticket, state, id, reason, text, attempts)
+  local number = call('INCR', p .. ':ticket')
+  local name = id
+  if name == '' then name = string.format('#%.0f', number) end
+  if call('HEXISTS', p .. ':graves', name) == 1 then name = string.format('%s#%.0f', name, number) end
+  local grave = { state, reason, text, attempts, at, body_of(ticket) }
+  call('HSET', p .. ':graves', name, cmsgpack.pack(grave))
+  call('ZADD', p .. ':dead', number, name)
+  if state == 'held' then call('SADD', p .. ':held', name) end
+end
+
+for n = FIRST, #ARGV, 6 do
+  local ticket, verb, id, x, y, z = ARGV[n], ARGV[n + 1], ARGV[n + 2], ARGV[n + 3], ARGV[n + 4], ARGV[n + 5]
+  if seen[ticket] or not holds(ticket) then
+    answers[#answers + 1] = 0
+  else
+    answers[#answers + 1] = 1
+    if verb == 'tried' then
+      call('HSET', p .. ':tries', ticket, x)
+    elseif verb == 'release' then
+      release(ticket)
+      seen[ticket] = true
+    elseif verb == 'later' then
+      -- Handing it over is a write that needs no memory, so that what follows is not refused half-way.
+      delay(ticket, x)
+      call('HSET', p .. ':tries', ticket, y)
+      seen[ticket] = true
+    else
+      if verb == 'held' or verb == 'dead' then
+        bury(ticket, verb, id, x, y, z)
+      elseif verb == 'done' then
+        if id ~= '' then
+          call('ZADD', p .. ':done', at, id)
+          if x ~= '' then call('HSET', p .. ':results', id, x) end
+        end
+        if y ~= '' and not reply(y, id, x, z) then undelivered = undelivered + 1 end
+      end
+      removed[#removed + 1] = ticket
+      seen[ticket] = true
+    end
+  end
+end
+remove(removed)
+
+local over = math.min(call('ZCARD', p .. ':done') - max_done, 1000)
+if over > 0 then
+  local old = call('ZPOPMIN', p .. ':done', over)
+  for n = 1, #old, 2 do call('HDEL', p .. ':results', old[n]) end
+end
+over = math.min(call('ZCARD', p .. ':dead') - max_dead, 1000)
+if over > 0 then
+  for _, name in ipairs(call('ZRANGE', p .. ':dead', 0, over - 1)) do level(name) end
+end
+return { undelivered, unpack(answers) }

@@ -1,0 +1,121 @@
+//! What producers of others write is claimed, and what a stream needs no more is trimmed.
+
+use std::time::Duration;
+
+use sockeye_relay::queue::{Options, QueueError, Settled, Verdict, open};
+
+use super::server;
+use crate::conformance::steps::*;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_push_is_claimed() {
+    let Some(redis) = server(&[]) else { return };
+    redis.call(&["LPUSH", "tasks", r#"{"event":"a"}"#]).unwrap();
+    let queue = open(&redis.url("list=tasks"), Options::default()).await.unwrap();
+    assert_eq!(bodies(&claim(&queue, 10).await), [r#"{"event":"a"}"#]);
+    let waits = {
+        let queue = queue.clone();
+        tokio::spawn(async move { claim_within(&queue, 10, LIMIT).await })
+    };
+    redis.call(&["LPUSH", "tasks", "b"]).unwrap();
+    assert_eq!(bodies(&waits.await.unwrap()), ["b"]);
+}
+
+#[tokio::test]
+async fn waiting_takes_nothing_and_turns_nothing_round() {
+    let Some(redis) = server(&[]) else { return };
+    let queue = open(&redis.url("list=tasks"), Options::default()).await.unwrap();
+    redis.call(&["LPUSH", "tasks", "a", "b", "c"]).unwrap();
+    for _ in 0..5 {
+        tokio::time::timeout(LIMIT, queue.changed()).await.unwrap();
+    }
+    assert_eq!(redis.call(&["LRANGE", "tasks", "0", "-1"]).unwrap(), "c\nb\na");
+}
+
+#[tokio::test]
+async fn what_others_add_is_claimed_by_its_field_or_as_a_whole() {
+    let Some(redis) = server(&[]) else { return };
+    redis.call(&["XADD", "tasks", "*", "task", "a", "more", "x"]).unwrap();
+    redis.call(&["XADD", "tasks", "*", "user", "ann", "text", "hi"]).unwrap();
+    let queue = open(&redis.url("stream=tasks"), Options::default()).await.unwrap();
+    let claimed = claim(&queue, 10).await;
+    assert_eq!(bodies(&claimed)[0], "a", "the group begins at the beginning");
+    let whole: serde_json::Value = serde_json::from_slice(&claimed[1].body).unwrap();
+    assert_eq!(whole, serde_json::json!({"user": "ann", "text": "hi"}));
+}
+
+#[tokio::test]
+async fn another_type_and_another_order_and_a_newer_layout_are_told() {
+    let Some(redis) = server(&[]) else { return };
+    let open = async |fields: &str| open(&redis.url(fields), Options::default()).await;
+    redis.call(&["SET", "tasks", "1"]).unwrap();
+    let error = open("list=tasks").await.unwrap_err().to_string();
+    assert!(error.contains("is a string"), "{error}");
+    let _first = open("list=q").await.unwrap();
+    let error = open("list=q&order=none").await.unwrap_err().to_string();
+    assert!(error.contains("order=strict"), "{error}");
+    redis.call(&["SET", "{n}:version", "99"]).unwrap();
+    let error = open("list=n").await.unwrap_err();
+    assert!(matches!(error, QueueError::Newer { found: 99, known: 1, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_is_trimmed_up_to_what_some_group_needs() {
+    let Some(redis) = server(&[]) else { return };
+    redis.call(&["XGROUP", "CREATE", "tasks", "others", "0", "MKSTREAM"]).unwrap();
+    let queue = open(&redis.url("stream=tasks"), Options::default()).await.unwrap();
+    put(&queue, &["a", "b", "c", "d"]).await;
+    let claimed = claim(&queue, 10).await;
+    for one in [&claimed[0], &claimed[1], &claimed[3]] {
+        settle(&queue, one, done()).await;
+    }
+    queue.sweep().await.unwrap();
+    assert_eq!(redis.call(&["XLEN", "tasks"]).unwrap(), "4", "the others have read nothing");
+    redis.call(&["XREADGROUP", "GROUP", "others", "x", "NOACK", "STREAMS", "tasks", ">"]).unwrap();
+    queue.sweep().await.unwrap();
+    assert_eq!(redis.call(&["XLEN", "tasks"]).unwrap(), "2", "c is claimed");
+    redis.call(&["XGROUP", "DESTROY", "tasks", "others"]).unwrap();
+    assert_eq!(settle(&queue, &claimed[2], done()).await, Settled::Stored);
+    assert_eq!(redis.call(&["XPENDING", "tasks", "relay"]).unwrap().lines().next(), Some("0"));
+}
+
+#[tokio::test]
+async fn results_go_where_the_task_wants_them() {
+    let Some(redis) = server(&[]) else { return };
+    let queue = open(&redis.url("list=tasks"), Options::default()).await.unwrap();
+    redis.call(&["XADD", "stream", "*", "x", "y"]).unwrap();
+    redis.call(&["SET", "wrong", "1"]).unwrap();
+    put(&queue, &["a", "b", "c", "d"]).await;
+    for (one, to) in claim(&queue, 4).await.iter().zip(["list", "stream", "wrong", "tasks"]) {
+        let verdict = Verdict::Done { result: Some("[1]".into()), reply_to: Some(to.into()) };
+        assert_eq!(settle(&queue, one, verdict).await, Settled::Stored, "{to}");
+    }
+    assert_eq!(redis.call(&["LRANGE", "list", "0", "-1"]).unwrap(), r#"{"id":"a","result":[1]}"#);
+    assert!(redis.call(&["XRANGE", "stream", "-", "+"]).unwrap().contains("id\nb\nresult\n[1]"));
+    assert_eq!(redis.call(&["LLEN", "tasks"]).unwrap(), "0", "never into the queue itself");
+}
+
+#[tokio::test]
+async fn what_a_consumer_of_others_left_is_taken_over() {
+    let Some(redis) = server(&[]) else { return };
+    let queue = open(&redis.url("stream=tasks&lease=200ms"), Options::default()).await.unwrap();
+    put(&queue, &["a", "b"]).await;
+    redis
+        .call(&["XREADGROUP", "GROUP", "relay", "old", "COUNT", "1", "STREAMS", "tasks", ">"])
+        .unwrap();
+    assert_eq!(bodies(&claim(&queue, 10).await), ["b"]);
+    redis
+        .wait_for(&["XINFO", "CONSUMERS", "tasks", "relay"], |said| {
+            let fields: Vec<&str> = said.lines().collect();
+            let at = fields.iter().position(|field| *field == "old");
+            at.is_some_and(|at| fields[at + 4].parse::<u64>().is_ok_and(|idle| idle > 300))
+        })
+        .unwrap();
+    queue.renew(Vec::new()).await.unwrap();
+    queue.sweep().await.unwrap();
+    let taken = claim_within(&queue, 10, LIMIT).await;
+    assert_eq!(bodies(&taken), ["a"]);
+    assert_eq!(taken[0].deliveries, 2);
+}
