@@ -94,3 +94,36 @@ async fn sentinels_lead_to_the_new_master() {
     assert_eq!(settled.await.unwrap(), [Settled::Stored]);
     replica.wait_for(&["ZSCORE", "{tasks}:done", "a"], |said| !said.is_empty()).unwrap();
 }
+
+#[tokio::test]
+async fn tls_trusts_the_authority_that_is_named_and_no_other() {
+    let Some(redis) = RedisServer::start(&[]).unwrap() else { return };
+    let file = |name: &str| redis.folder().join(name).display().to_string();
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(file("own.pem"), own.cert.pem()).unwrap();
+    std::fs::write(file("stranger.pem"), stranger.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), own.signing_key.serialize_pem()).unwrap();
+    // Let go a moment before Redis takes it.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (cert, key, number) = (file("own.pem"), file("key.pem"), port.to_string());
+    let words = [
+        "CONFIG",
+        "SET",
+        "tls-cert-file",
+        &cert,
+        "tls-key-file",
+        &key,
+        "tls-auth-clients",
+        "no",
+        "tls-port",
+        &number,
+    ];
+    redis.call(&words).unwrap();
+    let url =
+        |trusted: &str| format!("rediss://localhost:{port}/0?list=tasks&cacert={}", file(trusted));
+    let queue = open(&url("own.pem"), Options::default()).await.unwrap();
+    put(&queue, &["a"]).await;
+    assert_eq!(bodies(&claim(&queue, 1).await), ["a"]);
+    assert!(open(&url("stranger.pem"), Options::default()).await.is_err());
+}
