@@ -9,4 +9,5 @@
 
 mod connection;
 mod delivery;
+mod outage;
 mod world;

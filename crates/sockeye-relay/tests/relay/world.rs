@@ -204,7 +204,7 @@ pub(crate) fn policy(confirm: Confirm) -> Policy {
     }
 }
 
-fn reader(policy: Policy) -> Reader {
+pub(crate) fn reader(policy: Policy) -> Reader {
     #[derive(Deserialize)]
     struct Envelope {
         id: Option<Arc<str>>,
