@@ -1,6 +1,14 @@
 //! What a target hears: its namespace joined and lost, and all that the server sends.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
 
 use parking_lot::Mutex;
 use sockeye::{
@@ -10,21 +18,26 @@ use sockeye::{
     },
     event::{AckSender, EventName, RawArgs, Refusal, State},
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, oneshot, watch};
 
-use super::{Gap, Receive, Received, Standing, Step, replies::Replies, script};
+use super::{Standing, Step, replies::Replies, script};
+use crate::ingress::{Gap, Receipt, Received, Receiver};
 
 /// What the handlers of a target share.
 pub(super) struct Listening {
     name: Arc<str>,
     pub(super) replies: Arc<Replies>,
     script: Vec<Step>,
-    receive: Option<Arc<dyn Receive>>,
+    receiver: Option<Arc<dyn Receiver>>,
     standing: watch::Sender<Standing>,
     /// When the connection was lost, until it is there again.
     lost_at: Mutex<Option<SystemTime>>,
     /// How many times it was lost, by reason: those of the protocol, of which there are few.
     partings: Mutex<BTreeMap<&'static str, u64>>,
+    /// Asks for the connection to be ended: there is no room for what it brings.
+    hangs_up: Notify,
+    /// The next time it is joined comes too early for there to be room.
+    is_crammed: AtomicBool,
 }
 
 impl fmt::Debug for Listening {
@@ -38,7 +51,7 @@ impl Listening {
         name: Arc<str>,
         replies: Arc<Replies>,
         script: Vec<Step>,
-        receive: Option<Arc<dyn Receive>>,
+        receiver: Option<Arc<dyn Receiver>>,
     ) -> Self {
         let out = Standing::Out {
             since: SystemTime::now(),
@@ -49,10 +62,12 @@ impl Listening {
             name,
             replies,
             script,
-            receive,
+            receiver,
             standing: watch::Sender::new(out),
             lost_at: Mutex::default(),
             partings: Mutex::default(),
+            hangs_up: Notify::new(),
+            is_crammed: AtomicBool::new(false),
         }
     }
 
@@ -64,21 +79,24 @@ impl Listening {
         self.partings.lock().clone()
     }
 
-    /// Follows the client for as long as it lives.
-    pub(super) fn watch(self: &Arc<Self>, client: &Client) {
+    /// Follows the client until its target has ended.
+    pub(super) fn watch(self: &Arc<Self>, client: Client, mut ended: oneshot::Receiver<()>) {
         let (mut state, mut membership) = (client.state(), client.socket().membership());
         let this = Arc::clone(self);
-        let namespace: Arc<str> = client.socket().namespace().into();
         tokio::spawn(async move {
             loop {
                 this.look(
-                    &namespace,
                     &state.borrow_and_update().clone(),
                     &membership.borrow_and_update().clone(),
                 );
                 let is_open = tokio::select! {
                     changed = state.changed() => changed.is_ok(),
                     changed = membership.changed() => changed.is_ok(),
+                    () = this.hangs_up.notified() => {
+                        client.reconnect();
+                        true
+                    }
+                    _ = &mut ended => false,
                 };
                 if !is_open {
                     return;
@@ -87,10 +105,10 @@ impl Listening {
         });
     }
 
-    fn look(&self, namespace: &Arc<str>, state: &ConnectionState, membership: &Membership) {
+    fn look(&self, state: &ConnectionState, membership: &Membership) {
         let why: Arc<str> = match (membership, state) {
             (Membership::Joined { recovered, .. }, ConnectionState::Connected { .. }) => {
-                return self.joined(namespace, *recovered);
+                return self.joined(*recovered);
             }
             (Membership::Left(left) | Membership::Joining { last_failure: Some(left) }, _) => {
                 left.to_string().into()
@@ -107,19 +125,27 @@ impl Listening {
         self.parted(&why);
     }
 
-    fn joined(&self, namespace: &Arc<str>, recovered: bool) {
+    fn joined(&self, recovered: bool) {
         let now = SystemTime::now();
-        if let Some(from) = self.lost_at.lock().take()
-            && let Some(receive) = &self.receive
-        {
-            let (target, namespace) = (Arc::clone(&self.name), Arc::clone(namespace));
-            receive.gap(Gap { target, namespace, from, to: now, recovered });
-        }
+        self.note_gap(recovered);
         self.standing.send_if_modified(|standing| match standing {
             Standing::In { .. } => false,
             Standing::Out { times, .. } => {
                 *standing = Standing::In { since: now, times: *times + 1 };
                 true
+            }
+        });
+    }
+
+    /// Notes the gap that ends now, if there is one.
+    fn note_gap(&self, is_recovered: bool) {
+        let Some(from) = self.lost_at.lock().take() else { return };
+        let Some(receiver) = &self.receiver else { return };
+        let (target, to) = (Arc::clone(&self.name), SystemTime::now());
+        let noted = receiver.gap(Gap { target, from, to, is_recovered });
+        tokio::spawn(async move {
+            if let Err(error) = noted.await {
+                tracing::warn!(target: "sockeye::relay", %error, "a gap in what the server sends was not noted");
             }
         });
     }
@@ -152,10 +178,14 @@ pub(super) fn attach(builder: Builder, listening: &Arc<Listening>) -> Builder {
 
 /// The same for another namespace, which has no script.
 pub(super) fn handlers(namespace: Namespace, _: &Arc<Listening>) -> Namespace {
-    namespace.on_any(concurrent(heard))
+    namespace.on_any(concurrent(heard_beside))
 }
 
 async fn greet(socket: Socket, State(this): State<Arc<Listening>>) -> Result<(), Refusal> {
+    if this.is_crammed.swap(false, Ordering::Relaxed) {
+        // It is tried again after the delay between attempts.
+        return Err(Refusal::new("there is no room for what the server sends").code("full"));
+    }
     script::run(&this.script, &socket).await
 }
 
@@ -167,8 +197,24 @@ async fn lost(State(this): State<Arc<Listening>>, because: Disconnect) {
     this.parted(&because.to_string().into());
 }
 
-/// Handlers that are concurrent begin in the order of their events, and this one does all that needs the order at once.
+/// Handlers that are concurrent begin in the order of their events, and these do all that needs the order at once.
 async fn heard(
+    socket: Socket,
+    this: State<Arc<Listening>>,
+    event: EventName,
+    args: RawArgs,
+    ack: AckSender,
+) {
+    if this.0.lost_at.lock().is_some()
+        && let Membership::Joined { recovered, .. } = *socket.membership().borrow()
+    {
+        this.0.note_gap(recovered); // before what comes behind it
+    }
+    heard_beside(socket, this, event, args, ack).await;
+}
+
+/// In a namespace beside that of the URL: that such a one is joined says nothing of a gap.
+async fn heard_beside(
     socket: Socket,
     State(this): State<Arc<Listening>>,
     EventName(event): EventName,
@@ -176,20 +222,30 @@ async fn heard(
     ack: AckSender,
 ) {
     this.replies.tell(&event, &args);
-    let Some(receive) = &this.receive else {
+    let Some(receiver) = &this.receiver else {
         // Nobody is there to keep it: an ack would say so.
         return ack.refuse(Refusal::new("nobody takes events here").code("unhandled"));
     };
-    let received = receive.receive(Received {
+    let received = receiver.receive(Received {
         target: Arc::clone(&this.name),
         namespace: socket.namespace().into(),
         event: event.as_str().into(),
         args,
+        wants_ack: ack.is_asked(),
         ack_id: ack.id(),
     });
-    if received.await {
-        ack.send(());
-    } else {
-        ack.refuse(Refusal::new("dropped: no room for it").code("full"));
+    match received.await {
+        Ok(receipt) if receipt.may_ack() => ack.send(()),
+        Ok(receipt) => {
+            ack.refuse(Refusal::new("dropped: no room for it").code("full"));
+            if receipt == Receipt::Disconnect {
+                this.is_crammed.store(true, Ordering::Relaxed);
+                this.hangs_up.notify_one();
+            }
+        }
+        Err(error) => {
+            tracing::warn!(target: "sockeye::relay", %error, "an event of the server is lost, unless it sends it again");
+            ack.refuse(Refusal::new("not stored").code("unstored"));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A connection that tasks are emitted to, through all its sessions.
 //!
-//! What the server says about a task comes back as an [`Outcome`]; what else it sends goes to a [`Receive`].
+//! What the server says about a task comes back as an [`Outcome`]; what else it sends goes to a [`Receiver`].
 
 mod confirm;
 mod listening;
@@ -17,11 +17,13 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use sockeye::{
-    client::{Buffer, BuildError, Builder, Client, Delays, Left, Membership, Namespace, Socket},
-    event::RawArgs,
+use sockeye::client::{
+    Buffer, BuildError, Builder, Client, Delays, Left, Membership, Namespace, Socket,
 };
-use tokio::{sync::watch, time};
+use tokio::{
+    sync::{oneshot, watch},
+    time,
+};
 
 pub use confirm::{Judge, Judgement, Reply};
 pub use script::Step;
@@ -29,50 +31,11 @@ pub use standing::Standing;
 
 use crate::{
     delivery::{Confirm, Outcome, Policy},
+    ingress::Receiver,
     task::Task,
 };
 use listening::Listening;
 use replies::Replies;
-
-/// An event that the server has sent.
-#[derive(Clone, Debug)]
-pub struct Received {
-    /// The connection, by its name.
-    pub target: Arc<str>,
-    /// The namespace.
-    pub namespace: Arc<str>,
-    /// The event's name.
-    pub event: Arc<str>,
-    /// Its arguments.
-    pub args: RawArgs,
-    /// The number that the server knows the ack by, if it asked for one.
-    pub ack_id: Option<u64>,
-}
-
-/// A time in which the server may have sent what nobody has got.
-#[derive(Clone, Debug)]
-pub struct Gap {
-    /// The connection, by its name.
-    pub target: Arc<str>,
-    /// The namespace.
-    pub namespace: Arc<str>,
-    /// When the connection was lost.
-    pub from: std::time::SystemTime,
-    /// When it was there again.
-    pub to: std::time::SystemTime,
-    /// Whether the server has restored what was, so that nothing was missed.
-    pub recovered: bool,
-}
-
-/// Takes what a server sends.
-pub trait Receive: Send + Sync {
-    /// Takes an event. Called in the order in which events came; ready once the event is safe, and only then is it
-    /// acknowledged. `false`: it was dropped.
-    fn receive(&self, event: Received) -> BoxFuture<'static, bool>;
-
-    /// Takes note of a gap, between the events before and those behind it.
-    fn gap(&self, gap: Gap);
-}
 
 /// How a target is used.
 #[derive(Clone, Default)]
@@ -84,7 +47,7 @@ pub struct Options {
     /// Which event answers a task that waits for one.
     pub reply: Option<Reply>,
     /// Who takes what the server sends.
-    pub receive: Option<Arc<dyn Receive>>,
+    pub receiver: Option<Arc<dyn Receiver>>,
     /// The delays between attempts to connect, and to join. Default: 1 s to 30 s.
     pub delays: Option<Delays>,
 }
@@ -107,6 +70,8 @@ pub struct Target {
     judge: Option<Judge>,
     /// Namespaces beside that of the URL, each joined at its first task.
     others: Mutex<HashMap<Arc<str>, Socket>>,
+    /// Dropped, it ends what follows the client, and with that the client.
+    _alive: oneshot::Sender<()>,
 }
 
 impl Target {
@@ -125,9 +90,9 @@ impl Target {
         options: Options,
     ) -> Result<Self, BuildError> {
         let name = name.into();
-        let Options { script, judge, reply, receive, delays } = options;
+        let Options { script, judge, reply, receiver, delays } = options;
         let listening =
-            Arc::new(Listening::new(Arc::clone(&name), Replies::new(reply), script, receive));
+            Arc::new(Listening::new(Arc::clone(&name), Replies::new(reply), script, receiver));
         let delays = delays.unwrap_or_else(|| Delays {
             first: Duration::from_secs(1),
             max: Duration::from_secs(30),
@@ -138,8 +103,9 @@ impl Target {
         let builder =
             builder.reconnect(delays).retry_first(true).rejoin_if(|_| true).buffer(buffer);
         let client = listening::attach(builder, &listening).start()?;
-        listening.watch(&client);
-        Ok(Self { name, client, listening, judge, others: Mutex::default() })
+        let (alive, ended) = oneshot::channel();
+        listening.watch(client.clone(), ended);
+        Ok(Self { name, client, listening, judge, others: Mutex::default(), _alive: alive })
     }
 
     /// The name by which the configuration knows it.

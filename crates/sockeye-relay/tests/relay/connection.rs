@@ -19,14 +19,14 @@ use tokio::time;
 
 use crate::world::{PATIENCE, World, policy, target};
 
-async fn stands(target: &Target, is_so: impl Fn(&Standing) -> bool) -> Standing {
+pub(crate) async fn stands(target: &Target, is_so: impl Fn(&Standing) -> bool) -> Standing {
     let mut standing = target.standing();
     let stands = standing.wait_for(|standing| is_so(standing));
     let told = time::timeout(PATIENCE, stands).await;
     told.expect("it stands so in time").expect("it is there").clone()
 }
 
-fn task(event: &str, arg: u64) -> Arc<Task> {
+pub(crate) fn task(event: &str, arg: u64) -> Arc<Task> {
     let list = [serde_json::value::to_raw_value(&arg).unwrap()];
     Arc::new(Task {
         id: None,
@@ -45,7 +45,7 @@ fn task(event: &str, arg: u64) -> Arc<Task> {
 }
 
 /// The next attempt to join is not made in the time of a test.
-fn patient() -> Options {
+pub(crate) fn patient() -> Options {
     let first = Duration::from_secs(600);
     Options {
         delays: Some(Delays { first, max: first, ..Delays::default() }),

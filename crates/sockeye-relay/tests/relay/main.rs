@@ -9,5 +9,6 @@
 
 mod connection;
 mod delivery;
+mod ingress;
 mod outage;
 mod world;

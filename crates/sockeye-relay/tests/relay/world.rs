@@ -36,6 +36,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub(crate) struct Ledger {
     seen: Mutex<Vec<(String, Value)>>,
+    /// What became of what it asked, in order.
+    acks: Mutex<Vec<Result<(), String>>>,
     changed: tokio::sync::Notify,
     /// Keeps its acks to itself.
     pub(crate) is_mute: AtomicBool,
@@ -47,6 +49,25 @@ impl Ledger {
     /// The first arguments of what has come, in order.
     pub(crate) fn seen(&self) -> Vec<Value> {
         self.seen.lock().unwrap().iter().map(|(_, value)| value.clone()).collect()
+    }
+
+    /// How many of its questions were answered.
+    pub(crate) fn acks(&self) -> usize {
+        self.acks.lock().unwrap().len()
+    }
+
+    /// What came of its question of this number.
+    pub(crate) async fn ack(&self, number: usize) -> Result<(), String> {
+        let told = async {
+            loop {
+                let changed = self.changed.notified();
+                if let Some(told) = self.acks.lock().unwrap().get(number) {
+                    return told.clone();
+                }
+                changed.await;
+            }
+        };
+        time::timeout(PATIENCE, told).await.expect("it is answered in time")
     }
 
     pub(crate) async fn reach(&self, count: usize) {
@@ -78,6 +99,14 @@ async fn any(
     ledger.changed.notify_waiters();
     if name == "question" {
         socket.emit("answer", (first.clone(),)).unwrap();
+    }
+    if name == "ask" {
+        let (ledger, asked) = (Arc::clone(&ledger), socket.call("told", (first.clone(),)));
+        tokio::spawn(async move {
+            let told: Result<(), _> = asked.await;
+            ledger.acks.lock().unwrap().push(told.map_err(|error| error.to_string()));
+            ledger.changed.notify_waiters();
+        });
     }
     let is_refused = ledger
         .refusals

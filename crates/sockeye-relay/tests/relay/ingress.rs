@@ -1,0 +1,143 @@
+//! What the server sends is acknowledged once it is safe, and not before.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use sockeye_relay::{
+    delivery::Confirm,
+    ingress::{Gap, Receipt, ReceiveError, Received, Receiver},
+    target::{Options, Standing, Target},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time,
+};
+
+use crate::{
+    connection::{patient, stands, task},
+    world::{PATIENCE, World, policy, target},
+};
+
+type Answer = Result<Receipt, ReceiveError>;
+
+#[derive(Debug)]
+enum Came {
+    Event(Received, oneshot::Sender<Answer>),
+    Gap(Gap),
+}
+
+/// Hands on what comes, and answers what the test says.
+#[derive(Debug)]
+struct Desk(mpsc::UnboundedSender<Came>);
+
+impl Receiver for Desk {
+    fn receive(&self, received: Received) -> BoxFuture<'static, Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Came::Event(received, answer)).unwrap();
+        Box::pin(async move { answered.await.unwrap_or(Err(ReceiveError::Closed)) })
+    }
+
+    fn gap(&self, gap: Gap) -> BoxFuture<'static, Answer> {
+        self.0.send(Came::Gap(gap)).unwrap();
+        Box::pin(std::future::ready(Ok(Receipt::Stored { seq: 1 })))
+    }
+}
+
+async fn joined(world: &World, options: Options) -> (Arc<Target>, mpsc::UnboundedReceiver<Came>) {
+    let (sender, came) = mpsc::unbounded_channel();
+    let receiver: Option<Arc<dyn Receiver>> = Some(Arc::new(Desk(sender)));
+    let target = target("only", &world.url, Options { receiver, ..options });
+    stands(&target, Standing::is_in).await;
+    (target, came)
+}
+
+async fn next(came: &mut mpsc::UnboundedReceiver<Came>) -> Came {
+    time::timeout(PATIENCE, came.recv()).await.expect("it comes in time").unwrap()
+}
+
+/// The next is an event that wants an ack.
+async fn event(came: &mut mpsc::UnboundedReceiver<Came>, n: u64) -> oneshot::Sender<Answer> {
+    match next(came).await {
+        Came::Event(received, answer) => {
+            let Received { target, namespace, event, args, wants_ack, .. } = received;
+            assert_eq!((&*target, &*namespace, &*event), ("only", "/imchat", "told"));
+            assert_eq!((args.text(), wants_ack), (&*n.to_string(), true));
+            answer
+        }
+        Came::Gap(gap) => panic!("{gap:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_ack_goes_out_once_the_event_is_safe() {
+    let world = World::new("safe").await;
+    let (target, mut came) = joined(&world, Options::default()).await;
+    let answers: [(Answer, Option<&str>); 5] = [
+        (Ok(Receipt::Stored { seq: 1 }), None),
+        (Ok(Receipt::Known), None),
+        (Ok(Receipt::Unwanted), None),
+        (Ok(Receipt::Dropped), Some("no room")),
+        (Err(ReceiveError::Closed), Some("not stored")),
+    ];
+    for (n, (answer, refusal)) in (0..).zip(answers) {
+        target.emit(&task("ask", n), &policy(Confirm::Ack)).await;
+        let waiting = event(&mut came, n).await;
+        // A question and its answer go both ways after that: an ack would have come by now.
+        target.emit(&task("message", n), &policy(Confirm::Ack)).await;
+        assert_eq!(world.ledger.acks(), n as usize, "before it is safe");
+        waiting.send(answer).unwrap();
+        let told = world.ledger.ack(n as usize).await;
+        match refusal {
+            None => assert_eq!(told, Ok(())),
+            Some(text) => assert!(told.as_ref().is_err_and(|told| told.contains(text)), "{told:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gap_stands_between_what_came_before_and_behind_it() {
+    let world = World::new("gap").await;
+    let (target, mut came) = joined(&world, Options::default()).await;
+    target.emit(&task("ask", 1), &policy(Confirm::Ack)).await;
+    event(&mut came, 1).await.send(Ok(Receipt::Known)).unwrap();
+    let before = std::time::SystemTime::now();
+    world.server.of("/imchat").disconnect();
+    stands(&target, |standing| standing.is_in() && standing.times() == 2).await;
+    target.emit(&task("ask", 2), &policy(Confirm::Ack)).await;
+    let Came::Gap(gap) = next(&mut came).await else { panic!("an event before the gap") };
+    assert_eq!((&*gap.target, gap.is_recovered), ("only", false));
+    assert!(before <= gap.from && gap.from <= gap.to, "{gap:?}");
+    event(&mut came, 2).await.send(Ok(Receipt::Known)).unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_brings_too_much_is_ended_and_made_again() {
+    for options in [Options::default(), patient()] {
+        let is_patient = options.delays.is_some();
+        let world = World::new(&format!("crammed-{is_patient}")).await;
+        let (target, mut came) = joined(&world, options).await;
+        target.emit(&task("ask", 1), &policy(Confirm::Ack)).await;
+        event(&mut came, 1).await.send(Ok(Receipt::Disconnect)).unwrap();
+        if is_patient {
+            // It stays away for the delay between attempts, and says why.
+            let because = stands(&target, |standing| match standing {
+                Standing::Out { because, .. } => because.contains("no room"),
+                Standing::In { .. } => false,
+            });
+            because.await;
+        } else {
+            stands(&target, |standing| standing.is_in() && standing.times() == 2).await;
+            assert!(matches!(next(&mut came).await, Came::Gap(_)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_anybody_to_take_it_an_event_is_refused() {
+    let world = World::new("nobody").await;
+    let target = target("only", &world.url, Options::default());
+    stands(&target, Standing::is_in).await;
+    target.emit(&task("ask", 1), &policy(Confirm::Ack)).await;
+    let told = time::timeout(Duration::from_secs(5), world.ledger.ack(0)).await.unwrap();
+    assert!(told.as_ref().is_err_and(|told| told.contains("nobody takes")), "{told:?}");
+}
