@@ -12,6 +12,7 @@
 
 pub mod crash;
 pub mod delivery;
+pub mod expression;
 pub mod ingress;
 pub mod metrics;
 pub mod queue;
