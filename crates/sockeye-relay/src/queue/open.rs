@@ -235,14 +235,14 @@ impl Place {
         if self.path.is_empty() {
             return Err(self.unusable("it names no file; expected sqlite:queue.db".to_owned()));
         }
-        let sync = [("full", sqlite::Sync::Full), ("normal", sqlite::Sync::Normal)];
+        let sync = [("full", sqlite::Synchronous::Full), ("normal", sqlite::Synchronous::Normal)];
         let usual = sqlite::Options::default();
         let options = sqlite::Options {
             max_tasks: options.max_tasks,
             done: options.done,
             dead: options.dead,
             lease: options.lease,
-            sync: self.one_of("sync", &sync, usual.sync)?,
+            synchronous: self.one_of("sync", &sync, usual.synchronous)?,
             ..usual
         };
         Ok(Arc::new(Sqlite::open(PathBuf::from(&self.path), options)?))

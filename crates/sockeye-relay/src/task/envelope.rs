@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sockeye::event::{Arg, RawArgs};
 
-use super::{InvalidTask, Task, members::Members, moment::Moment};
+use super::{
+    InvalidTask, Task,
+    found::{quoted, typed},
+    members::Members,
+    moment::Moment,
+};
 use crate::delivery::Confirm;
 
 /// The fields of an envelope.
@@ -109,26 +113,4 @@ fn attempts(raw: &RawValue) -> Result<u32, InvalidTask> {
     }
     let expected = format!("a number from 1 to {MAX_ATTEMPTS}");
     Err(InvalidTask::Type { field: "attempts".into(), found: quoted(raw.get()), expected })
-}
-
-pub(super) fn typed<T: DeserializeOwned>(
-    field: &str,
-    raw: &RawValue,
-    expected: &str,
-) -> Result<T, InvalidTask> {
-    serde_json::from_str(raw.get()).map_err(|_| InvalidTask::Type {
-        field: field.into(),
-        found: quoted(raw.get()),
-        expected: expected.to_owned(),
-    })
-}
-
-/// The beginning of what was found.
-pub(super) fn quoted(found: &str) -> String {
-    const MAX_CHARS: usize = 80;
-
-    match found.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &found[..end]),
-        None => found.to_owned(),
-    }
 }

@@ -86,10 +86,7 @@ pub enum InvalidTask {
 
 impl InvalidTask {
     pub(super) fn unknown_field(field: &str, known: &[&str]) -> Self {
-        Self::UnknownField {
-            field: super::envelope::quoted(field),
-            hint: super::hint(field, known),
-        }
+        Self::UnknownField { field: super::found::quoted(field), hint: super::hint(field, known) }
     }
 }
 

@@ -8,7 +8,8 @@ use sockeye::event::{Arg, RawArgs};
 
 use super::{
     InvalidTask, Task,
-    envelope::{FIELDS, args, moment, name, quoted, typed},
+    envelope::{FIELDS, args, moment, name},
+    found::{quoted, typed},
 };
 use thiserror::Error;
 

@@ -6,7 +6,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::InvalidTask;
+use super::{InvalidTask, found::quoted};
 
 /// The members, in their order.
 pub(super) struct Members<'j>(Vec<(String, &'j RawValue)>);
@@ -15,7 +15,7 @@ impl<'j> Members<'j> {
     pub(super) fn read(text: &'j str) -> Result<Self, InvalidTask> {
         let begin = text.trim_start().as_bytes().first();
         if begin.is_some_and(|&first| first != b'{') {
-            return Err(InvalidTask::NoObject { found: super::envelope::quoted(text.trim()) });
+            return Err(InvalidTask::NoObject { found: quoted(text.trim()) });
         }
         serde_json::from_str(text).map_err(|error| InvalidTask::Json { reason: error.to_string() })
     }

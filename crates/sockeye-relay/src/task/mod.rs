@@ -1,6 +1,7 @@
 //! A task: an event to emit, and what is wanted of it.
 
 mod envelope;
+mod found;
 mod invalid;
 mod mapping;
 mod members;
@@ -76,6 +77,18 @@ impl Task {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as files from Windows begin
         mapping.map_or_else(|| envelope::read(text), |mapping| mapping.read(text))
     }
+}
+
+/// Reads a list of arguments, in which `{"$bin":"<base64>"}` is an attachment.
+///
+/// # Errors
+///
+/// [`InvalidTask`].
+pub fn read_args(json: &str) -> Result<RawArgs, InvalidTask> {
+    let raw = serde_json::from_str(json);
+    let raw: &serde_json::value::RawValue =
+        raw.map_err(|error| InvalidTask::Json { reason: error.to_string() })?;
+    envelope::args(raw)
 }
 
 /// What the writer of a field may have meant.

@@ -122,9 +122,11 @@ impl Arg {
 }
 
 /// Why JSON can't be an argument. The fault of whoever wrote it.
-#[derive(Clone, Debug, Error, Eq, PartialEq)]
+#[derive(Clone, Error, Eq, PartialEq)]
 #[error("{0}")]
 pub struct NotAnArg(String);
+
+reads_as_text!(NotAnArg);
 
 impl NotAnArg {
     fn new(reason: impl ToString) -> Self {
