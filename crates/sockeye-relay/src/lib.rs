@@ -10,6 +10,7 @@
 //! [`target`] the connection to the server, [`relay`] the task that joins them; [`ingress`] keeps what the server sends, and
 //! brings it to where it is wanted.
 
+pub mod config;
 pub mod crash;
 pub mod delivery;
 pub mod expression;

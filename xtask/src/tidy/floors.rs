@@ -56,11 +56,12 @@ const HOUSES: &[House] = &[
         inside: &[],
         floors: &[
             &["crash"],
-            &["ingress", "queue"],
+            &["expression", "ingress", "queue"],
             &["delivery", "metrics"],
             &["task"],
             &["target"],
             &["relay"],
+            &["config"],
         ],
     },
     House { krate: "sockeye-echo", inside: &[], floors: &[&["host"]] },

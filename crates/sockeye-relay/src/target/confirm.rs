@@ -57,6 +57,12 @@ impl Judge {
     ) -> Self {
         Self(Arc::new(judge))
     }
+
+    /// What an answer means.
+    #[must_use]
+    pub fn judge(&self, task: Option<&Task>, answer: &RawArgs) -> Judgement {
+        (self.0)(task, answer)
+    }
 }
 
 impl fmt::Debug for Judge {
@@ -67,7 +73,7 @@ impl fmt::Debug for Judge {
 
 /// What `judge` says; without one every ack is a success.
 pub(super) fn judged(judge: Option<&Judge>, task: Option<&Task>, answer: &RawArgs) -> Judgement {
-    judge.map_or(Judgement::Success, |Judge(judge)| judge(task, answer))
+    judge.map_or(Judgement::Success, |judge| judge.judge(task, answer))
 }
 
 /// The event that answers a task.

@@ -1,0 +1,65 @@
+//! What can be wrong in a configuration. All of it is the user's to mend, so each text says where and how.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why there is no configuration.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{}: {source}; name a file that can be read with --config FILE", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It holds something that it may not.
+    #[error("{place}: {reason}")]
+    Wrong {
+        /// The file and the line, or where else it came from.
+        place: String,
+        /// What was found, what was expected.
+        reason: String,
+    },
+    /// A value does not go with the rest.
+    #[error("{key}: {reason}")]
+    Value {
+        /// The key, such as `delivery.confirm`.
+        key: String,
+        /// What was found, what to do.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    pub(super) fn value(key: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Value { key: key.into(), reason: reason.to_string() }
+    }
+
+    /// What TOML says, with the line, and the key that may have been meant.
+    pub(super) fn of_toml(place: &str, text: &str, error: &toml::de::Error) -> Self {
+        let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
+        let place = line.map_or_else(|| place.to_owned(), |line| format!("{place}:{line}"));
+        let message = error.message().trim_end();
+        let reason = unknown(message).unwrap_or_else(|| message.to_owned());
+        Self::Wrong { place, reason }
+    }
+}
+
+/// What is said of a key that is none, from the words of serde: "unknown field `x`, expected one of `a`, `b`".
+fn unknown(message: &str) -> Option<String> {
+    const ALIKE: f64 = 0.7;
+
+    let rest = message.strip_prefix("unknown field `")?;
+    let (key, rest) = rest.split_once('`')?;
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    let alike = |known: &str| strsim::jaro_winkler(&key.to_lowercase(), known);
+    let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    Some(match nearest.filter(|nearest| alike(nearest) >= ALIKE) {
+        Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
+        None => format!("unknown key {key:?}; the keys here are {}", known.join(", ")),
+    })
+}

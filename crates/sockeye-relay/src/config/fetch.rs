@@ -1,0 +1,71 @@
+//! What is fetched anew each time it is needed: files, and what a command prints.
+
+use std::{io, path::Path, process::Stdio, time::Duration};
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+use tokio::{process::Command, time};
+
+/// Why a secret could not be fetched. None of these shows what was read.
+#[derive(Debug, Error)]
+pub(super) enum FetchError {
+    #[error("{path}: {source}")]
+    File { path: String, source: io::Error },
+    #[error("the command can't be started: {0}")]
+    Start(#[source] io::Error),
+    #[error("the command ended with {0}")]
+    Failed(std::process::ExitStatus),
+    #[error("the command took longer than {0:?}")]
+    Slow(Duration),
+    #[error(
+        "not a JSON object, line {line}, column {column}; expected something like {{\"token\":\"…\"}}"
+    )]
+    NotAuth { line: usize, column: usize },
+    #[error("what the command printed can't stand in a header; expected a token on one line")]
+    NotAToken,
+}
+
+/// What a file holds.
+pub(super) async fn file(path: &Path) -> Result<String, FetchError> {
+    tokio::fs::read_to_string(path)
+        .await
+        .map_err(|source| FetchError::File { path: path.display().to_string(), source })
+}
+
+/// What a shell command prints.
+pub(super) async fn command(line: &str, timeout: Duration) -> Result<String, FetchError> {
+    let mut command = shell(line);
+    command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    let output = time::timeout(timeout, command.output())
+        .await
+        .map_err(|_| FetchError::Slow(timeout))?
+        .map_err(FetchError::Start)?;
+    if !output.status.success() {
+        return Err(FetchError::Failed(output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// An auth payload.
+pub(super) fn auth(text: &str) -> Result<Map<String, Value>, FetchError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as files from Windows begin
+    serde_json::from_str(text).map_err(|error| FetchError::NotAuth {
+        // Its own text may quote what it read.
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+#[cfg(unix)]
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]);
+    command
+}
+
+#[cfg(windows)]
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("cmd");
+    command.args(["/C", line]);
+    command
+}

@@ -1,0 +1,167 @@
+//! The configuration of a relay: `relay.toml`, its values, and what is made of them.
+//!
+//! Whatever is wrong in it is said when it is read, with the file, the line, and what may have been meant.
+
+mod build;
+mod connection;
+mod delivery;
+mod error;
+mod fetch;
+mod reference;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use connection::{Connection, Connections, Eio, OnConnect, Parser, Transport};
+pub use delivery::{Delivery, Event, MappedArgs, Mapping, Rate, Reply};
+pub use error::ConfigError;
+pub use reference::reference;
+pub use storage::{Fsync, Sink, Spool, Store, WhenFull};
+pub use values::{Location, Secret, Size, Time};
+
+/// What a relay is told.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye_relay::config::Config;
+///
+/// let text = r#"
+///     from = "redis://127.0.0.1/0?list=tasks"
+///     to = "https://example.com/imchat"
+///
+///     [delivery]
+///     confirm_timout = "5s"
+/// "#;
+/// let error = Config::read(text, "relay.toml").unwrap_err();
+/// assert_eq!(error.to_string(), r#"relay.toml:6: unknown key "confirm_timout"; did you mean "confirm_timeout"?"#);
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The queue: `redis://host/0?list=NAME`, `redis://host/0?stream=NAME`, `sqlite:FILE`, or `-` for lines of JSON on
+    /// standard input, which are kept in `queue` until they are done. Default: `sqlite:relay.db`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Location>,
+    /// Where lines of standard input are kept. Default: `sqlite:relay.db`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Location>,
+    /// The address to take tasks at by HTTP, such as `127.0.0.1:8080`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// The bearer token that tasks by HTTP need. Without one only addresses of this machine are listened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// A file with that token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<std::path::PathBuf>,
+    /// The address of `/healthz`, `/readyz` and `/metrics`. Default: that of `listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
+    /// The server: a URL, a table `[to]`, or several `[[to]]`.
+    pub to: Connections,
+    /// What is promised for tasks.
+    pub delivery: Delivery,
+    /// Where it differs for the tasks of one event: `[event.NAME]`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub event: BTreeMap<String, Event>,
+    /// Where the parts of a task are, if its producer writes no envelope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Mapping>,
+    /// How much the queue holds, and for how long.
+    pub store: Store,
+    /// Where what the server sends goes: `[[sink]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sink: Vec<Sink>,
+    /// Where it is kept until the sinks have it.
+    pub spool: Spool,
+}
+
+impl Config {
+    /// Reads TOML; `place` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn read(text: &str, place: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::of_toml(place, text, &error))
+    }
+
+    /// Reads a file. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let mut config = Self::read(&text, &path.display().to_string())?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            config.lie_in(folder);
+        }
+        Ok(config)
+    }
+
+    /// Takes relative paths as those of this folder.
+    fn lie_in(&mut self, folder: &Path) {
+        let mut paths: Vec<&mut std::path::PathBuf> = vec![&mut self.spool.path];
+        paths.extend(&mut self.token_file);
+        for Connection { auth_file, cacert, cert, key, .. } in &mut self.to.0 {
+            paths.extend([auth_file, cacert, cert, key].into_iter().flatten());
+        }
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+        for url in [&mut self.from, &mut self.queue].into_iter().flatten() {
+            *url = in_folder(url, folder);
+        }
+        for sink in &mut self.sink {
+            sink.to = in_folder(&sink.to, folder);
+        }
+    }
+
+    /// It as TOML, with every default, and without secrets.
+    #[must_use]
+    pub fn show(&self) -> String {
+        // All of its types have a form in TOML.
+        toml::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// The keys whose values differ, and can't be changed while a relay runs.
+    #[must_use]
+    pub fn fixed_changes(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = [
+            ("from", self.from != other.from),
+            ("queue", self.queue != other.queue),
+            ("listen", self.listen != other.listen),
+            ("token", self.token != other.token || self.token_file != other.token_file),
+            ("health", self.health != other.health),
+            ("to", self.to != other.to),
+            ("store", self.store != other.store),
+            ("sink", self.sink != other.sink),
+            ("spool", self.spool != other.spool),
+            ("delivery.success", self.delivery.success != other.delivery.success),
+            ("delivery.permanent", self.delivery.permanent != other.delivery.permanent),
+            ("delivery.reply", self.delivery.reply != other.delivery.reply),
+        ];
+        pairs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+}
+
+/// The URL of a file, in this folder if it is relative.
+fn in_folder(url: &Location, folder: &Path) -> Location {
+    for scheme in ["sqlite:", "file:"] {
+        if let Some(path) = url.reveal().strip_prefix(scheme)
+            && !path.starts_with('/')
+        {
+            return Location::new(format!("{scheme}{}", folder.join(path).display()));
+        }
+    }
+    url.clone()
+}

@@ -1,0 +1,220 @@
+//! Configurations, good and bad.
+
+use std::{env, fs, path::Path, time::Duration};
+
+use super::*;
+use crate::delivery::Confirm;
+
+/// One that says a little of everything.
+const FULL: &str = r#"
+from = "redis://user:pa55@127.0.0.1/0?list=tasks"
+listen = "127.0.0.1:8080"
+token = "t0ken"
+
+[[to]]
+name = "first"
+url = "https://example.com"
+nsp = "/imchat"
+keys = ["acct-1"]
+eio = "3"
+transport = "websocket"
+headers = { x-key = "s3cret" }
+auth = { token = "s3cret" }
+
+[[to.on_connect]]
+event = "login"
+args = [{ password = "s3cret" }]
+expect = "$[0].ok == true"
+
+[[to]]
+url = "https://example.com/imchat"
+
+[delivery]
+confirm = "event"
+confirm_timeout = "5s"
+success = "$[0].code == 0"
+permanent = "$[0].code >= 400 and $[0].code < 500"
+reply = { event = "message", where = "$[0].reqId == task.id" }
+rate = { per_second = 50 }
+
+[event.action]
+confirm = "written"
+max_attempts = 3
+
+[task]
+event = "$.type"
+args = ["$.data"]
+id = "$.data.reqId"
+
+[store]
+done_age = "10m"
+
+[[sink]]
+to = "file:events.ndjson"
+events = ["chat*"]
+rotate_bytes = "16MiB"
+
+[[sink]]
+name = "hook"
+to = "https://example.com/hook?key=s3cret"
+secret = "whsec_czNjcmV0"
+
+[spool]
+max_bytes = "64MiB"
+when_full = "drop_newest"
+event_id = "$[0].id"
+"#;
+
+#[test]
+fn everything_can_be_said() {
+    let config = Config::read(FULL, "relay.toml").unwrap();
+    assert_eq!(config.to.0.len(), 2);
+    assert_eq!(config.delivery.confirm, Confirm::Event);
+    assert_eq!(config.delivery.confirm_timeout.0, Duration::from_secs(5));
+    assert_eq!(config.event["action"].max_attempts, Some(3));
+    assert_eq!(config.spool.max_bytes, Size(64 << 20));
+    config.settings().unwrap();
+    config.spool_options().unwrap();
+    assert_eq!(config.sinks().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn connections_are_made_of_it() {
+    let config = Config::read(FULL, "relay.toml").unwrap();
+    let targets = config.targets(None).unwrap();
+    let names: Vec<_> = targets.iter().map(|target| &**target.name()).collect();
+    assert_eq!(names, ["first", "2"]);
+}
+
+#[test]
+fn what_is_shown_reads_the_same_without_secrets() {
+    let config = Config::read(FULL, "relay.toml").unwrap();
+    let shown = config.show();
+    for secret in ["s3cret", "pa55", "t0ken"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let again = Config::read(&shown, "shown").unwrap();
+    assert_eq!(again.show(), shown);
+    assert_eq!(again.delivery, config.delivery);
+    let usual = Config::default();
+    assert_eq!(Config::read(&usual.show(), "shown").unwrap(), usual);
+}
+
+#[test]
+fn one_connection_is_a_text_or_a_table() {
+    for text in
+        ["to = \"http://h/x\"", "[to]\nurl = \"http://h/x\"", "[[to]]\nurl = \"http://h/x\""]
+    {
+        let config = Config::read(text, "relay.toml").unwrap();
+        assert_eq!(config.to.0[0].url, "http://h/x", "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(text: &str, expect: &str) {
+        let error = Config::read(text, "relay.toml").unwrap_err().to_string();
+        assert!(error.starts_with("relay.toml:") && error.contains(expect), "{text}: {error}");
+    }
+    check("frm = \"x\"", "relay.toml:1: unknown key \"frm\"; did you mean \"from\"?");
+    check(
+        "\n[delivery]\nin_fligt = 3",
+        "relay.toml:3: unknown key \"in_fligt\"; did you mean \"in_flight\"?",
+    );
+    check("[to]\nurl = \"http://h\"\nzzz = 1", "unknown key \"zzz\"; the keys here are name, url");
+    check("[task]\nevent = \"$.t\"\ndeadlin = \"$.k\"", "did you mean \"deadline\"?");
+    check("[delivery]\nconfirm = \"maybe\"", "relay.toml:2: unknown variant `maybe`");
+    check("[delivery]\nconfirm_timeout = \"soon\"", "\"soon\" is not a time");
+    check("[spool]\nmax_bytes = \"large\"", "\"large\" is not a size");
+    check("from = 1", "relay.toml:1: invalid type");
+    check("from = \"x", "relay.toml:1:");
+    check("to = 3", "a URL, a table [to], or several [[to]]");
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(text: &str, expect: &str) {
+        let config = Config::read(text, "relay.toml").unwrap();
+        let settings = config.settings().map(drop);
+        let error = settings.and_then(|()| config.sinks().map(drop)).unwrap_err().to_string();
+        assert!(error.contains(expect), "{text}: {error}");
+    }
+    check("[delivery]\nin_flight = 0", "delivery.in_flight: 0 would send nothing");
+    check("[delivery]\nconfirm = \"event\"", "add reply = ");
+    check("[event.x]\nconfirm = \"event\"", "event.x.confirm: \"event\" needs delivery.reply");
+    check("[delivery]\nrate = { per_second = -1 }", "delivery.rate: expected numbers above 0");
+    check("[[to]]\nurl = \"http://a\"\n[[to]]\nurl = \"http://b\"", "a second one has no keys");
+    check("[task]\nevent = \"$.[\"", "task: event: \"$.[\" is not a JSONPath");
+    check("[[sink]]\nto = \"nowhere\"", "expected redis://host/0?stream=NAME");
+    check("[[sink]]\nto = \"redis://h/0?strm=x\"", "expected redis://host/0?stream=NAME");
+    check(
+        "[[sink]]\nname = \"a\"\nto = \"-\"\n[[sink]]\nname = \"a\"\nto = \"-\"",
+        "\"a\" is given twice",
+    );
+}
+
+#[tokio::test]
+async fn what_no_connection_can_be_made_of_is_told() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(text: &str, expect: &str) {
+        let config = Config::read(text, "relay.toml").unwrap();
+        let error = config.targets(None).unwrap_err().to_string();
+        assert!(error.contains(expect), "{text}: {error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+    check("", "no server is named");
+    check("to = \"nonsense\"", "to \"server\": ");
+    check(
+        "[to]\nurl = \"http://h\"\nheaders = { \"a b\" = \"s3cret\" }",
+        "not the name of a header",
+    );
+    check(
+        "[to]\nurl = \"http://h\"\nauth_file = \"a\"\nauth_command = \"b\"",
+        "exclude each other",
+    );
+    check("[to]\nurl = \"https://h\"\ncacert = \"/nowhere.pem\"", "to.cacert: /nowhere.pem");
+    check("to = \"http://h\"\n[delivery]\nsuccess = \"$[0].code = 0\"", "delivery.success: ");
+    check(
+        "[to]\nurl = \"http://h\"\non_connect = [{ event = \"login\", expect = \"((\" }]",
+        "on_connect \"login\".success",
+    );
+}
+
+#[test]
+fn relative_paths_are_those_of_the_file() {
+    let folder = env::temp_dir().join(format!("sockeye-config-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("relay.toml");
+    fs::write(&file, "from = \"sqlite:q.db\"\ntoken_file = \"t\"\n[[sink]]\nto = \"file:/abs\"")
+        .unwrap();
+    let config = Config::load(&file).unwrap();
+    assert_eq!(config.queue_url(), format!("sqlite:{}", folder.join("q.db").display()));
+    assert_eq!(config.token_file, Some(folder.join("t")));
+    assert_eq!(config.sink[0].to.reveal(), "file:/abs");
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(Config::load(&file), Err(ConfigError::Unreadable { .. })));
+}
+
+#[test]
+fn the_page_is_what_the_types_say() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/relay.md");
+    let fresh = reference();
+    if env::var_os("SOCKEYE_DOCS").is_some_and(|what| what == "write") {
+        fs::write(&page, &fresh).unwrap();
+    }
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text == fresh, "SOCKEYE_DOCS=write writes {} anew", page.display());
+}
+
+#[test]
+fn what_a_running_relay_cannot_change_is_named() {
+    let config = Config::read(FULL, "relay.toml").unwrap();
+    let mut other = config.clone();
+    other.delivery.in_flight = 1;
+    other.store.lease = Time::seconds(5);
+    other.listen = None;
+    assert_eq!(config.fixed_changes(&other), ["listen", "store"]);
+    assert!(config.fixed_changes(&config).is_empty());
+}
