@@ -7,14 +7,15 @@
 //! ```
 //!
 //! [`queue`] is where tasks wait, [`delivery`] the machine that decides what becomes of each, [`task`] what a task is,
-//! [`target`] the connection to the server, [`relay`] the task that joins them; [`ingress`] keeps what the server sends, and
-//! brings it to where it is wanted.
+//! [`inlet`] is how tasks come in, [`target`] the connection to the server, [`relay`] the task that joins them all; [`ingress`]
+//! keeps what the server sends, and brings it to where it is wanted.
 
 pub mod config;
 pub mod crash;
 pub mod delivery;
 pub mod expression;
 pub mod ingress;
+pub mod inlet;
 pub mod metrics;
 pub mod queue;
 pub mod relay;

@@ -59,7 +59,7 @@ const HOUSES: &[House] = &[
             &["expression", "ingress", "queue"],
             &["delivery", "metrics"],
             &["task"],
-            &["target"],
+            &["inlet", "target"],
             &["relay"],
             &["config"],
         ],

@@ -1,0 +1,188 @@
+//! What is read of a task before it is put: the little that its store has to know, and whether it is one at all.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::queue::NewTask;
+
+type Read = dyn Fn(&Bytes) -> Result<NewTask, String> + Send + Sync;
+
+/// Reads what a producer gave: its id, its key, and when it may be claimed. The text stays as it is.
+#[derive(Clone)]
+pub struct Reading {
+    read: Arc<Read>,
+    /// Whether a task's id stands in its text, so that every store finds it again.
+    has_ids_inside: bool,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reading")
+    }
+}
+
+impl Reading {
+    /// Reads tasks that their producers write in another form than the envelope. What `read` says of one that is none
+    /// is told to its producer.
+    #[must_use]
+    pub fn new(read: impl Fn(&Bytes) -> Result<NewTask, String> + Send + Sync + 'static) -> Self {
+        Self { read: Arc::new(read), has_ids_inside: false }
+    }
+
+    /// Reads envelopes: `{"event":"chat","args":["hi"],"id":"42"}`. One without an id is given one before it is put.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_relay::inlet::Reading;
+    ///
+    /// let task = Reading::envelope().read(&r#"{"event":"chat","key":"room-1"}"#.into())?;
+    /// assert_eq!(task.key.as_deref(), Some("room-1"));
+    /// # Ok::<_, String>(())
+    /// ```
+    #[must_use]
+    pub fn envelope() -> Self {
+        Self { has_ids_inside: true, ..Self::new(envelope) }
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// It is no task: what was found, and what was expected.
+    pub fn read(&self, body: &Bytes) -> Result<NewTask, String> {
+        (self.read)(body)
+    }
+
+    /// Gives a task that has no id this one, in the text of an envelope, too: a store that knows a task by its text alone
+    /// then finds it by its id.
+    pub(super) fn name(&self, task: &mut NewTask, id: Arc<str>) {
+        let open = task.body.iter().position(|byte| *byte == b'{').map(|index| index + 1);
+        if let (true, Some(open)) = (self.has_ids_inside, open) {
+            // It has at least its event, so there is something behind the comma.
+            let member = format!("\"id\":{},", serde_json::Value::from(&*id));
+            let parts = [&task.body[..open], member.as_bytes(), &task.body[open..]];
+            task.body = parts.concat().into();
+        }
+        task.id = Some(id);
+    }
+}
+
+/// As much of an envelope as has to be right before it is put.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope {
+    id: Option<Arc<str>>,
+    key: Option<Arc<str>>,
+    #[serde(rename = "nsp")]
+    _nsp: Option<Arc<str>>,
+    event: Arc<str>,
+    #[serde(rename = "args")]
+    _args: Option<Vec<IgnoredAny>>,
+    not_before: Option<Value>,
+    deadline: Option<Value>,
+    #[serde(rename = "confirm")]
+    _confirm: Option<IgnoredAny>,
+    #[serde(rename = "attempts")]
+    _attempts: Option<u32>,
+    #[serde(rename = "reply_to")]
+    _reply_to: Option<Arc<str>>,
+    #[serde(rename = "traceparent")]
+    _traceparent: Option<Arc<str>>,
+}
+
+fn envelope(body: &Bytes) -> Result<NewTask, String> {
+    let Envelope { id, key, event, not_before, deadline, .. } = serde_json::from_slice(body)
+        .map_err(|error| {
+            format!("{error}; expected something like {{\"event\":\"chat\",\"args\":[\"hi\"]}}")
+        })?;
+    if event.is_empty() {
+        return Err("\"event\" is empty; expected the name of the event to emit".to_owned());
+    }
+    if id.as_deref().is_some_and(str::is_empty) {
+        return Err("\"id\" is empty; leave it out, and one is made".to_owned());
+    }
+    let not_before = not_before.map(|value| moment("not_before", &value)).transpose()?;
+    deadline.map(|value| moment("deadline", &value)).transpose()?;
+    Ok(NewTask { id, key, not_before, body: body.clone() })
+}
+
+/// A point in time: RFC 3339, or seconds since 1970.
+fn moment(name: &str, value: &Value) -> Result<SystemTime, String> {
+    let found = match value {
+        Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from),
+        Value::Number(number) => number
+            .as_f64()
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .and_then(|since| UNIX_EPOCH.checked_add(since)),
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        format!("\"{name}\" is {value}; expected a time such as \"2026-12-01T08:00:00Z\"")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Id, key, and the seconds before which it is not claimed; or a part of the mistake.
+    type Expected = Result<(Option<&'static str>, Option<&'static str>, Option<u64>), &'static str>;
+
+    #[test]
+    fn ids_are_written_into_envelopes() {
+        let name = |reading: Reading, body: &'static str| {
+            let mut task = NewTask { body: body.into(), ..NewTask::default() };
+            reading.name(&mut task, "a\"b".into());
+            assert_eq!(task.id.as_deref(), Some("a\"b"));
+            String::from_utf8(task.body.to_vec()).unwrap()
+        };
+        let named = name(Reading::envelope(), r#" {"event":"a"}"#);
+        assert_eq!(named, r#" {"id":"a\"b","event":"a"}"#);
+        assert_eq!(Reading::envelope().read(&named.into()).unwrap().id.as_deref(), Some("a\"b"));
+        let other = Reading::new(|_| Ok(NewTask::default()));
+        assert_eq!(name(other, r#"{"event":"a"}"#), r#"{"event":"a"}"#);
+    }
+
+    #[test]
+    fn envelopes() {
+        #[track_caller] // a failure points at the row, not at this function
+        fn check(body: &str, expect: Expected) {
+            let found = Reading::envelope().read(&Bytes::copy_from_slice(body.as_bytes()));
+            match (found, expect) {
+                (Ok(task), Ok((id, key, seconds))) => {
+                    let not_before =
+                        seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+                    assert_eq!((task.id.as_deref(), task.key.as_deref()), (id, key), "{body}");
+                    assert_eq!((task.not_before, &*task.body), (not_before, body.as_bytes()));
+                }
+                (Err(error), Err(part)) => assert!(error.contains(part), "{body}: {error}"),
+                (found, _) => panic!("{body}: {found:?}"),
+            }
+        }
+        check(r#"{"event":"a"}"#, Ok((None, None, None)));
+        check(
+            r#" {"args":[1e400,"\ud800"],"event":"a","id":"é","key":""} "#,
+            Ok((Some("é"), Some(""), None)),
+        );
+        check(r#"{"event":"a","not_before":"1970-01-01T00:00:09Z"}"#, Ok((None, None, Some(9))));
+        check(r#"{"event":"a","not_before":9}"#, Ok((None, None, Some(9))));
+        check(r#"{"event":"a","not_before":-9}"#, Err("\"not_before\" is -9; expected a time"));
+        check(r#"{"event":"a","deadline":"soon"}"#, Err("\"deadline\" is \"soon\""));
+        check(r#"{"event":"a","arg":[]}"#, Err("unknown field `arg`"));
+        check(r#"{"args":[]}"#, Err("missing field `event`"));
+        check(r#"{"event":""}"#, Err("\"event\" is empty"));
+        check(r#"{"event":"a","id":""}"#, Err("\"id\" is empty"));
+        check(r#"{"event":"a","args":{}}"#, Err("expected a sequence"));
+        check("[]", Err("expected something like"));
+        check("", Err("expected something like"));
+    }
+}
