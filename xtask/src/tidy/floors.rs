@@ -22,11 +22,14 @@ const HOUSES: &[House] = &[
             // The ground floor knows no command.
             &["date", "exit", "secrets"],
             &["failure"],
-            &["config", "task", "values"],
-            &["output", "units"],
+            &["config", "signals", "task", "values"],
+            &["bind", "log", "output", "units"],
             &["trace"],
             &["reach"],
-            &["decode", "doctor", "emit", "generate", "listen", "pipe", "repl", "serve", "ws"],
+            &[
+                "decode", "doctor", "emit", "generate", "listen", "pipe", "relay", "repl", "serve",
+                "ws",
+            ],
             &["command_line"],
         ],
     },

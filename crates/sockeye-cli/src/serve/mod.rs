@@ -1,14 +1,11 @@
 //! `sockeye serve`: the chat server, from its configuration to its last connection.
 
-mod bind;
-mod log;
 mod open_files;
 mod options;
 mod pages;
 mod progress;
 mod proxies;
 mod reload;
-mod stop;
 mod tls;
 mod welcome;
 
@@ -20,18 +17,14 @@ use thiserror::Error;
 use tokio::{runtime::Runtime, sync::oneshot};
 
 pub(crate) use self::options::Options;
-use self::{
-    log::Log,
-    options::Config,
-    reload::Reload,
-    stop::{Signal, Signals, Told},
-    welcome::welcome,
-};
+use self::{options::Config, reload::Reload, welcome::welcome};
 use crate::{
     config::Effective,
     exit::Exit,
     failure::{Ends, Failure, NotStarted},
+    log::{self, Log},
     output::Output,
+    signals::{Signal, Signals, Told},
 };
 
 /// Serves until a signal says to stop.

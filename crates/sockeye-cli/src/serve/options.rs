@@ -3,16 +3,11 @@
 use clap::Args;
 use sockeye::server::{Builder, Server, serve::Limits};
 
-use super::{
-    bind::Listen,
-    log::{Filter, Format},
-    pages::Pages,
-    progress::Progress,
-    proxies::Proxies,
-    tls,
-};
+use super::{pages::Pages, progress::Progress, proxies::Proxies, tls};
 use crate::{
+    bind::Listen,
     config::{ConfigError, Effective, Layers, PathSetting},
+    log::{Filter, Format},
     output::Color,
     units::{Bytes, Count, Time},
 };

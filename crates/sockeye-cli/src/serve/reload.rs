@@ -8,11 +8,8 @@ use sockeye::server::{
 };
 use tokio::sync::watch;
 
-use super::{
-    log::Log,
-    options::{Config, Options},
-};
-use crate::config::Effective;
+use super::options::{Config, Options};
+use crate::{config::Effective, log::Log};
 
 /// The settings that a server takes while it runs. All others it takes when it starts.
 const LIVE: [&str; 8] = [

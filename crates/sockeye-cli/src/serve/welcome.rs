@@ -5,8 +5,7 @@ use std::{
     net::SocketAddr,
 };
 
-use super::log::Format;
-use crate::output::Output;
+use crate::{log::Format, output::Output};
 
 /// Says it: to a person as talk, to others as log lines.
 pub(super) fn welcome(

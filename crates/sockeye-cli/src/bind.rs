@@ -20,7 +20,7 @@ pub(crate) struct Listen {
 
 impl Listen {
     /// Listens.
-    pub(super) async fn bind(&self) -> Result<TcpListener, BindError> {
+    pub(crate) async fn bind(&self) -> Result<TcpListener, BindError> {
         self.try_bind().await.map_err(|source| self.blame(source))
     }
 

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 
 /// A signal to stop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Signal {
+pub(crate) enum Signal {
     /// From the keyboard.
     Interrupt,
     /// From a service manager.
@@ -20,7 +20,7 @@ pub(super) enum Signal {
 
 impl Signal {
     /// The exit code after it: 130 as shells expect it after Ctrl-C; 0 after SIGTERM, since it is how a service ends.
-    pub(super) const fn exit(self) -> Exit {
+    pub(crate) const fn exit(self) -> Exit {
         match self {
             Self::Interrupt => Exit::Interrupted,
             Self::Terminate | Self::Hangup => Exit::Done,
@@ -30,7 +30,7 @@ impl Signal {
 
 /// What a signal says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     Stop(Signal),
     /// SIGHUP, as a service manager sends it.
     #[cfg_attr(windows, expect(dead_code, reason = "there is none"))]
@@ -49,7 +49,7 @@ impl fmt::Display for Signal {
 
 /// Catches signals from now on; without it they end the process.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -65,7 +65,7 @@ pub(super) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
         Ok(Self {
@@ -77,7 +77,7 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub(super) async fn next(&mut self) -> Told {
+    pub(crate) async fn next(&mut self) -> Told {
         tokio::select! {
             _ = self.interrupt.recv() => Told::Stop(Signal::Interrupt),
             _ = self.terminate.recv() => Told::Stop(Signal::Terminate),
@@ -92,12 +92,12 @@ impl Signals {
 
 #[cfg(windows)]
 impl Signals {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
     /// Waits for the next signal.
-    pub(super) async fn next(&mut self) -> Told {
+    pub(crate) async fn next(&mut self) -> Told {
         self.interrupt.recv().await;
         Told::Stop(Signal::Interrupt)
     }
