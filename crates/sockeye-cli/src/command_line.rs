@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{decode, doctor, emit, generate, listen, pipe, repl, serve, ws};
+use crate::{decode, doctor, emit, generate, listen, pipe, relay, repl, serve, ws};
 
 /// Event-driven, two-way messaging: Socket.IO and WebSocket.
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ pub(crate) enum Command {
     Emit(Box<emit::Options>),
     Listen(Box<listen::Options>),
     Pipe(Box<pipe::Options>),
+    Relay(Box<relay::Options>),
     Repl(Box<repl::Options>),
     Ws(Box<ws::Options>),
     Doctor(Box<doctor::Options>),

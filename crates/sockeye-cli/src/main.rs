@@ -1,5 +1,6 @@
 //! The `sockeye` command: one file for each subcommand, each of them parse, run, report.
 
+mod bind;
 mod command_line;
 mod config;
 mod date;
@@ -10,12 +11,15 @@ mod exit;
 mod failure;
 mod generate;
 mod listen;
+mod log;
 mod output;
 mod pipe;
 mod reach;
+mod relay;
 mod repl;
 mod secrets;
 mod serve;
+mod signals;
 mod task;
 mod trace;
 mod units;
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Emit(options) => emit::run(*options, &output),
         Command::Listen(options) => listen::run(*options, &output),
         Command::Pipe(options) => pipe::run(*options, &output),
+        Command::Relay(options) => relay::run(*options, &mut output),
         Command::Repl(options) => repl::run(*options, &output),
         Command::Ws(options) => ws::run(*options, &output),
         Command::Doctor(options) => doctor::run(*options, &output),

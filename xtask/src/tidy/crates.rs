@@ -46,7 +46,7 @@ const EDGES: &[Edge] = &[
     },
     Edge {
         krate: "sockeye-cli",
-        uses: &["sockeye", "sockeye-chat", "sockeye-echo", "sockeye-proto"],
+        uses: &["sockeye", "sockeye-chat", "sockeye-echo", "sockeye-proto", "sockeye-relay"],
         tests_use: &["sockeye-testkit"],
         never: &[],
     },

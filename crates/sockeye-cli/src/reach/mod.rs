@@ -14,11 +14,11 @@ mod under_way;
 
 pub(crate) use self::{
     ask::{Ack, ask},
-    credentials::Auth,
+    credentials::{Auth, AuthCommand},
     departures::Departures,
     exchange::Exchange,
     keep::Keep,
-    options::{Connection, Eio, Encoding, STDIN, Talk, Transports, namespace},
+    options::{Connection, Eio, Encoding, Field, STDIN, Talk, Transports, namespace},
     road::{Belief, Header, Road, RoadError, to_send},
     session::{Session, spoken_by},
     trouble::{NAME_A_NAMESPACE, Trouble, hint_of_dial, of_dial},

@@ -7,6 +7,7 @@ mod echo;
 mod emit;
 mod listen;
 mod pipe;
+mod relay;
 mod repl;
 #[allow(dead_code, reason = "it is made for `serve`")]
 #[path = "../serve/sandbox.rs"]

@@ -56,6 +56,11 @@ impl Terminal {
         Self { keyboard, screen, shown: String::new(), child }
     }
 
+    /// The process on it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn keys(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }

@@ -1,0 +1,62 @@
+//! The queue that is meant, opened.
+
+use std::sync::Arc;
+
+use sockeye_relay::queue::{self, Queue, QueueError};
+
+use super::failure::{Unqueued, Wrong};
+use crate::{failure::Failure, secrets::Secrets};
+
+/// A queue, with what its errors mean for the exit code.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) queue: Arc<dyn Queue>,
+    /// Its URL, as people may see it.
+    pub(super) name: String,
+    is_remote: bool,
+}
+
+impl Opened {
+    /// What a queue said, as the end of the work.
+    pub(super) fn failed(&self, error: QueueError) -> Failure {
+        Unqueued { error, is_remote: self.is_remote }.into()
+    }
+}
+
+/// Opens the queue of this URL, which was given with this flag.
+///
+/// # Errors
+///
+/// [`Failure`]: it names none, or can't be used.
+pub(super) async fn open(url: &str, flag: &'static str) -> Result<Opened, Failure> {
+    let Some((scheme, _)) = url.split_once(':') else {
+        return Err(Wrong::Queue { flag }.into());
+    };
+    Secrets::of_process().user(url);
+    let is_remote = scheme != "sqlite";
+    match queue::open(url, queue::Options::default()).await {
+        Ok(queue) => Ok(Opened { queue, name: shown(url), is_remote }),
+        Err(error) => Err(Unqueued { error, is_remote }.into()),
+    }
+}
+
+/// A URL without the user and the password in it.
+fn shown(url: &str) -> String {
+    let Some(begin) = url.find("://").map(|index| index + 3) else { return url.to_owned() };
+    let (scheme, rest) = url.split_at(begin);
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let user = rest[..end].rfind('@').map_or(0, |index| index + 1);
+    format!("{scheme}{}", &rest[user..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(shown("redis://me:p@w@h:1/0?list=a@b"), "redis://h:1/0?list=a@b");
+        assert_eq!(shown("redis://h?list=tasks"), "redis://h?list=tasks");
+        assert_eq!(shown("sqlite:a@b/relay.db"), "sqlite:a@b/relay.db");
+    }
+}

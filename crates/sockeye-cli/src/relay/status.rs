@@ -1,0 +1,210 @@
+//! Where a relay stands, as a few lines for people: a picture of a moment, drawn the same for the same.
+
+use std::time::Duration;
+
+use super::{age::brief, table::cut};
+use crate::values::printable;
+
+/// What there is to show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Snapshot {
+    pub(super) queue: String,
+    pub(super) targets: Vec<Target>,
+    /// What the store has said last; `None` until it has.
+    pub(super) backlog: Option<Backlog>,
+    pub(super) in_flight: usize,
+    pub(super) max_in_flight: usize,
+    pub(super) blocked_lanes: usize,
+    pub(super) confirmed: u64,
+    /// Confirmed tasks a second, of late.
+    pub(super) rate: f64,
+    pub(super) last_error: Option<String>,
+    pub(super) is_stopping: bool,
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) is_in: bool,
+    /// How long it has stood so.
+    pub(super) since: Duration,
+    /// How many times it has been joined.
+    pub(super) times: u64,
+    /// Why it is not joined.
+    pub(super) because: Option<String>,
+}
+
+/// What lies in the queue.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Backlog {
+    pub(super) ready: u64,
+    pub(super) delayed: u64,
+    pub(super) held: u64,
+    pub(super) dead: u64,
+    pub(super) oldest: Option<Duration>,
+    pub(super) is_paused: bool,
+}
+
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+/// The lines, none wider than `width`.
+pub(super) fn block(snapshot: &Snapshot, width: usize, is_colored: bool) -> Vec<String> {
+    let mut lines = vec![Line::new("queue", snapshot.queue.clone(), None)];
+    for target in &snapshot.targets {
+        let since = brief(target.since);
+        lines.push(match (target.is_in, &target.because) {
+            (true, _) => {
+                let again = match target.times {
+                    0 | 1 => String::new(),
+                    times => format!(", {times} times so far"),
+                };
+                Line::new(
+                    "server",
+                    format!("{} joined for {since}{again}", target.name),
+                    Some(GREEN),
+                )
+            }
+            (false, because) => {
+                let because = because.as_deref().unwrap_or("connecting");
+                let text = format!("{} not joined for {since}: {because}", target.name);
+                Line::new("server", text, Some(YELLOW))
+            }
+        });
+    }
+    if let Some(backlog) = &snapshot.backlog {
+        let mut text = format!("{} ready, {} delayed", backlog.ready, backlog.delayed);
+        if let Some(oldest) = backlog.oldest {
+            text += &format!(", the oldest for {}", brief(oldest));
+        }
+        let color = backlog.is_paused.then_some(YELLOW);
+        if backlog.is_paused {
+            text += "; paused";
+        }
+        lines.push(Line::new("backlog", text, color));
+    }
+    let mut sent = format!("{} of {}", snapshot.in_flight, snapshot.max_in_flight);
+    if snapshot.blocked_lanes > 0 {
+        sent += &format!(", {} lanes wait", snapshot.blocked_lanes);
+    }
+    if snapshot.is_stopping {
+        sent += "; draining";
+    }
+    lines.push(Line::new("in flight", sent, snapshot.is_stopping.then_some(YELLOW)));
+    let mut done = format!("{}, {:.1} a second", snapshot.confirmed, snapshot.rate);
+    let (held, dead) =
+        snapshot.backlog.as_ref().map_or((0, 0), |backlog| (backlog.held, backlog.dead));
+    if held > 0 {
+        done += &format!("; {held} held");
+    }
+    if dead > 0 {
+        done += &format!("; {dead} dead");
+    }
+    lines.push(Line::new("done", done, None));
+    if let Some(error) = &snapshot.last_error {
+        lines.push(Line::new("last error", error.clone(), Some(RED)));
+    }
+    lines.iter().map(|line| line.draw(width, is_colored)).collect()
+}
+
+struct Line {
+    name: &'static str,
+    text: String,
+    color: Option<&'static str>,
+}
+
+impl Line {
+    const fn new(name: &'static str, text: String, color: Option<&'static str>) -> Self {
+        Self { name, text, color }
+    }
+
+    fn draw(&self, width: usize, is_colored: bool) -> String {
+        let line = cut(&format!("{:>10}  {}", self.name, printable(&self.text)), width);
+        match self.color.filter(|_| is_colored && line.len() > 12) {
+            // The name is ASCII: twelve columns are twelve bytes.
+            Some(color) => format!("{}\x1b[{color}m{}\x1b[0m", &line[..12], &line[12..]),
+            None => line,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        Snapshot {
+            queue: "relay.db".to_owned(),
+            targets: vec![Target {
+                name: "http://h/imchat".to_owned(),
+                is_in: true,
+                since: Duration::from_secs(200),
+                times: 2,
+                because: None,
+            }],
+            backlog: Some(Backlog {
+                ready: 12,
+                delayed: 3,
+                held: 1,
+                dead: 2,
+                oldest: Some(Duration::from_secs(4)),
+                is_paused: false,
+            }),
+            in_flight: 8,
+            max_in_flight: 16,
+            blocked_lanes: 3,
+            confirmed: 1_203,
+            rate: 41.26,
+            last_error: Some("no ack\nin time".to_owned()),
+            is_stopping: false,
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_few_lines() {
+        let expect = [
+            "     queue  relay.db",
+            "    server  http://h/imchat joined for 3m, 2 times so far",
+            "   backlog  12 ready, 3 delayed, the oldest for 4s",
+            " in flight  8 of 16, 3 lanes wait",
+            "      done  1203, 41.3 a second; 1 held; 2 dead",
+        ];
+        let lines = block(&snapshot(), 100, false);
+        assert_eq!(lines[..5], expect);
+        assert!(
+            lines[5].starts_with("last error  no ack") && !lines[5].contains('\n'),
+            "{}",
+            lines[5]
+        );
+    }
+
+    #[test]
+    fn what_is_not_as_usual_is_said() {
+        let mut snapshot = snapshot();
+        snapshot.targets[0].is_in = false;
+        snapshot.targets[0].because = Some("connection refused".to_owned());
+        snapshot.backlog.as_mut().unwrap().is_paused = true;
+        snapshot.is_stopping = true;
+        let lines = block(&snapshot, 100, true);
+        assert_eq!(
+            lines[1],
+            "    server  \x1b[33mhttp://h/imchat not joined for 3m: connection refused\x1b[0m"
+        );
+        assert!(lines[2].contains("; paused\x1b[0m") && lines[3].contains("; draining\x1b[0m"));
+        snapshot.backlog = None;
+        assert_eq!(block(&snapshot, 100, false).len(), 5);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in 1..60 {
+            for line in block(&snapshot(), width, false) {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+        }
+    }
+}
