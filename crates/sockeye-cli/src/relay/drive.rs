@@ -22,7 +22,7 @@ use sockeye_relay::{
     target::{self, Target},
 };
 use tokio::{
-    runtime::Runtime,
+    runtime,
     sync::watch,
     task::JoinHandle,
     time::{MissedTickBehavior, interval, sleep},
@@ -75,7 +75,9 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
     let filter =
         options.log.clone().unwrap_or_else(|| if is_live { quiet() } else { Filter::info() });
     let log = log::start(filter, Format::Text, output.colored()).map_err(NotStarted)?;
-    let runtime = Runtime::new().map_err(NotStarted)?;
+    // One thread: what the relay does for a task is less than waking another would cost.
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(NotStarted)?;
     let exit = runtime.block_on(async {
         if options.dry_run {
             dry_run(&options, output).await

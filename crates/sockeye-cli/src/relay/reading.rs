@@ -58,7 +58,7 @@ pub(super) fn read(body: &Bytes, usual: &Arc<Policy>) -> Result<(Task, Arc<Polic
         max_attempts: attempts,
         reply_to,
         traceparent,
-        value: Arc::new(serde_json::from_slice(body).unwrap_or(Value::Null)),
+        whole: serde_json::from_slice(body).unwrap_or(Value::Null).into(),
     };
     Ok((task, policy))
 }

@@ -216,7 +216,7 @@ impl Config {
         let matches = expression("delivery.reply.where", &reply.matches)?;
         let judge = judge.cloned();
         Ok(Some(Reply::new(reply.event.as_str(), move |task, args| {
-            let is_answer = matches.is_true(&values(args), Some(&task.value));
+            let is_answer = matches.is_true(&values(args), Some(task.whole.value()));
             is_answer
                 .then(|| judge.as_ref().map_or(Judgement::Success, |it| it.judge(Some(task), args)))
         })))
@@ -341,7 +341,7 @@ impl Rules {
     }
 
     fn judge(&self, task: Option<&Task>, args: &Value) -> Judgement {
-        let task = task.map(|task| &*task.value);
+        let task = task.map(|task| task.whole.value());
         let holds = |rule: &Expression| rule.is_true(args, task);
         let is_permanent = self.permanent.as_ref().is_some_and(holds);
         match &self.success {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sockeye::event::{Arg, RawArgs};
 
 use super::{
-    InvalidTask, Task,
+    InvalidTask, Task, Whole,
     found::{quoted, typed},
     members::Members,
     moment::Moment,
@@ -42,8 +42,6 @@ pub(super) fn read(text: &str) -> Result<Task, InvalidTask> {
         None => return Err(InvalidTask::Missing { field: "event".into() }),
     };
     let args = members.find("args").map_or_else(|| Ok(RawArgs::from_list::<u8>(&[])?), args)?;
-    let value = serde_json::from_str(text)
-        .map_err(|error| InvalidTask::Json { reason: error.to_string() })?;
     Ok(Task {
         id: members.find("id").map(|raw| name("id", raw)).transpose()?,
         key: members.find("key").map(|raw| name("key", raw)).transpose()?,
@@ -56,7 +54,7 @@ pub(super) fn read(text: &str) -> Result<Task, InvalidTask> {
         max_attempts: members.find("attempts").map(attempts).transpose()?,
         reply_to: members.find("reply_to").map(|raw| name("reply_to", raw)).transpose()?,
         traceparent: members.find("traceparent").map(|raw| name("traceparent", raw)).transpose()?,
-        value: Arc::new(value),
+        whole: Whole::of_text(text),
     })
 }
 

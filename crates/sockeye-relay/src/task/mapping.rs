@@ -134,7 +134,7 @@ impl Mapping {
                 .transpose()?,
             reply_to: self.named("reply_to", &value)?,
             traceparent: self.named("traceparent", &value)?,
-            value: Arc::new(value),
+            whole: value.into(),
         })
     }
 

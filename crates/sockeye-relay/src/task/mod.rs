@@ -8,14 +8,15 @@ mod members;
 mod moment;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::{sync::Arc, time::SystemTime};
 
-use serde_json::Value;
 use sockeye::event::RawArgs;
 
 pub use invalid::InvalidTask;
 pub use mapping::{Mapping, MappingError};
+pub use whole::Whole;
 
 use crate::delivery::Confirm;
 
@@ -47,8 +48,8 @@ pub struct Task {
     pub reply_to: Option<Arc<str>>,
     /// The trace that it belongs to (W3C Trace Context).
     pub traceparent: Option<Arc<str>>,
-    /// The whole envelope, for expressions that speak of `task`.
-    pub value: Arc<Value>,
+    /// The whole of it, for expressions that speak of `task`.
+    pub whole: Whole,
 }
 
 impl Task {

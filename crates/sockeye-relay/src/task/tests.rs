@@ -24,7 +24,7 @@ fn an_envelope_says_what_is_wanted() {
     assert_eq!(task.max_attempts, Some(3));
     assert_eq!(task.reply_to.as_deref(), Some("replies"));
     assert_eq!(task.traceparent.as_deref(), Some("00-1-2-01"));
-    assert_eq!(task.value["args"][1]["a"], 1);
+    assert_eq!(task.whole.value()["args"][1]["a"], 1);
 }
 
 #[test]

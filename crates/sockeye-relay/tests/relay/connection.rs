@@ -40,7 +40,7 @@ pub(crate) fn task(event: &str, arg: u64) -> Arc<Task> {
         max_attempts: None,
         reply_to: None,
         traceparent: None,
-        value: Arc::default(),
+        whole: Default::default(),
     })
 }
 

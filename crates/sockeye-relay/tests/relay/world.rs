@@ -257,7 +257,7 @@ pub(crate) fn reader(policy: Policy) -> Reader {
             max_attempts: None,
             reply_to: None,
             traceparent: None,
-            value: Arc::default(),
+            whole: Default::default(),
         };
         Ok((task, Arc::clone(&policy)))
     })
