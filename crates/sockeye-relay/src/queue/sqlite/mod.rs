@@ -11,6 +11,7 @@ mod layout;
 mod ledger;
 mod looking;
 mod options;
+mod patience;
 mod putting;
 mod settling;
 mod writer;

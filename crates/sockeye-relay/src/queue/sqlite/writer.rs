@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
     instance::Neighbours,
     layout::Whereabouts,
     ledger::{Ledger, Own, Page},
+    patience,
 };
 
 /// How many jobs may wait to be taken up; who comes then waits.
@@ -85,6 +86,7 @@ impl Writer {
         options: Options,
         neighbours: Neighbours,
     ) -> Result<Self, Failure> {
+        connection.busy_timeout(Duration::ZERO)?; // see `patience`
         let (messages, inbox) = mpsc::channel(WAITING);
         let (changed, changes) = watch::channel(1);
         let next_due = Arc::new(AtomicI64::new(i64::MAX));
@@ -201,8 +203,7 @@ impl Desk {
         &mut self,
         batch: &mut [Box<dyn Work>],
     ) -> Result<(Vec<Result<(), Failure>>, Page, u64), Failure> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = patience::begin(&self.connection, self.options.busy)?;
         let mut ledger = Ledger::open(&transaction, &self.options, self.own)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for work in batch {
