@@ -124,60 +124,6 @@ impl Bearer {
     }
 }
 
-/// A command that prints the auth payload.
-#[derive(Clone, Debug)]
-pub(crate) struct AuthCommand {
-    command: String,
-    timeout: Time,
-}
-
-impl AuthCommand {
-    pub(crate) const fn new(command: String, timeout: Time) -> Self {
-        Self { command, timeout }
-    }
-
-    /// Asks the command before each attempt to join.
-    pub(crate) fn attach(self, builder: Builder) -> Builder {
-        builder.auth_with(move || {
-            let asked = self.clone();
-            async move { asked.payload().await }
-        })
-    }
-
-    async fn payload(&self) -> Result<Map<String, Value>, AuthCommandError> {
-        let mut command = shell(&self.command);
-        command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
-        let output = time::timeout(self.timeout.get(), command.output())
-            .await
-            .map_err(|_| AuthCommandError::Slow { timeout: self.timeout })?
-            .map_err(AuthCommandError::Start)?;
-        if !output.status.success() {
-            return Err(AuthCommandError::Failed { status: output.status.to_string() });
-        }
-        let text = String::from_utf8_lossy(&output.stdout);
-        // What it printed is a secret, and the parser's own text may quote it.
-        let payload: Map<String, Value> =
-            serde_json::from_str(unmarked(&text).trim()).map_err(|_| AuthCommandError::NoObject)?;
-        Secrets::of_process().add_payload(&payload);
-        Ok(payload)
-    }
-}
-
-/// Why there is no auth payload.
-#[derive(Debug, Error)]
-pub(crate) enum AuthCommandError {
-    #[error("--auth-command can't be started: {0}")]
-    Start(#[source] io::Error),
-    #[error("--auth-command ended with {status}")]
-    Failed { status: String },
-    #[error("--auth-command took longer than {timeout}; give it more with --timeout")]
-    Slow { timeout: Time },
-    #[error(
-        "--auth-command printed something else than a JSON object, such as {{\"token\":\"…\"}}"
-    )]
-    NoObject,
-}
-
 #[cfg(unix)]
 fn shell(line: &str) -> Command {
     let mut command = Command::new("sh");

@@ -14,7 +14,7 @@ mod under_way;
 
 pub(crate) use self::{
     ask::{Ack, ask},
-    credentials::{Auth, AuthCommand},
+    credentials::Auth,
     departures::Departures,
     exchange::Exchange,
     keep::Keep,

@@ -8,7 +8,7 @@ use super::{
     age::age,
     failure::Wrong,
     options::{Bury, List, Retry, Show},
-    place::{Opened, open},
+    place::{Opened, open_place},
     seen::{Shown, word},
     table::{lines, width_of_stdout},
 };
@@ -27,7 +27,7 @@ use crate::{
 /// [`Failure`], here and below.
 pub(super) async fn list(options: List, output: &Output) -> Result<Exit, Failure> {
     let List { place, count, skip } = options;
-    let opened = open(&place.from, "from").await?;
+    let (opened, _) = open_place(&place).await?;
     let dead = opened.queue.dead(skip, count.get()).await.map_err(|error| opened.failed(error))?;
     match Reader::new(place.json) {
         Reader::Program => {
@@ -57,7 +57,7 @@ pub(super) async fn list(options: List, output: &Output) -> Result<Exit, Failure
 
 /// Shows some of them as a whole.
 pub(super) async fn show(options: Show, output: &Output) -> Result<Exit, Failure> {
-    let opened = open(&options.place.from, "from").await?;
+    let (opened, _) = open_place(&options.place).await?;
     let reader = Reader::new(options.place.json);
     for (index, id) in options.ids.iter().enumerate() {
         let task = find(&opened, id).await?;
@@ -102,7 +102,7 @@ async fn find(opened: &Opened, id: &str) -> Result<Seen, Failure> {
 /// Puts some back.
 pub(super) async fn retry(options: Retry, output: &Output) -> Result<Exit, Failure> {
     let Retry { place, ids, all } = options;
-    let opened = open(&place.from, "from").await?;
+    let (opened, _) = open_place(&place).await?;
     let which = which(&opened, ids, all).await?;
     let count = opened.queue.revive(which).await.map_err(|error| opened.failed(error))?;
     told(Reader::new(place.json), "retried", count, output)
@@ -111,7 +111,7 @@ pub(super) async fn retry(options: Retry, output: &Output) -> Result<Exit, Failu
 /// Drops some.
 pub(super) async fn drop(options: Bury, output: &Output) -> Result<Exit, Failure> {
     let Bury { place, ids, all, yes: _ } = options;
-    let opened = open(&place.from, "from").await?;
+    let (opened, _) = open_place(&place).await?;
     let which = which(&opened, ids, all).await?;
     let count = opened.queue.bury(which).await.map_err(|error| opened.failed(error))?;
     told(Reader::new(place.json), "dropped", count, output)

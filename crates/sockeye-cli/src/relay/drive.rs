@@ -12,16 +12,20 @@ use std::{
 
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 use sockeye_relay::{
+    config::{Config, ConfigError, Learn},
+    ingress::{Ingress, IngressStats, Receiver, Spool},
     inlet::{
         Reading,
         http::{self, Inlet, Probes, check_exposure},
         stdin::{Bounds, Summary},
     },
+    metrics,
     queue::{Queue, Stats},
-    relay::{Ended, Relay, Status},
-    target::{self, Target},
+    relay::{Control, Ended, Relay, Status},
+    target,
 };
 use tokio::{
+    net::TcpListener,
     runtime,
     sync::watch,
     task::JoinHandle,
@@ -33,18 +37,20 @@ use super::{
     inlets::lines,
     notify::{Notice, notify, watchdog},
     options::Run,
-    place::{Opened, open},
-    plan, reading,
+    place::open,
+    plan,
     seen::Shown,
     states::{Change, Form, Teller, changes},
     status::{self, Backlog, Snapshot},
     table::width_of_stderr,
 };
 use crate::{
+    bind::Listen,
     exit::Exit,
     failure::{Failure, NotStarted},
     log::{self, Filter, Format},
     output::{Output, Reader},
+    secrets::Secrets,
     signals::{Signals, Told},
 };
 
@@ -56,8 +62,6 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const ASK_AT_END: Duration = Duration::from_millis(100);
 /// A loop that has not gone round for so long is stuck.
 const STUCK: Duration = Duration::from_secs(10);
-/// How lines of standard input are called where a queue can be named.
-const STDIN: &str = "-";
 
 /// Relays until it is told to stop, or drained.
 ///
@@ -65,6 +69,11 @@ const STDIN: &str = "-";
 ///
 /// [`Failure`].
 pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
+    let config = plan::config(&options)?;
+    if options.print_config {
+        output.data(&config.show())?;
+        return Ok(Exit::Done);
+    }
     let is_live = io::stderr().is_terminal() && options.log.is_none() && !options.json;
     let form = match (options.json, is_live) {
         (true, _) => Form::Json,
@@ -79,10 +88,9 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(NotStarted)?;
     let exit = runtime.block_on(async {
-        if options.dry_run {
-            dry_run(&options, output).await
-        } else {
-            relay(options, form, output).await
+        match options.dry_run {
+            true => dry_run(&config, output).await,
+            false => relay(options, config, form, output).await,
         }
     });
     // A thread may still wait for a line of standard input.
@@ -91,29 +99,17 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
     exit
 }
 
-/// Opens the queue that is meant; says whether lines of standard input go into it.
-async fn queue(options: &Run) -> Result<(Opened, bool), Failure> {
-    let from = options.from.as_deref().unwrap_or_default();
-    let (url, flag) = match (from, options.queue.as_deref()) {
-        (STDIN, Some(queue)) => (queue, "queue"),
-        (STDIN, None) => return Err(Wrong::NoQueue.into()),
-        (_, Some(_)) => return Err(Wrong::TwoQueues.into()),
-        (from, None) => (from, "from"),
-    };
-    Ok((open(url, flag).await?, from == STDIN))
-}
-
 /// Shows what would be emitted.
-async fn dry_run(options: &Run, output: &Output) -> Result<Exit, Failure> {
+async fn dry_run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     const PAGE: usize = 500;
 
-    let (opened, _) = queue(options).await?;
-    let usual = plan::policy(options);
+    let opened = open(config).await?;
+    let reader = config.settings()?.reader;
     let (mut skip, mut invalid) = (0, 0);
     loop {
         let page = opened.queue.peek(skip, PAGE).await.map_err(|error| opened.failed(error))?;
         for task in &page {
-            match reading::read(&task.body, &usual) {
+            match reader.read(&task.body) {
                 Ok(_) => output.json(&Shown::new(task).json())?,
                 Err(reason) => {
                     invalid += 1;
@@ -133,31 +129,34 @@ async fn dry_run(options: &Run, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Assertion)
 }
 
-async fn relay(options: Run, form: Form, output: &Output) -> Result<Exit, Failure> {
-    let (opened, has_lines) = queue(&options).await?;
-    let token = options.token_file.as_deref().map(plan::token).transpose()?;
-    let listener = match &options.listen {
-        Some(listen) => Some(listen.bind().await?),
-        None => None,
-    };
+async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Result<Exit, Failure> {
+    // All that can be wrong is told before anything is opened.
+    let (settings, mapping, token) = (config.settings()?, config.mapping()?, plan::token(&config)?);
+    let plans = config.sinks()?;
+    let opened = open(&config).await?;
+    let listener = listen(config.listen.as_deref()).await?;
     if let Some(listener) = &listener {
         let address = listener.local_addr().map_err(NotStarted)?;
         check_exposure(address, token.as_ref()).map_err(Wrong::Exposed)?;
     }
-    let to = options.to.as_deref().unwrap_or_default();
-    let (builder, server) = plan::connection(to, options.reach.clone())?;
-    let unfit = |error: &dyn std::fmt::Display| Failure::from(Wrong::Target(error.to_string()));
-    let target = Target::start(server, builder, target::Options::default())
-        .map_err(|error| unfit(&error))?;
-    let settings = plan::settings(&options);
-    let relay = Relay::new(Arc::clone(&opened.queue), vec![Arc::new(target)], settings)
-        .map_err(|error| unfit(&error))?;
+    let ingress = match plans.is_empty() {
+        true => None,
+        false => {
+            let spool = Spool::open(&config.spool.path, config.spool_options()?)?;
+            Some(Arc::new(Ingress::start(spool, plans).await?))
+        }
+    };
+    let receiver = ingress.clone().map(|ingress| ingress as Arc<dyn Receiver>);
+    let learn: Learn = Arc::new(|secret| Secrets::of_process().add(secret));
+    let targets = config.targets(receiver.as_ref(), &learn)?;
+    let relay = Relay::new(Arc::clone(&opened.queue), targets, settings)?;
     let teller = Teller::start(form, output.clone()).map_err(NotStarted)?;
     let signals = Signals::new().map_err(NotStarted)?;
     teller.tell(&Change::new("started"));
 
     let (stop, stopping) = watch::channel(false);
     let beat = Beat::default();
+    let metrics = relay.metrics();
     let serving = listener.map(|listener| {
         if let Ok(address) = listener.local_addr() {
             teller.tell(&Change::new("listening").address(format_args!("http://{address}")));
@@ -166,15 +165,17 @@ async fn relay(options: Run, form: Form, output: &Output) -> Result<Exit, Failur
         let is_alive = beat.clone();
         let probes = Probes::default()
             .alive(move || is_alive.is_recent())
-            .unready(move || unready(&status.borrow()));
+            .unready(move || unready(&status.borrow()))
+            .metrics(move || metrics.text());
         let queue = Arc::clone(&opened.queue);
-        let inlet = Inlet::new(queue, Reading::envelope(), token, http::Bounds::default(), probes);
+        let reading = Reading::mapped(mapping.clone());
+        let inlet = Inlet::new(queue, reading, token, http::Bounds::default(), probes);
         let stopped = told_to_stop(stopping.clone());
         tokio::spawn(async move { inlet.serve(listener, stopped).await })
     });
     let reader = if options.json { Reader::Program } else { Reader::Person };
-    let reading = Reading::envelope();
-    let pumping = has_lines.then(|| {
+    let reading = Reading::mapped(mapping.clone());
+    let pumping = config.reads_stdin().then(|| {
         let stopped = told_to_stop(stopping.clone());
         lines(&opened, &reading, Bounds::default(), (reader, output), stopped).boxed_local()
     });
@@ -182,17 +183,30 @@ async fn relay(options: Run, form: Form, output: &Output) -> Result<Exit, Failur
     let work = Work {
         queue: Arc::clone(&opened.queue),
         queue_name: opened.name.clone(),
-        max_in_flight: options.in_flight.get(),
+        max_in_flight: config.delivery.in_flight,
         // The end of standard input is the end only if nothing else feeds the queue.
-        ends_with_input: !options.keep && options.listen.is_none(),
+        ends_with_input: !options.keep && config.listen.is_none(),
         is_colored: output.colored(),
         teller,
         signals,
         stop,
         stats,
         beat,
+        ingress,
+        options,
+        config,
     };
     work.run(relay, pumping, serving).await
+}
+
+/// Listens, if an address is named.
+async fn listen(address: Option<&str>) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let listen: Listen = address.parse().map_err(|error| ConfigError::Value {
+        key: "listen".to_owned(),
+        reason: format!("{address:?}: {error}"),
+    })?;
+    Ok(Some(listen.bind().await?))
 }
 
 /// Why tasks do not go through at present.
@@ -288,16 +302,46 @@ struct Work {
     stop: watch::Sender<bool>,
     stats: Watch,
     beat: Beat,
+    ingress: Option<Arc<Ingress>>,
+    options: Run,
+    config: Config,
 }
 
 impl Work {
+    /// Reads the file anew, and goes on with what can change while the relay runs.
+    fn reload(&mut self, control: &Control) {
+        let kept = |why: &dyn std::fmt::Display| {
+            tracing::error!(target: "sockeye::relay", "SIGHUP: {why}; the old settings stay");
+        };
+        let config = match plan::config(&self.options) {
+            Ok(config) => config,
+            Err(failure) => return kept(&failure),
+        };
+        let settings = match config.settings() {
+            Ok(settings) => settings,
+            Err(error) => return kept(&error),
+        };
+        let fixed = self.config.fixed_changes(&config);
+        if !fixed.is_empty() {
+            tracing::warn!(
+                target: "sockeye::relay",
+                "SIGHUP: these change at the next start alone: {}", fixed.join(", ")
+            );
+        }
+        if let Err(error) = control.reload(settings) {
+            return kept(&error);
+        }
+        self.max_in_flight = config.delivery.in_flight;
+        tracing::info!(target: "sockeye::relay", "SIGHUP: the settings are read anew");
+    }
+
     async fn run(
         mut self,
         relay: Relay,
         mut pumping: Option<Pumping<'_>>,
         mut serving: Option<JoinHandle<io::Result<()>>>,
     ) -> Result<Exit, Failure> {
-        let control = relay.control();
+        let (control, metrics) = (relay.control(), relay.metrics());
         let mut status = control.status();
         let mut shown = status.borrow_and_update().clone();
         // In this task, not one of its own: the watchdog barks if it does not go round.
@@ -322,10 +366,7 @@ impl Work {
                         signal.get_or_insert(told);
                     }
                     Told::Reload => {
-                        tracing::info!(
-                            target: "sockeye::relay",
-                            "SIGHUP: everything comes from options, which change at the next start"
-                        );
+                        self.reload(&control);
                         notify(Notice::Reloaded("relaying"));
                     }
                 },
@@ -365,8 +406,16 @@ impl Work {
                         control.stop();
                     }
                 }
+                sink = ended(self.ingress.as_deref()), if signal.is_none() && !shown.is_stopping => {
+                    tracing::info!(target: "sockeye::relay", "nobody reads what the sink {sink:?} writes; draining");
+                    self.stop.send_replace(true);
+                    control.stop();
+                }
                 _ = ticks.tick() => {
                     self.beat.beat();
+                    if let Some(ingress) = &self.ingress {
+                        metrics.ingress(&totals(&ingress.stats()));
+                    }
                     notify(Notice::Watchdog);
                     rate.count(Instant::now(), shown.counts.confirmed);
                     self.draw(&shown, rate.a_second());
@@ -381,6 +430,14 @@ impl Work {
         if let Some(serving) = serving {
             // It says why it could not serve while it does.
             let _ = serving.await;
+        }
+        if let Some(ingress) = &self.ingress
+            && !ingress.close(self.config.delivery.grace.0).await
+        {
+            tracing::warn!(
+                target: "sockeye::relay",
+                "not all of what the server has sent is in the sinks yet; it is kept in the spool for the next start"
+            );
         }
         self.draw(&status.borrow(), rate.a_second());
         self.told(&ended);
@@ -428,6 +485,25 @@ impl Work {
             )),
         };
         self.teller.tell(&change);
+    }
+}
+
+/// The name of a sink that has ended; never, if there is none.
+async fn ended(ingress: Option<&Ingress>) -> Arc<str> {
+    match ingress {
+        Some(ingress) => ingress.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What an ingress has done, as metrics have it.
+fn totals(stats: &IngressStats) -> metrics::Ingress {
+    metrics::Ingress {
+        received: stats.received,
+        stored: stats.stored,
+        dropped: stats.dropped_oldest + stats.dropped_newest + stats.dropped_aged + stats.failed,
+        gaps: stats.gaps,
+        spool_bytes: stats.spool_bytes,
     }
 }
 

@@ -3,8 +3,11 @@
 use std::{io, path::PathBuf};
 
 use sockeye_relay::{
+    config::ConfigError,
+    ingress::SpoolError,
     inlet::http::{Exposed, TokenError},
     queue::QueueError,
+    relay::Unroutable,
 };
 use thiserror::Error;
 
@@ -37,10 +40,6 @@ pub(super) enum Wrong {
     )]
     Queue { flag: &'static str },
     #[error(
-        "lines of standard input have to wait somewhere; name a queue: --queue sqlite:relay.db"
-    )]
-    NoQueue,
-    #[error(
         "--from names the queue already; leave --queue out, or read standard input with --from -"
     )]
     TwoQueues,
@@ -62,12 +61,28 @@ pub(super) enum Wrong {
     Lines { count: u64 },
     #[error("standard input can't be read: {0}")]
     Input(io::Error),
-    #[error("the connection can't be made as it is asked for: {0}")]
-    Target(String),
 }
 
 impl Ends for Wrong {
     fn exit(&self) -> Exit {
         Exit::Usage
+    }
+}
+
+impl Ends for ConfigError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+impl Ends for Unroutable {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+impl Ends for SpoolError {
+    fn exit(&self) -> Exit {
+        Exit::Fault
     }
 }

@@ -10,7 +10,6 @@ mod options;
 mod place;
 mod plan;
 mod put;
-mod reading;
 mod seen;
 mod states;
 mod status;

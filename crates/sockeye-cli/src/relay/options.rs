@@ -24,6 +24,9 @@ use crate::{
 /// standard input. A line counts once its id is printed; at the end of input the relay drains and ends, unless --keep or
 /// --listen is given.
 ///
+/// Everything can be said in a file, and more: --config, else relay.toml if it is there; flags lie over it. docs/relay.md has its
+/// keys. SIGHUP reads it anew.
+///
 /// SIGTERM and Ctrl-C drain: nothing more is claimed, and what was sent is waited for until --grace is over. A second one ends
 /// at once; what has no answer then is sent again by the next start.
 #[derive(Debug, Args)]
@@ -53,9 +56,12 @@ pub(super) enum Command {
 /// Which queue, and for whom to print.
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// The queue: sqlite:FILE, redis://HOST?list=KEY or redis://HOST?stream=KEY
+    /// The queue: sqlite:FILE, redis://HOST?list=KEY or redis://HOST?stream=KEY [default: that of the file]
     #[arg(long, value_name = "URL", env = "SOCKEYE_FROM", hide_env_values = true)]
-    pub(super) from: String,
+    pub(super) from: Option<String>,
+    /// The file that names it [default: relay.toml, if it is there]
+    #[arg(long, value_name = "FILE", env = "SOCKEYE_RELAY_CONFIG")]
+    pub(super) config: Option<PathBuf>,
     /// Print JSON, one object a line, even to a terminal
     #[arg(long)]
     pub(super) json: bool,
@@ -178,21 +184,21 @@ pub(super) struct Bury {
 /// How the relay runs.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Run {
+    /// The file that says everything else [default: relay.toml, if it is there]
+    #[arg(long, value_name = "FILE", env = "SOCKEYE_RELAY_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Show what comes out of file, environment and flags, without secrets, and end
+    #[arg(long)]
+    pub(super) print_config: bool,
     /// Where tasks come from: a queue (sqlite:FILE, redis://HOST?list=KEY, redis://HOST?stream=KEY), or - for lines of
-    /// standard input, which wait in --queue
-    #[arg(long, value_name = "URL", env = "SOCKEYE_FROM", hide_env_values = true, required = true)]
+    /// standard input, which wait in --queue [default: sqlite:relay.db]
+    #[arg(long, value_name = "URL", env = "SOCKEYE_FROM", hide_env_values = true)]
     pub(super) from: Option<String>,
-    /// The queue in which tasks of standard input wait
+    /// The queue in which tasks of standard input wait [default: sqlite:relay.db]
     #[arg(long, value_name = "URL", env = "SOCKEYE_QUEUE", hide_env_values = true)]
     pub(super) queue: Option<String>,
     /// The server: http://, https://, ws:// or wss://, then host[:port][/namespace][?query]. The path is the namespace
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "SOCKEYE_TO",
-        hide_env_values = true,
-        required_unless_present = "dry_run"
-    )]
+    #[arg(long, value_name = "URL", env = "SOCKEYE_TO", hide_env_values = true)]
     pub(super) to: Option<String>,
     /// Show what would be emitted, claim nothing, and end; the exit code is 10 if a task is none
     #[arg(long)]
@@ -201,18 +207,19 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) keep: bool,
 
-    /// When a task is done: none (before it is sent), written (to the socket), ack (the server has acknowledged it)
-    #[arg(long, value_name = "WHEN", default_value = "ack", value_parser = confirm, help_heading = "Delivery")]
-    pub(super) confirm: Confirm,
-    /// How long to wait for an ack
-    #[arg(long, value_name = "TIME", default_value_t = Time::seconds(10), help_heading = "Delivery")]
-    pub(super) confirm_timeout: Time,
-    /// How many tasks may be sent and have no answer yet
-    #[arg(long, value_name = "N", env = "SOCKEYE_IN_FLIGHT", default_value_t = Count::of(16), help_heading = "Delivery")]
-    pub(super) in_flight: Count,
-    /// How long what was sent is waited for at the end
-    #[arg(long, value_name = "TIME", env = "SOCKEYE_GRACE", default_value_t = Time::seconds(30), help_heading = "Delivery")]
-    pub(super) grace: Time,
+    /// When a task is done: none (before it is sent), written (to the socket), ack (the server has acknowledged it), event
+    /// (another event has answered it, as the file says) [default: ack]
+    #[arg(long, value_name = "WHEN", value_parser = confirm, help_heading = "Delivery")]
+    pub(super) confirm: Option<Confirm>,
+    /// How long to wait for an ack [default: 10s]
+    #[arg(long, value_name = "TIME", help_heading = "Delivery")]
+    pub(super) confirm_timeout: Option<Time>,
+    /// How many tasks may be sent and have no answer yet [default: 64]
+    #[arg(long, value_name = "N", env = "SOCKEYE_IN_FLIGHT", help_heading = "Delivery")]
+    pub(super) in_flight: Option<Count>,
+    /// How long what was sent is waited for at the end [default: 30s]
+    #[arg(long, value_name = "TIME", env = "SOCKEYE_GRACE", help_heading = "Delivery")]
+    pub(super) grace: Option<Time>,
 
     /// Take tasks by HTTP at this address, too: POST /tasks
     #[arg(long, value_name = "ADDRESS", env = "SOCKEYE_LISTEN", help_heading = "Inlet")]
@@ -220,6 +227,14 @@ pub(super) struct Run {
     /// The token that has to be shown there, in this file; without it only addresses of this machine are listened on
     #[arg(long, value_name = "FILE", env = "SOCKEYE_TOKEN_FILE", help_heading = "Inlet")]
     pub(super) token_file: Option<PathBuf>,
+
+    /// Where what the server sends goes: file:FILE, sqlite:FILE, redis://HOST?stream=KEY (or list=, channel=), http(s)://…, or
+    /// - for standard output; may be repeated
+    #[arg(long = "sink", value_name = "URL", help_heading = "Sinks")]
+    pub(super) sinks: Vec<String>,
+    /// Where it is kept until the sinks have it [default: relay-spool.db]
+    #[arg(long, value_name = "FILE", help_heading = "Sinks")]
+    pub(super) spool: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) reach: Reach,
@@ -279,12 +294,35 @@ pub(super) struct Reach {
     pub(super) road: Road,
 }
 
+impl Reach {
+    /// Whether anything of it is given.
+    pub(super) fn is_given(&self) -> bool {
+        let Self { nsp, path, transport, eio, parser, headers, query, auth, .. } = self;
+        let Self { auth_command, bearer_cmd, timeout, road, .. } = self;
+        let Road { insecure, cacert, cert, key, pin, proxy } = road;
+        let texts = [nsp, path, auth, auth_command, bearer_cmd, proxy];
+        texts.into_iter().any(Option::is_some)
+            || transport.is_some()
+            || eio.is_some()
+            || parser.is_some()
+            || timeout.is_some()
+            || !headers.is_empty()
+            || !query.is_empty()
+            || *insecure
+            || !cacert.is_empty()
+            || !pin.is_empty()
+            || cert.is_some()
+            || key.is_some()
+    }
+}
+
 fn confirm(text: &str) -> Result<Confirm, Expected> {
     match text {
         "none" => Ok(Confirm::None),
         "written" => Ok(Confirm::Written),
         "ack" => Ok(Confirm::Ack),
-        _ => Err(Expected("one of these words: none written ack")),
+        "event" => Ok(Confirm::Event),
+        _ => Err(Expected("one of these words: none written ack event")),
     }
 }
 

@@ -2,9 +2,16 @@
 
 use std::sync::Arc;
 
-use sockeye_relay::queue::{self, Queue, QueueError};
+use sockeye_relay::{
+    config::{Config, Location},
+    queue::{self, Queue, QueueError},
+};
 
-use super::failure::{Unqueued, Wrong};
+use super::{
+    failure::{Unqueued, Wrong},
+    options::Place,
+    plan,
+};
 use crate::{failure::Failure, secrets::Secrets};
 
 /// A queue, with what its errors mean for the exit code.
@@ -23,18 +30,34 @@ impl Opened {
     }
 }
 
-/// Opens the queue of this URL, which was given with this flag.
+/// Opens the queue that flags or the file name, and says what the file says of tasks.
+///
+/// # Errors
+///
+/// [`Failure`]: they name none, or it can't be used.
+pub(super) async fn open_place(place: &Place) -> Result<(Opened, Config), Failure> {
+    let mut config = plan::file(place.config.as_deref())?;
+    if let Some(from) = &place.from {
+        config.from = Some(Location::new(from));
+    }
+    Ok((open(&config).await?, config))
+}
+
+/// Opens the queue of a configuration.
 ///
 /// # Errors
 ///
 /// [`Failure`]: it names none, or can't be used.
-pub(super) async fn open(url: &str, flag: &'static str) -> Result<Opened, Failure> {
+pub(super) async fn open(config: &Config) -> Result<Opened, Failure> {
+    let url = config.queue_url();
     let Some((scheme, _)) = url.split_once(':') else {
-        return Err(Wrong::Queue { flag }.into());
+        return Err(
+            Wrong::Queue { flag: if config.reads_stdin() { "queue" } else { "from" } }.into()
+        );
     };
     Secrets::of_process().user(url);
     let is_remote = scheme != "sqlite";
-    match queue::open(url, queue::Options::default()).await {
+    match queue::open(url, config.queue_options()).await {
         Ok(queue) => Ok(Opened { queue, name: shown(url), is_remote }),
         Err(error) => Err(Unqueued { error, is_remote }.into()),
     }

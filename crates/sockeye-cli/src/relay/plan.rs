@@ -1,80 +1,199 @@
-//! What was asked for, as the relay takes it: a connection, and how tasks are treated.
+//! What was asked for: the file, and the flags over it.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use sockeye::client::Builder;
+use serde_json::{Map, Value};
 use sockeye_relay::{
-    delivery::{Limits, Policy},
+    config::{
+        Config, ConfigError, Connection, Eio, Location, Parser, Secret, Sink, Time, Transport,
+    },
     inlet::http::Token,
-    relay::{Reader, Routes, Settings},
 };
 
 use super::{
     failure::Wrong,
     options::{Reach, Run},
-    reading,
 };
 use crate::{
     failure::Failure,
-    reach::{AuthCommand, Connection, Eio, Encoding, STDIN, Transports},
-    units::Time,
+    reach::{self, STDIN},
+    secrets::Secrets,
+    values::Unreadable,
 };
 
-/// The connection, and the server's address as people may see it.
+/// The file that is read when none is named.
+const DEFAULT: &str = "relay.toml";
+
+/// What a file says; the usual, if none is named and there is none.
 ///
 /// # Errors
 ///
-/// [`Failure`]: a file can't be read, or options don't go together.
-pub(super) fn connection(to: &str, reach: Reach) -> Result<(Builder, String), Failure> {
-    let timeout = reach.timeout.unwrap_or_else(|| Time::seconds(10));
-    let auth_command = reach.auth_command;
-    if reach.auth.as_deref() == Some(STDIN) {
+/// [`ConfigError`].
+pub(super) fn file(named: Option<&Path>) -> Result<Config, ConfigError> {
+    match named {
+        Some(path) => Config::load(path),
+        None if Path::new(DEFAULT).exists() => Config::load(Path::new(DEFAULT)),
+        None => Ok(Config::default()),
+    }
+}
+
+/// What file and flags say together.
+///
+/// # Errors
+///
+/// [`Failure`]: the file is wrong, or they don't go together.
+pub(super) fn config(run: &Run) -> Result<Config, Failure> {
+    let mut config = file(run.config.as_deref())?;
+    let location = |url: &String| {
+        Secrets::of_process().user(url);
+        Location::new(url)
+    };
+    if let Some(from) = &run.from {
+        config.from = Some(location(from));
+    }
+    if let Some(queue) = &run.queue {
+        config.queue = Some(location(queue));
+    }
+    if config.queue.is_some() && !config.reads_stdin() {
+        return Err(Wrong::TwoQueues.into());
+    }
+    if let Some(listen) = &run.listen {
+        config.listen = Some(listen.to_string());
+    }
+    if let Some(path) = &run.token_file {
+        (config.token, config.token_file) = (None, Some(path.clone()));
+    }
+    let delivery = &mut config.delivery;
+    delivery.confirm = run.confirm.unwrap_or(delivery.confirm);
+    delivery.in_flight = run.in_flight.map_or(delivery.in_flight, |count| count.get());
+    let time = |given: Option<crate::units::Time>, usual| given.map_or(usual, |it| Time(it.get()));
+    delivery.confirm_timeout = time(run.confirm_timeout, delivery.confirm_timeout);
+    delivery.grace = time(run.grace, delivery.grace);
+    config.sink.extend(run.sinks.iter().map(|url| Sink::new(location(url))));
+    if let Some(path) = &run.spool {
+        config.spool.path.clone_from(path);
+    }
+    lay_over(&mut config.to.0, run.to.as_deref(), &run.reach)?;
+    for connection in &config.to.0 {
+        hide(connection);
+    }
+    Ok(config)
+}
+
+/// Lays what flags say over the only connection; makes one, if a server is named.
+fn lay_over(to: &mut Vec<Connection>, url: Option<&str>, reach: &Reach) -> Result<(), Failure> {
+    if url.is_none() && !reach.is_given() {
+        return Ok(());
+    }
+    if to.len() > 1 {
         return Err(Failure::usage(
-            "--auth @- is standard input, which tasks may come from; name a file: --auth @FILE",
+            "the file names several servers, and flags are for one alone; write it into the file, at the one that is meant",
         ));
     }
-    let connection = Connection {
-        url: to.to_owned(),
-        namespaces: reach.nsp.into_iter().collect(),
-        path: reach.path.unwrap_or_else(|| "/socket.io/".to_owned()),
-        no_trailing_slash: false,
-        transport: reach.transport.unwrap_or(Transports::Auto),
-        eio: reach.eio.unwrap_or(Eio::Auto),
-        parser: reach.parser.unwrap_or(Encoding::Json),
-        headers: reach.headers,
-        query: reach.query,
-        auth: reach.auth,
-        bearer_cmd: reach.bearer_cmd,
-        timeout,
-        road: reach.road,
-    };
-    let plan = connection.plan()?;
-    let builder = match auth_command {
-        Some(command) => AuthCommand::new(command, timeout).attach(plan.builder),
-        None => plan.builder,
-    };
-    Ok((builder, plan.server))
-}
-
-/// How tasks are treated.
-pub(super) fn settings(run: &Run) -> Settings {
-    let usual = policy(run);
-    Settings {
-        limits: Limits::new(run.in_flight.get()),
-        routes: Routes::single(),
-        reader: Reader::new(move |body| reading::read(body, &usual)),
-        dedupes: true,
-        grace: run.grace.get(),
+    if to.is_empty() {
+        to.push(Connection::default());
     }
+    let Some(connection) = to.first_mut() else { return Ok(()) };
+    if let Some(url) = url {
+        url.clone_into(&mut connection.url);
+    }
+    let Reach { nsp, path, transport, eio, parser, headers, query, auth, auth_command, .. } = reach;
+    if let Some(nsp) = nsp {
+        connection.nsp = Some(nsp.clone());
+    }
+    if let Some(path) = path {
+        connection.path = Some(path.clone());
+    }
+    match transport {
+        None => {}
+        Some(reach::Transports::Auto) => connection.transport = Transport::Auto,
+        Some(reach::Transports::Polling) => connection.transport = Transport::Polling,
+        Some(reach::Transports::WebSocket) => connection.transport = Transport::WebSocket,
+    }
+    match eio {
+        None => {}
+        Some(reach::Eio::Auto) => connection.eio = Eio::Auto,
+        Some(reach::Eio::V3) => connection.eio = Eio::V3,
+        Some(reach::Eio::V4) => connection.eio = Eio::V4,
+    }
+    match parser {
+        None => {}
+        Some(reach::Encoding::Json) => connection.parser = Parser::Json,
+        Some(reach::Encoding::MsgPack) => connection.parser = Parser::MsgPack,
+    }
+    for header in reach::to_send(headers)? {
+        let value = String::from_utf8_lossy(header.value.as_bytes()).into_owned();
+        connection.headers.insert(header.name.to_string(), Secret::new(value));
+    }
+    for field in query {
+        connection.query.insert(field.name.clone(), Secret::new(&*field.value));
+    }
+    if auth.is_some() || auth_command.is_some() {
+        (connection.auth, connection.auth_file) = (None, None);
+        connection.auth_command.clone_from(auth_command);
+    }
+    match auth.as_deref() {
+        None => {}
+        Some(STDIN) => {
+            return Err(Failure::usage(
+                "--auth @- is standard input, which tasks may come from; name a file: --auth @FILE",
+            ));
+        }
+        Some(text) => match text.strip_prefix('@') {
+            Some(path) => connection.auth_file = Some(PathBuf::from(path)),
+            None => connection.auth = Some(payload(text)?),
+        },
+    }
+    if let Some(command) = &reach.bearer_cmd {
+        connection.bearer_command = Some(command.clone());
+    }
+    if let Some(timeout) = reach.timeout {
+        connection.timeout = Some(Time(timeout.get()));
+    }
+    let road = &reach.road;
+    connection.insecure |= road.insecure;
+    if !road.cacert.is_empty() {
+        connection.cacert.clone_from(&road.cacert);
+    }
+    if road.cert.is_some() {
+        connection.cert.clone_from(&road.cert);
+        connection.key.clone_from(&road.key);
+    }
+    if !road.pin.is_empty() {
+        connection.pin.clone_from(&road.pin);
+    }
+    if let Some(proxy) = &road.proxy {
+        connection.proxy = Some(Secret::new(proxy));
+    }
+    Ok(())
 }
 
-/// What is promised for a task that says nothing else.
-pub(super) fn policy(run: &Run) -> Arc<Policy> {
-    Arc::new(Policy {
-        confirm: run.confirm,
-        confirm_timeout: run.confirm_timeout.get(),
-        ..Policy::default()
+fn payload(text: &str) -> Result<Map<String, Value>, Unreadable> {
+    serde_json::from_str(text).map_err(|error| Unreadable::Auth {
+        // Its own text may quote what it read.
+        reason: format!("line {}, column {}", error.line(), error.column()),
     })
+}
+
+/// Servers may repeat what is secret in what they say.
+fn hide(connection: &Connection) {
+    let secrets = Secrets::of_process();
+    secrets.target(&connection.url);
+    for (name, value) in &connection.query {
+        secrets.add_field(name, value.reveal());
+    }
+    for value in connection.headers.values() {
+        secrets.add(value.reveal());
+    }
+    if let Some(auth) = &connection.auth {
+        secrets.add_payload(auth);
+    }
+    if let Some(proxy) = &connection.proxy {
+        secrets.user(proxy.reveal());
+    }
 }
 
 /// The token that the inlet asks for.
@@ -82,8 +201,15 @@ pub(super) fn policy(run: &Run) -> Arc<Policy> {
 /// # Errors
 ///
 /// [`Wrong`]: the file can't be read, or holds none.
-pub(super) fn token(path: &Path) -> Result<Token, Wrong> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| Wrong::TokenFile { path: path.to_owned(), source })?;
-    Token::new(&text).map_err(|error| Wrong::Token { path: path.to_owned(), error })
+pub(super) fn token(config: &Config) -> Result<Option<Token>, Wrong> {
+    let (text, path) = match (&config.token, &config.token_file) {
+        (Some(token), _) => (token.reveal().to_owned(), PathBuf::from("token")),
+        (None, Some(path)) => {
+            let read = fs::read_to_string(path);
+            let text = read.map_err(|source| Wrong::TokenFile { path: path.clone(), source })?;
+            (text, path.clone())
+        }
+        (None, None) => return Ok(None),
+    };
+    Token::new(&text).map(Some).map_err(|error| Wrong::Token { path, error })
 }

@@ -14,7 +14,7 @@ use super::{
     failure::Wrong,
     inlets::lines,
     options::Put,
-    place::{Opened, open},
+    place::{Opened, open_place},
 };
 use crate::{
     date::rfc_3339,
@@ -47,13 +47,13 @@ struct Envelope<'p> {
 ///
 /// [`Failure`].
 pub(super) async fn run(options: Put, output: &Output) -> Result<Exit, Failure> {
-    let opened = open(&options.place.from, "from").await?;
+    let (opened, config) = open_place(&options.place).await?;
     let reader = Reader::new(options.place.json);
     match &options.event {
         Some(event) => one(&opened, event, &options, (reader, output)).await,
         None => {
             let bounds = Bounds::default().max_line_bytes(options.max_line.get());
-            let reading = Reading::envelope();
+            let reading = Reading::mapped(config.mapping()?);
             let put = lines(&opened, &reading, bounds, (reader, output), pending()).await?;
             match put.invalid {
                 0 => Ok(Exit::Done),

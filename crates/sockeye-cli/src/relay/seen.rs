@@ -7,7 +7,7 @@ use sockeye_relay::queue::{Seen, State};
 use super::{
     age::{age, brief},
     options::{Peek, Stats},
-    place::open,
+    place::open_place,
     table::{lines, width_of_stdout},
 };
 use crate::{
@@ -92,7 +92,7 @@ pub(super) fn body(task: &Seen) -> String {
 /// [`Failure`].
 pub(super) async fn peek(options: Peek, output: &Output) -> Result<Exit, Failure> {
     let Peek { place, count, skip } = options;
-    let opened = open(&place.from, "from").await?;
+    let (opened, _) = open_place(&place).await?;
     let seen = opened.queue.peek(skip, count.get()).await.map_err(|error| opened.failed(error))?;
     match Reader::new(place.json) {
         Reader::Program => {
@@ -134,7 +134,7 @@ struct Amounts<'s> {
 ///
 /// [`Failure`].
 pub(super) async fn stats(options: Stats, output: &Output) -> Result<Exit, Failure> {
-    let opened = open(&options.place.from, "from").await?;
+    let (opened, _) = open_place(&options.place).await?;
     let stats = opened.queue.stats().await.map_err(|error| opened.failed(error))?;
     if Reader::new(options.place.json) == Reader::Program {
         let oldest_seconds =

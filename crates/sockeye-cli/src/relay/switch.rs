@@ -1,6 +1,6 @@
 //! `sockeye relay pause` and `resume`: whether anything is claimed from a queue.
 
-use super::{options::Place, place::open};
+use super::{options::Place, place::open_place};
 use crate::{
     exit::Exit,
     failure::Failure,
@@ -13,7 +13,7 @@ use crate::{
 ///
 /// [`Failure`].
 pub(super) async fn run(place: Place, is_paused: bool, output: &Output) -> Result<Exit, Failure> {
-    let opened = open(&place.from, "from").await?;
+    let (opened, _) = open_place(&place).await?;
     opened.queue.pause(is_paused).await.map_err(|error| opened.failed(error))?;
     match Reader::new(place.json) {
         Reader::Program => output.json(&format!(r#"{{"paused":{is_paused}}}"#))?,

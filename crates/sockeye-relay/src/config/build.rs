@@ -14,7 +14,7 @@ use sockeye::{
 use super::{
     Config, ConfigError, Connection, Eio, Event, Fsync, MappedArgs, OnConnect, Parser, Sink,
     Transport, WhenFull,
-    fetch::{self, FetchError},
+    fetch::{self, FetchError, Learn},
 };
 use crate::{
     delivery::{Confirm, Limits, Policy, Rate, Retry},
@@ -115,8 +115,17 @@ impl Config {
         })
     }
 
+    /// Where the parts of a task are; `None` if tasks are envelopes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]: a path can't be read, or a field is none.
+    pub fn mapping(&self) -> Result<Option<task::Mapping>, ConfigError> {
+        self.task.as_ref().map(super::Mapping::build).transpose()
+    }
+
     fn reader(&self) -> Result<Reader, ConfigError> {
-        let mapping = self.task.as_ref().map(super::Mapping::build).transpose()?;
+        let mapping = self.mapping()?;
         let policies = Policies::new(self);
         // What needs a reply, and can't get one, is told now and not with the first task.
         if self.delivery.reply.is_none()
@@ -140,7 +149,7 @@ impl Config {
         }))
     }
 
-    /// The connections, which begin to connect.
+    /// The connections, which begin to connect. `learn` is told the secrets that are fetched for them.
     ///
     /// # Errors
     ///
@@ -152,6 +161,7 @@ impl Config {
     pub fn targets(
         &self,
         receiver: Option<&Arc<dyn Receiver>>,
+        learn: &Learn,
     ) -> Result<Vec<Arc<Target>>, ConfigError> {
         if self.to.0.is_empty() {
             return Err(ConfigError::value(
@@ -180,7 +190,7 @@ impl Config {
                 receiver: receiver.cloned(),
                 delays: None,
             };
-            let target = Target::start(name.as_str(), connection.builder()?, options);
+            let target = Target::start(name.as_str(), connection.builder(learn)?, options);
             targets.push(Arc::new(target.map_err(|error| wrong(&error))?));
         }
         Ok(targets)
@@ -410,7 +420,7 @@ impl Connection {
     }
 
     /// A client of this connection.
-    fn builder(&self) -> Result<Builder, ConfigError> {
+    fn builder(&self, learn: &Learn) -> Result<Builder, ConfigError> {
         let timeout = self.timeout.map_or(CONNECT_WITHIN, |timeout| timeout.0);
         let mut builder = Client::builder(self.place()?).connect_timeout(timeout);
         if let Some(path) = &self.path {
@@ -442,12 +452,14 @@ impl Connection {
         for (name, value) in &self.query {
             builder = builder.query(name, value.reveal());
         }
-        builder = self.with_auth(builder, timeout)?;
+        builder = self.with_auth(builder, timeout, learn)?;
         if let Some(line) = self.bearer_command.clone() {
+            let learn = Arc::clone(learn);
             builder = builder.before_attempt(move |attempt| {
-                let line = line.clone();
+                let (line, learn) = (line.clone(), Arc::clone(&learn));
                 async move {
                     let token = fetch::command(&line, timeout).await?;
+                    learn(token.trim());
                     let value = format!("Bearer {}", token.trim());
                     let mut value =
                         HeaderValue::from_str(&value).map_err(|_| FetchError::NotAToken)?;
@@ -471,22 +483,28 @@ impl Connection {
         Ok(builder)
     }
 
-    fn with_auth(&self, builder: Builder, timeout: Duration) -> Result<Builder, ConfigError> {
+    fn with_auth(
+        &self,
+        builder: Builder,
+        timeout: Duration,
+        learn: &Learn,
+    ) -> Result<Builder, ConfigError> {
+        let learn = Arc::clone(learn);
         match (&self.auth, &self.auth_file, &self.auth_command) {
             (None, None, None) => Ok(builder),
             (Some(auth), None, None) => Ok(builder.auth(auth.clone())),
             (None, Some(path), None) => {
                 let path = path.clone();
                 Ok(builder.auth_with(move || {
-                    let path = path.clone();
-                    async move { fetch::auth(&fetch::file(&path).await?) }
+                    let (path, learn) = (path.clone(), Arc::clone(&learn));
+                    async move { fetch::auth(&fetch::file(&path).await?, &learn) }
                 }))
             }
             (None, None, Some(line)) => {
                 let line = line.clone();
                 Ok(builder.auth_with(move || {
-                    let line = line.clone();
-                    async move { fetch::auth(&fetch::command(&line, timeout).await?) }
+                    let (line, learn) = (line.clone(), Arc::clone(&learn));
+                    async move { fetch::auth(&fetch::command(&line, timeout).await?, &learn) }
                 }))
             }
             _ => Err(ConfigError::value(
@@ -497,7 +515,7 @@ impl Connection {
     }
 
     fn tls(&self) -> Result<Option<Tls>, ConfigError> {
-        if !self.insecure && self.cacert.is_none() && self.cert.is_none() && self.pin.is_empty() {
+        if !self.insecure && self.cacert.is_empty() && self.cert.is_none() && self.pin.is_empty() {
             return Ok(None);
         }
         let read = |key: &str, path: &PathBuf| {
@@ -506,7 +524,7 @@ impl Connection {
             })
         };
         let mut builder = Tls::builder().danger_accept_invalid_certs(self.insecure);
-        if let Some(path) = &self.cacert {
+        for path in &self.cacert {
             builder = builder.add_pem(read("cacert", path)?).believe_platform(false);
         }
         for pin in &self.pin {

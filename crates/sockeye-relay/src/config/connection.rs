@@ -56,9 +56,9 @@ pub struct Connection {
     /// How long connecting may take, and such a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Time>,
-    /// Believe only the certificates in this file (PEM), and those that they signed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cacert: Option<PathBuf>,
+    /// Believe only the certificates in these files (PEM), and those that they signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cacert: Vec<PathBuf>,
     /// The certificate of this client (PEM).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cert: Option<PathBuf>,

@@ -1,10 +1,23 @@
 //! What is fetched anew each time it is needed: files, and what a command prints.
 
-use std::{io, path::Path, process::Stdio, time::Duration};
+use std::{io, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::{process::Command, time};
+
+/// Is told each secret that is fetched, so that it can be kept out of what is shown: servers may repeat it.
+pub type Learn = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Tells of the texts in an auth payload.
+pub(super) fn learn(learn: &Learn, value: &Value) {
+    match value {
+        Value::String(text) => learn(text),
+        Value::Array(items) => items.iter().for_each(|item| self::learn(learn, item)),
+        Value::Object(members) => members.values().for_each(|item| self::learn(learn, item)),
+        _ => {}
+    }
+}
 
 /// Why a secret could not be fetched. None of these shows what was read.
 #[derive(Debug, Error)]
@@ -47,13 +60,16 @@ pub(super) async fn command(line: &str, timeout: Duration) -> Result<String, Fet
 }
 
 /// An auth payload.
-pub(super) fn auth(text: &str) -> Result<Map<String, Value>, FetchError> {
+pub(super) fn auth(text: &str, learn: &Learn) -> Result<Map<String, Value>, FetchError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as files from Windows begin
-    serde_json::from_str(text).map_err(|error| FetchError::NotAuth {
-        // Its own text may quote what it read.
-        line: error.line(),
-        column: error.column(),
-    })
+    let payload: Map<String, Value> =
+        serde_json::from_str(text).map_err(|error| FetchError::NotAuth {
+            // Its own text may quote what it read.
+            line: error.line(),
+            column: error.column(),
+        })?;
+    payload.values().for_each(|value| self::learn(learn, value));
+    Ok(payload)
 }
 
 #[cfg(unix)]

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use connection::{Connection, Connections, Eio, OnConnect, Parser, Transport};
 pub use delivery::{Delivery, Event, MappedArgs, Mapping, Rate, Reply};
 pub use error::ConfigError;
+pub use fetch::Learn;
 pub use reference::reference;
 pub use storage::{Fsync, Sink, Spool, Store, WhenFull};
 pub use values::{Location, Secret, Size, Time};
@@ -113,7 +114,8 @@ impl Config {
         let mut paths: Vec<&mut std::path::PathBuf> = vec![&mut self.spool.path];
         paths.extend(&mut self.token_file);
         for Connection { auth_file, cacert, cert, key, .. } in &mut self.to.0 {
-            paths.extend([auth_file, cacert, cert, key].into_iter().flatten());
+            paths.extend(cacert);
+            paths.extend([auth_file, cert, key].into_iter().flatten());
         }
         for path in paths {
             *path = folder.join(&*path);

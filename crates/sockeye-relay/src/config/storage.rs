@@ -114,6 +114,23 @@ pub struct Sink {
     pub max_entries: Option<u64>,
 }
 
+impl Sink {
+    /// One that gets everything.
+    #[must_use]
+    pub fn new(to: Location) -> Self {
+        Self {
+            name: None,
+            to,
+            events: Vec::new(),
+            secret: None,
+            rotate_bytes: None,
+            keep: five(),
+            fsync: Fsync::default(),
+            max_entries: None,
+        }
+    }
+}
+
 const fn five() -> usize {
     5
 }

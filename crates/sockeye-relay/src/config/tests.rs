@@ -65,6 +65,10 @@ when_full = "drop_newest"
 event_id = "$[0].id"
 "#;
 
+fn learn() -> Learn {
+    std::sync::Arc::new(|_| {})
+}
+
 #[test]
 fn everything_can_be_said() {
     let config = Config::read(FULL, "relay.toml").unwrap();
@@ -81,7 +85,7 @@ fn everything_can_be_said() {
 #[tokio::test]
 async fn connections_are_made_of_it() {
     let config = Config::read(FULL, "relay.toml").unwrap();
-    let targets = config.targets(None).unwrap();
+    let targets = config.targets(None, &learn()).unwrap();
     let names: Vec<_> = targets.iter().map(|target| &**target.name()).collect();
     assert_eq!(names, ["first", "2"]);
 }
@@ -160,7 +164,7 @@ async fn what_no_connection_can_be_made_of_is_told() {
     #[track_caller] // a failure points at the row, not at this function
     fn check(text: &str, expect: &str) {
         let config = Config::read(text, "relay.toml").unwrap();
-        let error = config.targets(None).unwrap_err().to_string();
+        let error = config.targets(None, &learn()).unwrap_err().to_string();
         assert!(error.contains(expect), "{text}: {error}");
         assert!(!error.contains("s3cret"), "{error}");
     }
@@ -174,7 +178,7 @@ async fn what_no_connection_can_be_made_of_is_told() {
         "[to]\nurl = \"http://h\"\nauth_file = \"a\"\nauth_command = \"b\"",
         "exclude each other",
     );
-    check("[to]\nurl = \"https://h\"\ncacert = \"/nowhere.pem\"", "to.cacert: /nowhere.pem");
+    check("[to]\nurl = \"https://h\"\ncacert = [\"/nowhere.pem\"]", "to.cacert: /nowhere.pem");
     check("to = \"http://h\"\n[delivery]\nsuccess = \"$[0].code = 0\"", "delivery.success: ");
     check(
         "[to]\nurl = \"http://h\"\non_connect = [{ event = \"login\", expect = \"((\" }]",

@@ -39,7 +39,12 @@ impl Reader {
         Self(Arc::new(read))
     }
 
-    pub(super) fn read(&self, body: &Bytes) -> Result<(Task, Arc<Policy>), String> {
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// It is no task: what was found, and what was expected.
+    pub fn read(&self, body: &Bytes) -> Result<(Task, Arc<Policy>), String> {
         (self.0)(body)
     }
 }
