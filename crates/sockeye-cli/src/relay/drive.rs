@@ -318,7 +318,8 @@ impl Work {
             Err(failure) => return kept(&failure),
         };
         let settings = match config.settings() {
-            Ok(settings) => settings,
+            Ok(settings) if !config.to.0.is_empty() => settings,
+            Ok(_) => return kept(&"the file names no server; perhaps it is still being written"),
             Err(error) => return kept(&error),
         };
         let fixed = self.config.fixed_changes(&config);

@@ -287,7 +287,7 @@ pub(super) struct Reach {
     /// Shell command whose output is sent as `Authorization: Bearer …`; it runs again before each attempt to connect
     #[arg(long, value_name = "COMMAND", help_heading = "Connection")]
     pub(super) bearer_cmd: Option<String>,
-    /// How long connecting may take [default: 10s]
+    /// How long connecting may take [default: 20s]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) timeout: Option<Time>,
     #[command(flatten)]

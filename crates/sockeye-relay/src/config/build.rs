@@ -173,9 +173,10 @@ impl Config {
         let reply = self.reply(judge.as_ref())?;
         let mut targets: Vec<Arc<Target>> = Vec::new();
         for (index, connection) in self.to.0.iter().enumerate() {
-            let name = connection.name.clone().unwrap_or_else(|| match self.to.0.len() {
-                1 => "server".to_owned(),
-                _ => (index + 1).to_string(),
+            let name = connection.name.clone().unwrap_or_else(|| {
+                let host = connection.host().unwrap_or_else(|| "server".to_owned());
+                let is_taken = targets.iter().any(|target| **target.name() == *host);
+                if is_taken { format!("{host} {}", index + 1) } else { host }
             });
             if targets.iter().any(|target| **target.name() == *name) {
                 return Err(ConfigError::value("to.name", format!("{name:?} is given twice")));
@@ -410,6 +411,13 @@ impl OnConnect {
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 impl Connection {
+    /// The host and the port, as the URL names them.
+    fn host(&self) -> Option<String> {
+        let url = url::Url::parse(&self.url).ok()?;
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    }
+
     /// The URL, with its namespace.
     fn place(&self) -> Result<String, ConfigError> {
         let Some(namespace) = &self.nsp else { return Ok(self.url.clone()) };

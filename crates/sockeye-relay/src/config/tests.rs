@@ -87,7 +87,7 @@ async fn connections_are_made_of_it() {
     let config = Config::read(FULL, "relay.toml").unwrap();
     let targets = config.targets(None, &learn()).unwrap();
     let names: Vec<_> = targets.iter().map(|target| &**target.name()).collect();
-    assert_eq!(names, ["first", "2"]);
+    assert_eq!(names, ["first", "example.com"]);
 }
 
 #[test]

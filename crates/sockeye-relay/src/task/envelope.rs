@@ -41,6 +41,10 @@ pub(super) fn read(text: &str) -> Result<Task, InvalidTask> {
         Some(raw) => typed("event", raw, "a text")?,
         None => return Err(InvalidTask::Missing { field: "event".into() }),
     };
+    if event.is_empty() {
+        let expected = "the name of the event to emit".to_owned();
+        return Err(InvalidTask::Type { field: "event".into(), found: "\"\"".into(), expected });
+    }
     let args = members.find("args").map_or_else(|| Ok(RawArgs::from_list::<u8>(&[])?), args)?;
     Ok(Task {
         id: members.find("id").map(|raw| name("id", raw)).transpose()?,

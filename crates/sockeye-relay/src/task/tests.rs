@@ -47,6 +47,7 @@ fn what_is_wrong_with_an_envelope_is_told() {
     check("{\"event\":", "not JSON: EOF");
     check("{}", "no \"event\"");
     check(r#"{"event":null}"#, "no \"event\"");
+    check(r#"{"event":""}"#, "event is \"\"; expected the name of the event");
     check(r#"{"event":1}"#, "event is 1; expected a text");
     check(r#"{"event":"e","arg":[1]}"#, "\"arg\", which is none; did you mean \"args\"?");
     check(r#"{"event":"e","xyz":1}"#, "the fields are id, key, nsp, event");

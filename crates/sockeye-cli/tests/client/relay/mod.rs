@@ -1,5 +1,7 @@
 //! `sockeye relay`: a queue in a file, a server of this process, and the binary between them.
 
+#[cfg(unix)]
+mod config;
 mod http;
 mod queue;
 #[cfg(unix)]

@@ -33,7 +33,10 @@ fn a_line_that_is_no_task_is_dead_and_told() {
     let mut peer = start(&sandbox, &args);
     peer.say("nonsense").unwrap();
     let told = until(&mut peer, "\"line\"");
-    assert!(told.contains(r#""state":"invalid","reason":"expected"#), "{told}");
+    assert!(
+        told.contains(r#""state":"invalid","reason":"the task is nonsense; expected"#),
+        "{told}"
+    );
     assert_eq!(peer.finish().unwrap().code(), Some(2));
 
     let dead = json(&relay(&sandbox, &["dead", "ls", "--from", QUEUE]), 0);

@@ -16,7 +16,7 @@ fn the_state_is_drawn_in_place() {
     let mut command = sandbox.command(&["relay", "--from", QUEUE, "--to", &running.url]);
     command.env("NO_COLOR", "1");
     let mut terminal = Terminal::run(command);
-    terminal.expect("joined http://127.0.0.1");
+    terminal.expect("joined 127.0.0.1");
     terminal.expect("joined for");
     relay(&sandbox, &["put", "--from", QUEUE, "keep", "1"]);
     let shown = terminal.expect("done  1,");

@@ -1,0 +1,130 @@
+//! A relay that is told what to do by its file.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::{Value, json as value};
+
+use super::{json, queue::put_lines, relay, start, terminal::kill, until};
+use crate::{sandbox::Sandbox, server::Running};
+
+/// A file for this server, in which producers of others are read, and what the server says goes to a file.
+fn file(server: &str) -> String {
+    format!(
+        r#"
+from = "sqlite:relay.db"
+
+[to]
+url = "{server}"
+auth = {{ token = "s3cret" }}
+
+[task]
+event = "$.type"
+args = ["$.data"]
+id = "$.id"
+
+[[sink]]
+to = "file:heard.ndjson"
+events = ["welc*"]
+"#
+    )
+}
+
+#[test]
+fn the_file_says_it_all() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-file"));
+    sandbox.write("relay.toml", file(&running.at("/imchat")));
+    let lines = r#"{"type":"keep","data":{"n":1},"id":1}
+{"type":"keep","data":2,"id":2}
+{"data":3}
+"#;
+    let run = put_lines(&sandbox, lines, &["--json"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(
+        run.stderr.contains("line 3 of standard input: event: nothing is at $.type"),
+        "{run:?}"
+    );
+    let dry = relay(&sandbox, &["--dry-run"]);
+    assert_eq!(dry.code, Some(10), "the third is no task: {dry:?}");
+
+    let mut peer = start(&sandbox, &[]);
+    until(&mut peer, "\"joined\"");
+    while running.kept().len() < 2 {
+        std::thread::yield_now();
+    }
+    kill(peer.id(), Signal::TERM);
+    until(&mut peer, "\"drained\"");
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+    assert_eq!(running.kept(), [value!({"n": 1}), value!(2)]);
+    let heard = fs::read_to_string(sandbox.path("heard.ndjson")).unwrap();
+    let heard: Vec<Value> = heard.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&heard[0]["event"], &heard[0]["nsp"]), (&"welcome".into(), &"/imchat".into()));
+    assert_eq!(json(&relay(&sandbox, &["dead", "ls"]), 0).len(), 1);
+}
+
+#[test]
+fn flags_lie_over_the_file() {
+    let sandbox = Sandbox::new("relay-flags");
+    sandbox.write("relay.toml", file("http://127.0.0.1:1/imchat"));
+    let run = relay(&sandbox, &["--print-config", "--confirm", "written", "--nsp", "/other"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    for line in
+        ["confirm = \"written\"", "nsp = \"/other\"", "event = \"$.type\"", "in_flight = 64"]
+    {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+    assert!(!run.stdout.contains("s3cret"), "{}", run.stdout);
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_told_with_its_line() {
+    let sandbox = Sandbox::new("relay-wrong");
+    sandbox.write("relay.toml", "from = \"sqlite:relay.db\"\n[delivery]\nconfrim = \"ack\"\n");
+    for args in [&["--to", "http://127.0.0.1:1"][..], &["stats"], &["put", "e"]] {
+        let run = relay(&sandbox, args);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        let expect = "relay.toml:3: unknown key \"confrim\"; did you mean \"confirm\"?";
+        assert!(run.stderr.contains(expect), "{run:?}");
+    }
+}
+
+/// Nobody reads half of the file.
+fn replace(sandbox: &Sandbox, text: &str) {
+    fs::rename(sandbox.write("relay.new", text), sandbox.path("relay.toml")).unwrap();
+}
+
+#[test]
+fn settings_change_at_work_and_nothing_is_lost() {
+    const TASKS: usize = 300;
+
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-reload"));
+    let usual = file(&running.at("/imchat"));
+    sandbox.write("relay.toml", &*usual);
+    let mut peer = start(&sandbox, &[]);
+    until(&mut peer, "\"joined\"");
+    for batch in 0..10 {
+        let lines: Vec<String> = (0..TASKS / 10)
+            .map(|n| format!(r#"{{"type":"keep","data":{},"id":"{batch}-{n}"}}"#, batch * 30 + n))
+            .collect();
+        let run = put_lines(&sandbox, &lines.join("\n"), &[]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let text = match batch % 3 {
+            0 => "[delivery]\nin_flight = 0".to_owned(), // the old settings stay
+            1 => format!("{usual}\n[delivery]\nin_flight = 2"),
+            _ => usual.clone(),
+        };
+        replace(&sandbox, if batch == 9 { &usual } else { &text });
+        kill(peer.id(), Signal::HUP);
+        // The queue's other users read the file, too.
+        replace(&sandbox, &usual);
+    }
+    while running.kept().len() < TASKS {
+        std::thread::yield_now();
+    }
+    kill(peer.id(), Signal::TERM);
+    until(&mut peer, "\"drained\"");
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+    let mut kept: Vec<u64> = running.kept().iter().filter_map(Value::as_u64).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, (0..TASKS as u64).collect::<Vec<_>>());
+}
