@@ -7,6 +7,7 @@ mod heard;
 mod host;
 pub mod host_peer;
 mod http;
+pub mod ledger;
 mod link;
 pub mod matrix;
 mod pair;

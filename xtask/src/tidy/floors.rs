@@ -89,7 +89,7 @@ const HOUSES: &[House] = &[
         inside: &[],
         floors: &[
             &["client", "heard", "link", "peer", "pinned", "proxy", "rng", "sight", "stub", "wire"],
-            &["end", "http", "matrix", "pair", "spec"],
+            &["end", "http", "ledger", "matrix", "pair", "spec"],
             &["host", "host_peer", "poller", "redis_server"],
             &["crossing"],
         ],
