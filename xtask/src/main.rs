@@ -1,10 +1,11 @@
-//! The chores of the workspace: test, tidy, features, autobahn, fuzz, bench, package, soak.
+//! The chores of the workspace: test, tidy, features, autobahn, fuzz, bench, crash, package, soak.
 
 // A chore talks to the person who started it; there is no other output.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod autobahn;
 mod bench;
+mod crash;
 mod failure;
 mod features;
 mod fuzz;
@@ -36,6 +37,7 @@ Usage: cargo xtask CHORE
   bench relays [--quick]
                    time, CPU and memory of the relay beside a bare loop and two programs in Python
   bench command    measure the size of the command, how fast it starts, and what it costs beside bare sockets
+  crash [--runs N]  kill relays a thousand times, or N, and compare what was lost and doubled with what they promise
   package          build every published crate from its own tarball
   soak [--minutes N]  let clients and servers misbehave for a minute, or N, and see that ours keep nothing of them";
 
@@ -56,6 +58,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["test"] => test::all(),
         ["test", "--quick"] => test::quick(),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["crash", rest @ ..] => crash::crash(rest),
         ["autobahn"] => autobahn::check(false).map(drop),
         ["autobahn", "--quick"] => autobahn::check(true).map(drop),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),

@@ -102,7 +102,7 @@ const HOUSES: &[House] = &[
             &["place"],
             &["run"],
             &["package", "peers", "tools"],
-            &["autobahn", "bench", "features", "fuzz", "soak", "tidy"],
+            &["autobahn", "bench", "crash", "features", "fuzz", "soak", "tidy"],
             &["test"],
         ],
     },
