@@ -164,6 +164,7 @@ impl Driver {
         crash::point(Stage::Sending);
         let began = Instant::now();
         let sent = target.emit(&known.task, &known.policy);
+        crash::point(Stage::Sent);
         self.sends.push(Box::pin(async move { (claim, sent.await, began.elapsed()) }));
     }
 
