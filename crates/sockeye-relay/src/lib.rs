@@ -17,6 +17,7 @@ pub mod expression;
 pub mod ingress;
 pub mod inlet;
 pub mod metrics;
+pub mod promise;
 pub mod queue;
 pub mod relay;
 pub mod target;

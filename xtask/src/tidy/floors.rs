@@ -61,7 +61,7 @@ const HOUSES: &[House] = &[
             &["crash"],
             &["expression", "ingress", "queue"],
             &["delivery", "metrics"],
-            &["task"],
+            &["promise", "task"],
             &["inlet", "target"],
             &["relay"],
             &["config"],
