@@ -200,6 +200,18 @@ impl Room {
         format!("{}{}", self.url, self.namespace)
     }
 
+    /// Its server, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.url
+    }
+
+    /// Its name, such as `/imchat`.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// What it has seen so far.
     #[must_use]
     #[track_caller]
