@@ -13,6 +13,7 @@ use super::{
     spool::add,
     stats::Marks,
 };
+use crate::crash::{self, Stage};
 
 /// How many bytes of records a sink is given at once, about.
 const MAX_BATCH_BYTES: u64 = 4 << 20;
@@ -137,7 +138,7 @@ impl Delivering {
                     (failures, attempts) = (0, 0);
                     let last = records[count - 1].seq;
                     records = &records[count..];
-                    // Crash point `Sunk`: written, and the cursor not moved.
+                    crash::point(Stage::Sunk);
                     if !records.is_empty() && !self.move_to(last, None).await {
                         return None;
                     }
@@ -194,7 +195,7 @@ impl Delivering {
         loop {
             match self.spool.advance(self.name.clone(), to, dead.clone()).await {
                 Ok(()) => {
-                    // Crash point `Deleted`: the cursor is stored, and what every sink has had is gone.
+                    crash::point(Stage::Deleted);
                     self.cursor = self.cursor.max(to);
                     self.marks.cursor.store(self.cursor, Ordering::Relaxed);
                     return true;

@@ -17,6 +17,7 @@ use super::{
     ledger::Ledger,
     open::{Opened, passing},
 };
+use crate::crash::{self, Stage};
 
 /// How often it looks for what has become too old.
 const LOOK: Duration = Duration::from_secs(1);
@@ -95,7 +96,9 @@ impl Desk {
         }
         match outcome {
             Ok(receipts) => {
-                // Crash point `Spooled`: committed, and nobody told.
+                if !events.is_empty() {
+                    crash::point(Stage::Spooled);
+                }
                 for (arrival, receipt) in events.drain(..).zip(receipts) {
                     let _ = arrival.reply.send(Ok(receipt)); // nobody waits for it then
                 }
@@ -174,7 +177,9 @@ impl Desk {
         }
         ledger.sweep()?;
         let changes = ledger.changes;
-        // Crash point `Received`: taken from the socket, and not stored.
+        if !events.is_empty() {
+            crash::point(Stage::Received);
+        }
         transaction.commit()?;
         changes.count(&self.tally);
         let last = page.last;
