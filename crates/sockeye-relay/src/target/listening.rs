@@ -12,10 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use sockeye::{
-    client::{
-        Builder, Client, ConnectionState, Disconnect, Membership, Namespace, Reason, Socket,
-        concurrent,
-    },
+    client::{Builder, Client, ConnectionState, Disconnect, Membership, Namespace, Reason, Socket},
     event::{AckSender, EventName, RawArgs, Refusal, State},
 };
 use tokio::sync::{Notify, oneshot, watch};
@@ -169,16 +166,12 @@ impl Listening {
 
 /// Gives a client's own namespace the handlers.
 pub(super) fn attach(builder: Builder, listening: &Arc<Listening>) -> Builder {
-    builder
-        .state(Arc::clone(listening))
-        .on_connect(greet)
-        .on_disconnect(lost)
-        .on_any(concurrent(heard))
+    builder.state(Arc::clone(listening)).on_connect(greet).on_disconnect(lost).on_any(heard)
 }
 
 /// The same for another namespace, which has no script.
 pub(super) fn handlers(namespace: Namespace, _: &Arc<Listening>) -> Namespace {
-    namespace.on_any(concurrent(heard_beside))
+    namespace.on_any(heard_beside)
 }
 
 async fn greet(socket: Socket, State(this): State<Arc<Listening>>) -> Result<(), Refusal> {
@@ -197,7 +190,8 @@ async fn lost(State(this): State<Arc<Listening>>, because: Disconnect) {
     this.parted(&because.to_string().into());
 }
 
-/// Handlers that are concurrent begin in the order of their events, and these do all that needs the order at once.
+/// One runs after the other, so that events are stored in their order; none waits for that here, where it would hold up the
+/// next. (Those that are concurrent begin in any order.)
 async fn heard(
     socket: Socket,
     this: State<Arc<Listening>>,
@@ -234,18 +228,20 @@ async fn heard_beside(
         wants_ack: ack.is_asked(),
         ack_id: ack.id(),
     });
-    match received.await {
-        Ok(receipt) if receipt.may_ack() => ack.send(()),
-        Ok(receipt) => {
-            ack.refuse(Refusal::new("dropped: no room for it").code("full"));
-            if receipt == Receipt::Disconnect {
-                this.is_crammed.store(true, Ordering::Relaxed);
-                this.hangs_up.notify_one();
+    tokio::spawn(async move {
+        match received.await {
+            Ok(receipt) if receipt.may_ack() => ack.send(()),
+            Ok(receipt) => {
+                ack.refuse(Refusal::new("dropped: no room for it").code("full"));
+                if receipt == Receipt::Disconnect {
+                    this.is_crammed.store(true, Ordering::Relaxed);
+                    this.hangs_up.notify_one();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(target: "sockeye::relay", %error, "an event of the server is lost, unless it sends it again");
+                ack.refuse(Refusal::new("not stored").code("unstored"));
             }
         }
-        Err(error) => {
-            tracing::warn!(target: "sockeye::relay", %error, "an event of the server is lost, unless it sends it again");
-            ack.refuse(Refusal::new("not stored").code("unstored"));
-        }
-    }
+    });
 }
