@@ -70,6 +70,12 @@ pub trait Receiver: fmt::Debug + Send + Sync {
 
     /// Writes a gap into the same stream of records; to be called at each reconnect, before what comes after it.
     fn gap(&self, gap: Gap) -> BoxFuture<'static, Result<Receipt, ReceiveError>>;
+
+    /// Until when an earlier process has stored what came: the first connection ends a gap that began then. `None`, as it is
+    /// unless implemented: there was none before.
+    fn stored_until(&self) -> Option<SystemTime> {
+        None
+    }
 }
 
 /// Why an event was not stored. The server must not be told that it was received.

@@ -285,6 +285,10 @@ impl Receiver for Ingress {
         }
         self.spool.store(Draft::of_gap(&gap, SystemTime::now()), None)
     }
+
+    fn stored_until(&self) -> Option<SystemTime> {
+        self.spool.used_at()
+    }
 }
 
 impl fmt::Debug for Ingress {

@@ -59,9 +59,10 @@ impl Listening {
             name,
             replies,
             script,
-            receiver,
             standing: watch::Sender::new(out),
-            lost_at: Mutex::default(),
+            // What was sent since another process was here is missed, too.
+            lost_at: Mutex::new(receiver.as_ref().and_then(|it| it.stored_until())),
+            receiver,
             partings: Mutex::default(),
             hangs_up: Notify::new(),
             is_crammed: AtomicBool::new(false),

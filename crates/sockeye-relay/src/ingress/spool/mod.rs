@@ -40,6 +40,7 @@ struct Shared {
     tally: Arc<Tally>,
     tail: watch::Receiver<u64>,
     name: Arc<str>,
+    used_at: Option<SystemTime>,
     options: SpoolOptions,
 }
 
@@ -93,11 +94,17 @@ impl Spool {
     /// [`SpoolError`]: it is in use, newer than this program, another program's, or the disk does not allow it.
     pub fn open(path: impl AsRef<Path>, options: SpoolOptions) -> Result<Self, SpoolError> {
         let opened = open::open(path.as_ref(), &options)?;
-        let name = opened.name.clone();
+        let (name, used_at) = (opened.name.clone(), opened.used_at);
         let inbox = Arc::new(Inbox::new(&options));
         let tally = Arc::new(Tally::default());
         let tail = desk::start(opened, options.clone(), inbox.clone(), tally.clone())?;
-        Ok(Self { shared: Arc::new(Shared { inbox, tally, tail, name, options }) })
+        Ok(Self { shared: Arc::new(Shared { inbox, tally, tail, name, used_at, options }) })
+    }
+
+    /// When somebody last wrote to it, before it was opened: what was received after that is not in it. `None` if it is new.
+    #[must_use]
+    pub fn used_at(&self) -> Option<SystemTime> {
+        self.shared.used_at
     }
 
     /// Stores a draft; it has its place when this returns.

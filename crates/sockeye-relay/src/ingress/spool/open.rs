@@ -1,10 +1,10 @@
 //! Opens the file of a spool: one relay's alone, ours, and of the layout of today.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{self, File, TryLockError},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
@@ -26,6 +26,8 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) page: Page,
     pub(super) name: Arc<str>,
+    /// When somebody last wrote to it, before it was opened now.
+    pub(super) used_at: Option<SystemTime>,
     /// Held for as long as the file is open; the system lets go of it when the process ends, however it ends.
     pub(super) _lock: File,
 }
@@ -52,13 +54,23 @@ pub(super) fn open(path: &Path, options: &SpoolOptions) -> Result<Opened, SpoolE
             return Err(unusable(format!("it can't be locked ({error})")));
         }
     }
+    let used_at = used_at(path);
     let mut connection = prepare(path, options)?;
     let (page, name) = (|| {
         let name = name(&mut connection)?;
         Ok((ledger::page(&connection)?, name))
     })()
     .map_err(|error: rusqlite::Error| unusable(error.to_string()))?;
-    Ok(Opened { connection, page, name, _lock: lock })
+    Ok(Opened { connection, page, name, used_at, _lock: lock })
+}
+
+/// When a file was last written to, or its log; `None` if there is no such file.
+fn used_at(path: &Path) -> Option<SystemTime> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let at = written(path)?;
+    Some(written(Path::new(&log)).map_or(at, |log| log.max(at)))
 }
 
 fn prepare(path: &Path, options: &SpoolOptions) -> Result<Connection, SpoolError> {
