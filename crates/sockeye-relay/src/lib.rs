@@ -13,6 +13,7 @@
 pub mod config;
 pub mod crash;
 pub mod delivery;
+pub mod explain;
 pub mod expression;
 pub mod ingress;
 pub mod inlet;

@@ -65,6 +65,7 @@ const HOUSES: &[House] = &[
             &["inlet", "target"],
             &["relay"],
             &["config"],
+            &["explain"],
         ],
     },
     House { krate: "sockeye-echo", inside: &[], floors: &[&["host"]] },

@@ -13,6 +13,7 @@ use std::{
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 use sockeye_relay::{
     config::{Config, ConfigError, Learn},
+    explain::explain,
     ingress::{Ingress, IngressStats, Receiver, Spool},
     inlet::{
         Reading,
@@ -72,6 +73,11 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
     let config = plan::config(&options)?;
     if options.print_config {
         output.data(&config.show())?;
+        return Ok(Exit::Done);
+    }
+    if options.explain {
+        config.settings()?; // what can't be promised is told
+        output.data(explain(&config).trim_end())?;
         return Ok(Exit::Done);
     }
     let is_live = io::stderr().is_terminal() && options.log.is_none() && !options.json;

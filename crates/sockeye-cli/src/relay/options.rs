@@ -190,6 +190,9 @@ pub(super) struct Run {
     /// Show what comes out of file, environment and flags, without secrets, and end
     #[arg(long)]
     pub(super) print_config: bool,
+    /// Show what can be lost or doubled, and when, and end
+    #[arg(long)]
+    pub(super) explain: bool,
     /// Where tasks come from: a queue (sqlite:FILE, redis://HOST?list=KEY, redis://HOST?stream=KEY), or - for lines of
     /// standard input, which wait in --queue [default: sqlite:relay.db]
     #[arg(long, value_name = "URL", env = "SOCKEYE_FROM", hide_env_values = true)]
