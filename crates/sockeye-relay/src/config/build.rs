@@ -6,10 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use serde_json::Value;
 use serde_json_path::JsonPath;
-use sockeye::{
-    client::{self, Builder, Client, Proxy, Tls, Version},
-    event::RawArgs,
-};
+use sockeye::client::{self, Builder, Client, Proxy, Tls, Version};
 
 use super::{
     Config, ConfigError, Connection, Eio, Event, Fsync, MappedArgs, OnConnect, Parser, Sink,
@@ -217,7 +214,7 @@ impl Config {
         }
         Ok(Some(Judge::new(move |task, args| {
             let rules = task.and_then(|task| by_event.get(&*task.event)).unwrap_or(&usual);
-            rules.judge(task, &values(args))
+            rules.judge(task, args)
         })))
     }
 
@@ -227,7 +224,7 @@ impl Config {
         let matches = expression("delivery.reply.where", &reply.matches)?;
         let judge = judge.cloned();
         Ok(Some(Reply::new(reply.event.as_str(), move |task, args| {
-            let is_answer = matches.is_true(&values(args), Some(task.whole.value()));
+            let is_answer = matches.is_true(args, Some(task.whole.value()));
             is_answer
                 .then(|| judge.as_ref().map_or(Judgement::Success, |it| it.judge(Some(task), args)))
         })))
@@ -368,11 +365,6 @@ fn expression(key: &str, text: &str) -> Result<Expression, ConfigError> {
     Expression::parse(text).map_err(|error| ConfigError::value(key, error))
 }
 
-/// The arguments as a list. What Rust can't hold is none.
-fn values(args: &RawArgs) -> Value {
-    serde_json::from_str(&format!("[{}]", args.text())).unwrap_or_default()
-}
-
 impl super::Mapping {
     fn build(&self) -> Result<task::Mapping, ConfigError> {
         let wrong = |error: task::MappingError| ConfigError::value("task", error);
@@ -402,7 +394,7 @@ impl OnConnect {
             judge: self
                 .expect
                 .is_some()
-                .then(|| Judge::new(move |task, args| rules.judge(task, &values(args)))),
+                .then(|| Judge::new(move |task, args| rules.judge(task, args))),
         })
     }
 }

@@ -11,6 +11,8 @@ use super::syntax::{Comparison, Logic, Operand, Step};
 const MAX_BYTES: usize = 4_096;
 /// The deepest, in parentheses and `not`s.
 const MAX_DEPTH: usize = 64;
+/// The deepest path, in brackets and parentheses: its parser tries each filter twice, and those in it four times.
+const MAX_PATH_DEPTH: usize = 8;
 
 /// Why a text is no expression. The fault of whoever wrote it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -160,8 +162,16 @@ impl<'t> Parser<'t> {
                 Some(open) if c == open => quote = None,
                 Some(_) => {}
                 None if depth > 0 && matches!(c, '"' | '\'') => quote = Some(c),
-                None if c == '[' => depth += 1,
-                None if c == ']' && depth > 0 => depth -= 1,
+                None if matches!(c, '[' | '(') && (c == '[' || depth > 0) => {
+                    depth += 1;
+                    if depth > MAX_PATH_DEPTH {
+                        self.at += index;
+                        return Err(self.expected(&format!(
+                            "at most {MAX_PATH_DEPTH} brackets and parentheses in each other"
+                        )));
+                    }
+                }
+                None if matches!(c, ']' | ')') && depth > 0 => depth -= 1,
                 // A star is a step behind a point; elsewhere there is no product.
                 None if depth == 0
                     && !(c.is_alphanumeric()

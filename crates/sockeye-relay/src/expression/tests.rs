@@ -96,6 +96,8 @@ fn what_is_wrong_is_told_with_its_column() {
     check("task[1 == 1", 8, "expected \"]\"");
     check("\"\\x\" == 1", 1, "the escapes of JSON");
     assert!(Expression::parse("1 == $[").unwrap_err().column() >= 6);
+    check(&format!("{}1", "$[?@".repeat(9)), 34, "at most 8 brackets");
+    check(&format!("$[?{}", "(".repeat(4_000)), 11, "at most 8 brackets");
     check(&"(".repeat(100), 65, "at most 64 parentheses");
     check(&"1".repeat(5_000), 1, "at most 4096 bytes");
     let shown = Expression::parse("$[0].code = 0").unwrap_err().to_string();

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 use sockeye::{
     client::{CallErrorKind, EmitError, SendError, Socket},
     event::RawArgs,
@@ -48,19 +49,17 @@ const MAX_QUOTED: usize = 200;
 #[derive(Clone)]
 pub struct Judge(Arc<Judging>);
 
-type Judging = dyn Fn(Option<&Task>, &RawArgs) -> Judgement + Send + Sync;
+type Judging = dyn Fn(Option<&Task>, &Value) -> Judgement + Send + Sync;
 
 impl Judge {
-    /// One that judges so.
-    pub fn new(
-        judge: impl Fn(Option<&Task>, &RawArgs) -> Judgement + Send + Sync + 'static,
-    ) -> Self {
+    /// One that judges so, by the arguments as a list.
+    pub fn new(judge: impl Fn(Option<&Task>, &Value) -> Judgement + Send + Sync + 'static) -> Self {
         Self(Arc::new(judge))
     }
 
     /// What an answer means.
     #[must_use]
-    pub fn judge(&self, task: Option<&Task>, answer: &RawArgs) -> Judgement {
+    pub fn judge(&self, task: Option<&Task>, answer: &Value) -> Judgement {
         (self.0)(task, answer)
     }
 }
@@ -73,7 +72,12 @@ impl fmt::Debug for Judge {
 
 /// What `judge` says; without one every ack is a success.
 pub(super) fn judged(judge: Option<&Judge>, task: Option<&Task>, answer: &RawArgs) -> Judgement {
-    judge.map_or(Judgement::Success, |judge| judge.judge(task, answer))
+    judge.map_or(Judgement::Success, |judge| judge.judge(task, &values(answer)))
+}
+
+/// The arguments as a list; `null` if they hold what Rust can't.
+pub(super) fn values(args: &RawArgs) -> Value {
+    serde_json::from_str(&format!("[{}]", args.text())).unwrap_or_default()
 }
 
 /// The event that answers a task.
@@ -84,18 +88,19 @@ pub struct Reply {
     matches: Arc<Matching>,
 }
 
-type Matching = dyn Fn(&Task, &RawArgs) -> Option<Judgement> + Send + Sync;
+type Matching = dyn Fn(&Task, &Value) -> Option<Judgement> + Send + Sync;
 
 impl Reply {
-    /// An event of this name, if `matches` says so: what it means for the task, or `None` if it is not for that.
+    /// An event of this name, if `matches` says so of its arguments, a list: what it means for the task, or `None` if it is not for
+    /// that. Asked for each task that waits, the oldest first.
     pub fn new(
         event: impl Into<Arc<str>>,
-        matches: impl Fn(&Task, &RawArgs) -> Option<Judgement> + Send + Sync + 'static,
+        matches: impl Fn(&Task, &Value) -> Option<Judgement> + Send + Sync + 'static,
     ) -> Self {
         Self { event: event.into(), matches: Arc::new(matches) }
     }
 
-    pub(super) fn judge(&self, task: &Task, args: &RawArgs) -> Option<Judgement> {
+    pub(super) fn judge(&self, task: &Task, args: &Value) -> Option<Judgement> {
         (self.matches)(task, args)
     }
 }

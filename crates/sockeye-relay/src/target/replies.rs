@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use sockeye::event::RawArgs;
 use tokio::sync::oneshot;
 
-use super::{Judgement, Reply};
+use super::{Judgement, Reply, confirm::values};
 use crate::task::Task;
 
 /// Whom an event may answer.
@@ -56,9 +56,10 @@ impl Replies {
         let Some(reply) = self.reply.as_ref().filter(|reply| *reply.event == *event) else {
             return;
         };
+        let values = values(args); // once for all who wait
         let mut waiting = self.waiting.lock();
         let answered = waiting.tasks.iter().find_map(|(&number, (task, _))| {
-            reply.judge(task, args).map(|judgement| (number, judgement))
+            reply.judge(task, &values).map(|judgement| (number, judgement))
         });
         let Some((number, judgement)) = answered else {
             self.late.fetch_add(1, Ordering::Relaxed);

@@ -55,7 +55,7 @@ pub(crate) fn patient() -> Options {
 
 fn answer() -> Reply {
     Reply::new("answer", |task, args| {
-        (task.args.text() == args.text()).then_some(Judgement::Success)
+        (*task.args.text() == *args[0].to_string()).then_some(Judgement::Success)
     })
 }
 
@@ -173,7 +173,7 @@ async fn a_script_goes_first_and_is_tried_until_it_succeeds() {
         judge,
     };
     // An ack that says what was sent is what the second step expects.
-    let judge = Judge::new(|_, args| match args.text() {
+    let judge = Judge::new(|_, args| match &*args[0].to_string() {
         "\"me\"" => Judgement::Success,
         _ => Judgement::Permanent,
     });
@@ -252,7 +252,7 @@ async fn a_task_may_name_another_namespace() {
 #[tokio::test]
 async fn a_reply_is_for_the_oldest_that_waits_and_a_late_one_is_counted() {
     let world = World::new("replies").await;
-    let any = Reply::new("answer", |task, args| match (task.args.text(), args.text()) {
+    let any = Reply::new("answer", |task, args| match (task.args.text(), &*args[0].to_string()) {
         ("9", text) if text != "9" => None,
         (_, "0") => Some(Judgement::Permanent),
         _ => Some(Judgement::Success),
