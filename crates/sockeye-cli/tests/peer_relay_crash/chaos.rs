@@ -183,6 +183,37 @@ fn a_drain_in_the_midst_of_the_load() {
     scene.finish(relay, NOTHING);
 }
 
+/// New settings while tasks go through: some of them half as many at a time, some a file that is not valid.
+#[test]
+fn settings_that_are_read_anew_in_the_midst_of_the_load() {
+    let Some(world) = World::launch("chaos-hup") else { return };
+    let mut scene = Scene::new(&world, Source::Sqlite, "", 2_000);
+    scene.behave(late(10));
+    let relay = scene.configured.start(None);
+    let file = scene.place.folder.join("relay.toml");
+    for n in 1..=8 {
+        scene.place.room.until("acked", n * 150);
+        scene.configured.in_flight = if n % 2 == 0 { 8 } else { 4 };
+        let toml =
+            if n % 3 == 0 { "[delivery]\nconfirm = 7".to_owned() } else { scene.configured.toml() };
+        fs::write(&file, toml).unwrap();
+        relay.signal(Signal::HUP);
+    }
+    scene.finish(relay, NOTHING);
+}
+
+/// Tokens that run out: refused, put out and let in again, each time with what the server wants by then.
+#[test]
+fn a_server_that_refuses_and_disconnects() {
+    let Some(world) = World::launch("chaos-auth") else { return };
+    let scene = Scene::new(&world, Source::Sqlite, "", 400);
+    scene.behave(Behaviour { disconnect_every: Some(60), refuse: Some(2), ..late(5) });
+    let relay = scene.configured.start(None);
+    let book = scene.finish(relay, DOUBLED);
+    assert_eq!(book.refused, 2);
+    assert!(book.opened >= 4, "{} sockets", book.opened);
+}
+
 /// The file may not grow: every commit fails as on a full disk, until there is room again.
 #[test]
 fn a_disk_that_is_full_for_a_while() {

@@ -53,7 +53,7 @@ impl Configured {
 
     /// The command, not yet started.
     pub(crate) fn command(&self, crash: Option<&str>) -> Command {
-        let mut command = Command::new(crate::program());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sockeye"));
         fs::write(self.folder.join("relay.toml"), self.toml()).unwrap();
         command.args(["relay", "--config", "relay.toml"]).env_clear();
         if let Some(crash) = crash {
@@ -63,7 +63,7 @@ impl Configured {
     }
 
     /// Its `relay.toml`.
-    fn toml(&self) -> String {
+    pub(crate) fn toml(&self) -> String {
         let mut toml = String::new();
         match self.source {
             Source::Stdin => toml += &format!("from = \"-\"\nqueue = {:?}\n", self.queue),

@@ -6,6 +6,7 @@
 mod cells;
 mod chaos;
 mod chaos_redis;
+mod compare;
 mod configured;
 mod ingress;
 mod judge;
@@ -15,7 +16,3 @@ mod relay;
 mod sources;
 mod story;
 mod world;
-
-fn program() -> String {
-    std::env::var("SOCKEYE_STAND_IN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_sockeye").to_owned())
-}

@@ -79,7 +79,7 @@ fn the_first_users_story() {
     room.behave(&Behaviour { cut_every: Some(CUT_EVERY_MS), ..Behaviour::default() });
     std::fs::write(place.folder.join("relay.toml"), MAPPING).unwrap();
     let from = redis.url("list=tasks");
-    let mut command = Command::new(crate::program());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sockeye"));
     command.args(["relay", "--config", "relay.toml", "--from", &from, "--to", &room.url()]);
     command.env_clear();
     let mut relay = Relay::launch(&place.folder, command);
