@@ -41,15 +41,17 @@ pub(crate) fn node() -> Outcome {
 }
 
 /// What Debian has and the peers need: how to see that it is there, and its packages.
-const DEBIAN: [(&str, &[&str], &[&str]); 5] = [
+const DEBIAN: [(&str, &[&str], &[&str]); 6] = [
     // The browser of the page tests.
     ("chromium", &["--version"], &["chromium"]),
     // The proxy that clients reach the server through.
     ("nginx", &["-v"], &["nginx-light"]),
     // What people put behind the command in a pipe.
     ("jq", &["--version"], &["jq"]),
-    // The queue of an example.
+    // The queue of an example, and of the relay.
     ("redis-server", &["--version"], &["redis-server"]),
+    // Clocks that jump.
+    ("faketime", &["--version"], &["faketime"]),
     // What rust_socketio is linked to.
     ("pkg-config", &["--exists", "openssl"], &["libssl-dev", "pkg-config"]),
 ];
