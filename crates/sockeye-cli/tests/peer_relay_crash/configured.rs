@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use sockeye_relay::delivery::Confirm;
+use sockeye_relay::delivery::{Confirm, OnUnknown};
 
 use crate::{cells::confirm_word, relay::Relay, sources::Source, world::Place};
 
@@ -17,6 +17,8 @@ pub(crate) struct Configured {
     /// Where what the server sends goes.
     pub(crate) sink: Option<String>,
     pub(crate) confirm: Confirm,
+    /// What to do with what was written and not confirmed: `retry`, `hold` or `dead`.
+    pub(crate) on_unknown: OnUnknown,
     pub(crate) in_flight: u64,
     pub(crate) confirm_timeout_ms: u64,
 }
@@ -32,6 +34,7 @@ impl Configured {
             to: place.room.url(),
             sink: None,
             confirm: Confirm::Ack,
+            on_unknown: OnUnknown::Retry,
             in_flight: 8,
             confirm_timeout_ms: 2_000,
         }
@@ -80,6 +83,7 @@ impl Configured {
 
             [delivery]
             confirm = "{}"
+            on_unknown = "{}"
             confirm_timeout = "{}ms"
             reply = {{ event = "reply", where = "$[0].reqId == task.id" }}
             first_delay = "20ms"
@@ -90,6 +94,11 @@ impl Configured {
             "#,
             self.to,
             confirm_word(self.confirm),
+            match self.on_unknown {
+                OnUnknown::Retry => "retry",
+                OnUnknown::Hold => "hold",
+                OnUnknown::Dead => "dead",
+            },
             self.confirm_timeout_ms,
             self.in_flight,
         );

@@ -178,7 +178,10 @@ fn acked(world: &World, sink: Sink, stage: Stage, count: u64) {
     assert!(was_killed(status), "{what}: {status}\n{}", relay.log_end());
     drop(relay);
 
+    let before = place.room.book().opened;
     let relay = configured.start(None);
+    // Before that it may not know yet what a signal means.
+    place.room.until("opened", before + 1);
     place.room.until("told", AT_ONCE * TIMES);
     relay.drain();
     let records = shelf.records(world, &place);

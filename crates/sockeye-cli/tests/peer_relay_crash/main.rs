@@ -8,6 +8,7 @@ mod chaos;
 mod chaos_redis;
 mod compare;
 mod configured;
+mod disconnects;
 mod ingress;
 mod judge;
 mod matrix;

@@ -34,7 +34,8 @@ struct Row {
 #[test]
 fn every_cell_keeps_its_promise() {
     let Some(world) = World::launch("relay-crash") else { return };
-    let cells = [Cell::all(true), Cell::all(false)].concat();
+    // Of a lane one task is at work, so what may become of it is that one cell's.
+    let cells = Cell::all(true);
     let runs = (0..).zip(&cells).map(|(seed, cell)| (*cell, seed)).collect();
     let rows = run_all(&world, runs);
     let faults: Vec<_> = rows.values().flat_map(|(_, row)| &row.faults).collect();
