@@ -23,6 +23,7 @@ s/answers in [0-9.]+ ms/answers in 0.8 ms/
 s/"rtt_ms":[0-9.]+/"rtt_ms":0.8/g
 s/^(  (✔|✘) .{16}) .{7} ms /\1     0.8 ms /
 s/"ms":[0-9.]+/"ms":0.8/g
+s/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/01a231a8-fa14-7428-87ed-aaf48e5725ee/g
 s/"sid":"([^#"]*#)?[A-Za-z0-9_-]{20}"/"sid":"\1mRYQVWNG1PZGSKJ9AAAB"/g
 "#;
 
