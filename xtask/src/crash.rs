@@ -40,7 +40,7 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
         return Err(Failure::new(format!("{odd} is not a number\n{USAGE}")));
     }
     tools::for_peers()?;
-    peers::install()?;
+    peers::packages()?;
     let build = ["test", "--package", "sockeye-cli", "--test", "peer_relay_crash", "--"];
     let only = ["--ignored", "--exact", "--nocapture", test];
     let mut tests = command("cargo", build.iter().chain(&only));

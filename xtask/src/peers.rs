@@ -9,6 +9,18 @@ use crate::run::{command, run};
 
 /// Installs all peers.
 pub(crate) fn install() -> Outcome {
+    packages()?;
+    if !place::root().join("interop").is_dir() {
+        return Ok(());
+    }
+    run(&mut command(
+        "cargo",
+        ["build", "--package", "interop-oxide", "--package", "interop-rust-client"],
+    ))
+}
+
+/// Installs those of npm and PyPI.
+pub(crate) fn packages() -> Outcome {
     let interop = place::root().join("interop");
     if !interop.is_dir() {
         return Ok(());
@@ -24,10 +36,7 @@ pub(crate) fn install() -> Outcome {
             _ => {}
         }
     }
-    run(&mut command(
-        "cargo",
-        ["build", "--package", "interop-oxide", "--package", "interop-rust-client"],
-    ))
+    Ok(())
 }
 
 /// `npm ci` beside the lockfile.
