@@ -15,6 +15,7 @@ pub mod crash;
 pub mod delivery;
 pub mod explain;
 pub mod expression;
+pub mod glob;
 pub mod ingress;
 pub mod inlet;
 pub mod metrics;

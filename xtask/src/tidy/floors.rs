@@ -58,7 +58,7 @@ const HOUSES: &[House] = &[
         krate: "sockeye-relay",
         inside: &[],
         floors: &[
-            &["crash"],
+            &["crash", "glob"],
             &["expression", "ingress", "queue"],
             &["delivery", "metrics"],
             &["promise", "task"],

@@ -1,6 +1,5 @@
 //! `sockeye listen`: shows events as they come, until there were enough.
 
-mod glob;
 mod options;
 
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The options of `listen`.
 
 use clap::Args;
+use sockeye_relay::glob::Glob;
 
-use super::glob::Glob;
 use crate::{
     reach::{Connection, Keep, Talk},
     units::{Count, Time},

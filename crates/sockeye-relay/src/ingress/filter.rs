@@ -1,6 +1,6 @@
 //! Which events a sink wants.
 
-use super::glob::Glob;
+use crate::glob::Glob;
 
 /// Names of events that a sink wants; gaps go to every sink.
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,6 @@
 
 mod delivering;
 mod filter;
-mod glob;
 mod options;
 mod received;
 mod receiving;

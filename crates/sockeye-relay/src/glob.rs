@@ -1,16 +1,37 @@
-//! Names of events with `*` and `?` in them.
+//! Names with `*` and `?` in them.
+
+use std::{convert::Infallible, str::FromStr};
 
 /// Text in which `*` stands for any characters and `?` for any one.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye_relay::glob::Glob;
+///
+/// assert!(Glob::new("chat*").matches("chats"));
+/// ```
 #[derive(Clone, Debug)]
-pub(super) struct Glob(Vec<char>);
+pub struct Glob(Vec<char>);
+
+impl FromStr for Glob {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
+    }
+}
 
 impl Glob {
-    pub(super) fn new(text: &str) -> Self {
+    /// A name like this.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
         Self(text.chars().collect())
     }
 
     /// Whether the whole name is like this. Takes at most the product of both lengths.
-    pub(super) fn matches(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
         let (glob, name): (&[char], Vec<char>) = (&self.0, name.chars().collect());
         let (mut at, mut seen) = (0, 0);
         // Where to go on if what follows the last star does not fit.
