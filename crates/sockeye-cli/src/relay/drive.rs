@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use futures_util::{FutureExt as _, future::LocalBoxFuture};
+use futures_util::{
+    FutureExt as _,
+    future::{self, LocalBoxFuture},
+};
 use sockeye_relay::{
     config::{Config, ConfigError, Learn},
     explain::explain,
@@ -140,7 +143,8 @@ async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Res
     let (settings, mapping, token) = (config.settings()?, config.mapping()?, plan::token(&config)?);
     let plans = config.sinks()?;
     let opened = open(&config).await?;
-    let listener = listen(config.listen.as_deref()).await?;
+    let listener = listen("listen", config.listen.as_deref()).await?;
+    let health = listen("health", config.health.as_deref()).await?;
     if let Some(listener) = &listener {
         let address = listener.local_addr().map_err(NotStarted)?;
         check_exposure(address, token.as_ref()).map_err(Wrong::Exposed)?;
@@ -163,8 +167,9 @@ async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Res
     let (stop, stopping) = watch::channel(false);
     let beat = Beat::default();
     let metrics = relay.metrics();
-    let serving = listener.map(|listener| {
-        if let Ok(address) = listener.local_addr() {
+    let serving = (listener.is_some() || health.is_some()).then(|| {
+        for address in [&listener, &health].into_iter().flatten().map(TcpListener::local_addr) {
+            let Ok(address) = address else { continue };
             teller.tell(&Change::new("listening").address(format_args!("http://{address}")));
         }
         let status = relay.control().status();
@@ -176,8 +181,23 @@ async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Res
         let queue = Arc::clone(&opened.queue);
         let reading = Reading::mapped(mapping.clone());
         let inlet = Inlet::new(queue, reading, token, http::Bounds::default(), probes);
-        let stopped = told_to_stop(stopping.clone());
-        tokio::spawn(async move { inlet.serve(listener, stopped).await })
+        let stopped = [told_to_stop(stopping.clone()), told_to_stop(stopping.clone())];
+        tokio::spawn(async move {
+            let [no_tasks, no_probes] = stopped;
+            let tasks = async {
+                match listener {
+                    Some(listener) => inlet.serve(listener, no_tasks).await,
+                    None => Ok(()),
+                }
+            };
+            let probes = async {
+                match health {
+                    Some(health) => inlet.serve_probes(health, no_probes).await,
+                    None => Ok(()),
+                }
+            };
+            future::try_join(tasks, probes).await.map(drop)
+        })
     });
     let reader = if options.json { Reader::Program } else { Reader::Person };
     let reading = Reading::mapped(mapping.clone());
@@ -206,10 +226,10 @@ async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Res
 }
 
 /// Listens, if an address is named.
-async fn listen(address: Option<&str>) -> Result<Option<TcpListener>, Failure> {
+async fn listen(key: &str, address: Option<&str>) -> Result<Option<TcpListener>, Failure> {
     let Some(address) = address else { return Ok(None) };
     let listen: Listen = address.parse().map_err(|error| ConfigError::Value {
-        key: "listen".to_owned(),
+        key: key.to_owned(),
         reason: format!("{address:?}: {error}"),
     })?;
     Ok(Some(listen.bind().await?))

@@ -60,3 +60,20 @@ fn what_is_posted_is_emitted_and_its_result_found() {
     // Standard input has ended long ago, and that means nothing here.
     assert!(!peer.transcript().contains("drain"));
 }
+
+#[test]
+fn probes_may_have_an_address_of_their_own() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-health"));
+    sandbox.write(
+        "relay.toml",
+        format!("from = \"{QUEUE}\"\nto = \"{}\"\nhealth = \"127.0.0.1:0\"\n", running.url),
+    );
+    let mut peer = start(&sandbox, &[]);
+    let address = address(&until(&mut peer, "\"listening\""));
+    until(&mut peer, "\"joined\"");
+    assert_eq!(ask(&address, "GET /readyz HTTP/1.1\r\n", "").0, 200);
+    let (status, metrics) = ask(&address, "GET /metrics HTTP/1.1\r\n", "");
+    assert_eq!(status, 200);
+    assert!(metrics.contains("sockeye_relay_claimed_total"), "{metrics}");
+    assert_eq!(ask(&address, "POST /tasks HTTP/1.1\r\n", r#"{"event":"e"}"#).0, 404);
+}

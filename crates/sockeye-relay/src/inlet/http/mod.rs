@@ -172,6 +172,34 @@ impl Inlet {
             .with_state(self.clone())
     }
 
+    /// The pages that say how the relay is, alone: they take no tasks, and need no token.
+    pub fn probes(&self) -> Router {
+        Router::new()
+            .route("/healthz", routing::get(healthz))
+            .route("/readyz", routing::get(readyz))
+            .route("/metrics", routing::get(metrics))
+            .method_not_allowed_fallback(other_method)
+            .fallback(unknown_probe)
+            .with_state(self.clone())
+    }
+
+    /// Serves [`Self::probes`] on this listener, which may have any address, until `stop` is ready.
+    ///
+    /// # Errors
+    ///
+    /// The listener can't be used.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Self::serve`].
+    pub async fn serve_probes(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.serve_pages(listener, self.probes(), stop).await
+    }
+
     /// Serves its pages on this listener until `stop` is ready; then answers under way have ten seconds.
     ///
     /// # Errors
@@ -189,9 +217,18 @@ impl Inlet {
     ) -> io::Result<()> {
         check_exposure(listener.local_addr()?, self.0.token.as_ref())
             .map_err(|exposed| io::Error::new(io::ErrorKind::PermissionDenied, exposed))?;
+        self.serve_pages(listener, self.router(), stop).await
+    }
+
+    async fn serve_pages(
+        &self,
+        listener: TcpListener,
+        pages: Router,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
         let limits = Limits::default().max_connections(self.0.bounds.max_connections);
         let (_limits, watched) = watch::channel(limits);
-        server::serve(listener, self.router()).limits(watched).until(stop).await.map(drop)
+        server::serve(listener, pages).limits(watched).until(stop).await.map(drop)
     }
 }
 
@@ -303,6 +340,11 @@ async fn metrics(State(inlet): State<Inlet>) -> Result<Response, Mistake> {
 
 async fn unknown_page() -> Mistake {
     let message = "there are /tasks, /tasks/{id}, /healthz, /readyz and /metrics";
+    Mistake::new(StatusCode::NOT_FOUND, "unknown-page", message)
+}
+
+async fn unknown_probe() -> Mistake {
+    let message = "there are /healthz, /readyz and /metrics; tasks are put elsewhere";
     Mistake::new(StatusCode::NOT_FOUND, "unknown-page", message)
 }
 
