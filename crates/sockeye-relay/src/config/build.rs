@@ -72,6 +72,7 @@ impl Config {
                 "\"event\" needs to know which event answers; add reply = { event = \"…\", where = \"$[0].id == task.id\" }",
             ));
         }
+        self.reply(self.judge()?.as_ref())?; // what is wrong in them is told before a task needs them
         let rate = delivery.rate.map(|rate| {
             let valid = rate.per_second.is_finite() && rate.per_second > 0.0;
             let burst = rate.burst.unwrap_or_else(|| rate.per_second.ceil().max(1.0) as u32);

@@ -150,6 +150,9 @@ fn what_does_not_go_together_is_told() {
     check("[event.x]\nconfirm = \"event\"", "event.x.confirm: \"event\" needs delivery.reply");
     check("[delivery]\nrate = { per_second = -1 }", "delivery.rate: expected numbers above 0");
     check("[[to]]\nurl = \"http://a\"\n[[to]]\nurl = \"http://b\"", "a second one has no keys");
+    check("[delivery]\nsuccess = \"$[0] = 0\"", "delivery.success: column 6");
+    check("[event.x]\npermanent = \"(\"", "event.x.permanent: column 2");
+    check("[delivery]\nreply = { event = \"e\", where = \"$.[\" }", "delivery.reply.where: ");
     check("[task]\nevent = \"$.[\"", "task: event: \"$.[\" is not a JSONPath");
     check("[[sink]]\nto = \"nowhere\"", "expected redis://host/0?stream=NAME");
     check("[[sink]]\nto = \"redis://h/0?strm=x\"", "expected redis://host/0?stream=NAME");

@@ -209,7 +209,7 @@ impl Inlet {
     ///
     /// # Cancel safety
     ///
-    /// As [`server::serve`]: answers that are under way end.
+    /// As [`server::serve()`]: answers that are under way end.
     pub async fn serve(
         &self,
         listener: TcpListener,
