@@ -258,8 +258,11 @@ fn rooms() -> impl Strategy<Value = Vec<Arc<str>>> {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let arguments =
-        vec((any::<String>(), any::<i64>(), any::<f64>(), vec(any::<u8>(), 0..9)), 0..4);
+    // A whole float is written as an integer by msgpack if one holds it, which no reader in JavaScript can tell.
+    let float = any::<f64>().prop_filter("stays a float", |float| {
+        float.fract() != 0.0 || float.abs() > u64::MAX as f64
+    });
+    let arguments = vec((any::<String>(), any::<i64>(), float, vec(any::<u8>(), 0..9)), 0..4);
     let emit =
         (arguments, any::<bool>(), any::<bool>()).prop_map(|(arguments, binary, volatile)| {
             let bytes = |bytes: Vec<u8>| binary.then(|| bytes::Bytes::from(bytes));
@@ -287,10 +290,7 @@ proptest! {
         let bytes = message.encode(&uid);
         let (read_uid, read) = Message::decode(&bytes, &LIMITS).unwrap();
         prop_assert_eq!(read_uid, uid);
-        // A whole float is written as an integer by msgpack, which no reader in JavaScript can tell.
-        if !told(&message).contains(".0") {
-            prop_assert_eq!(told(&read), told(&message));
-        }
+        prop_assert_eq!(told(&read), told(&message));
     }
 
     #[test]
