@@ -142,6 +142,12 @@ async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Res
     // All that can be wrong is told before anything is opened.
     let (settings, mapping, token) = (config.settings()?, config.mapping()?, plan::token(&config)?);
     let plans = config.sinks()?;
+    let prints_events = config.sink.iter().any(|sink| sink.to.reveal() == "-");
+    if prints_events && (options.json || config.reads_stdin()) {
+        return Err(Failure::usage(
+            "standard output can't be a sink and say what else happens; leave --json and --from - out, or name a file: --sink file:FILE",
+        ));
+    }
     let opened = open(&config).await?;
     let listener = listen("listen", config.listen.as_deref()).await?;
     let health = listen("health", config.health.as_deref()).await?;
@@ -339,16 +345,19 @@ impl Work {
         let kept = |why: &dyn std::fmt::Display| {
             tracing::error!(target: "sockeye::relay", "SIGHUP: {why}; the old settings stay");
         };
-        let config = match plan::config(&self.options) {
+        let mut config = match plan::config(&self.options) {
             Ok(config) => config,
             Err(failure) => return kept(&failure),
         };
+        if config.to.0.is_empty() {
+            return kept(&"the file names no server; perhaps it is still being written");
+        }
+        // With the rest it would be another relay: tasks of one server would go to another.
+        let fixed = config.keep_fixed(&self.config);
         let settings = match config.settings() {
-            Ok(settings) if !config.to.0.is_empty() => settings,
-            Ok(_) => return kept(&"the file names no server; perhaps it is still being written"),
+            Ok(settings) => settings,
             Err(error) => return kept(&error),
         };
-        let fixed = self.config.fixed_changes(&config);
         if !fixed.is_empty() {
             tracing::warn!(
                 target: "sockeye::relay",
@@ -359,6 +368,7 @@ impl Work {
             return kept(&error);
         }
         self.max_in_flight = config.delivery.in_flight;
+        self.config = config;
         tracing::info!(target: "sockeye::relay", "SIGHUP: the settings are read anew");
     }
 
@@ -377,6 +387,7 @@ impl Work {
         let mut ticks = interval(watchdog().map_or(DRAW_EVERY, |every| every.min(DRAW_EVERY)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rate = Rate::default();
+        let mut has_lost_sink = false;
         let (mut signal, mut lines, mut failed) = (None, Summary::default(), None);
         notify(Notice::Ready("relaying"));
         let ended = loop {
@@ -433,7 +444,8 @@ impl Work {
                         control.stop();
                     }
                 }
-                sink = ended(self.ingress.as_deref()), if signal.is_none() && !shown.is_stopping => {
+                sink = ended(self.ingress.as_deref()), if !has_lost_sink => {
+                    has_lost_sink = true;
                     tracing::info!(target: "sockeye::relay", "nobody reads what the sink {sink:?} writes; draining");
                     self.stop.send_replace(true);
                     control.stop();
@@ -458,13 +470,9 @@ impl Work {
             // It says why it could not serve while it does.
             let _ = serving.await;
         }
-        if let Some(ingress) = &self.ingress
-            && !ingress.close(self.config.delivery.grace.0).await
-        {
-            tracing::warn!(
-                target: "sockeye::relay",
-                "not all of what the server has sent is in the sinks yet; it is kept in the spool for the next start"
-            );
+        if let Some(ingress) = self.ingress.take() {
+            self.bring_home(&ingress, signal.is_some()).await;
+            metrics.ingress(&totals(&ingress.stats()));
         }
         self.draw(&status.borrow(), rate.a_second());
         self.told(&ended);
@@ -473,6 +481,32 @@ impl Work {
             (Some(failure), _) => Err(failure),
             (None, 0) => Ok(signal.map_or(Exit::Done, |signal| signal.exit())),
             (None, count) => Err(Wrong::Lines { count }.into()),
+        }
+    }
+
+    /// Lets the sinks have what is spooled, until the grace is over, or somebody who has told us to stop says it again.
+    async fn bring_home(&mut self, ingress: &Ingress, mut is_told: bool) {
+        let mut closing = pin!(ingress.close(self.config.delivery.grace.0));
+        let mut ticks = interval(watchdog().map_or(DRAW_EVERY, |every| every.min(DRAW_EVERY)));
+        let is_home = loop {
+            tokio::select! {
+                is_home = &mut closing => break is_home,
+                told = self.signals.next() => match told {
+                    Told::Stop(_) if is_told => break false,
+                    Told::Stop(_) => is_told = true,
+                    Told::Reload => {}
+                },
+                _ = ticks.tick() => {
+                    self.beat.beat();
+                    notify(Notice::Watchdog);
+                }
+            }
+        };
+        if !is_home {
+            tracing::warn!(
+                target: "sockeye::relay",
+                "not all of what the server has sent is in the sinks yet; it is kept in the spool for the next start"
+            );
         }
     }
 

@@ -163,6 +163,14 @@ pub enum Parser {
 #[serde(transparent)]
 pub struct Connections(pub Vec<Connection>);
 
+impl Connections {
+    /// Whether these are the same, in the same order, but for which tasks they get.
+    pub(super) fn differs_in_keys_alone(&self, other: &Self) -> bool {
+        let without_keys = |it: &Connection| Connection { keys: Vec::new(), ..it.clone() };
+        self.0.iter().map(without_keys).eq(other.0.iter().map(without_keys))
+    }
+}
+
 impl<'de> Deserialize<'de> for Connections {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;

@@ -135,24 +135,38 @@ impl Config {
         toml::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// The keys whose values differ, and can't be changed while a relay runs.
-    #[must_use]
-    pub fn fixed_changes(&self, other: &Self) -> Vec<&'static str> {
-        let pairs = [
-            ("from", self.from != other.from),
-            ("queue", self.queue != other.queue),
-            ("listen", self.listen != other.listen),
-            ("token", self.token != other.token || self.token_file != other.token_file),
-            ("health", self.health != other.health),
-            ("to", self.to != other.to),
-            ("store", self.store != other.store),
-            ("sink", self.sink != other.sink),
-            ("spool", self.spool != other.spool),
-            ("delivery.success", self.delivery.success != other.delivery.success),
-            ("delivery.permanent", self.delivery.permanent != other.delivery.permanent),
-            ("delivery.reply", self.delivery.reply != other.delivery.reply),
-        ];
-        pairs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    /// Takes over from the configuration of a running relay what can't be changed while it runs; says which keys had other
+    /// values. Of the connections their `keys` can be changed.
+    pub fn keep_fixed(&mut self, running: &Self) -> Vec<&'static str> {
+        let mut kept = Vec::new();
+        macro_rules! keep {
+            ($($key:literal: $($field:ident).+,)+) => {
+                $(if self.$($field).+ != running.$($field).+ {
+                    self.$($field).+.clone_from(&running.$($field).+);
+                    kept.push($key);
+                })+
+            };
+        }
+        if !self.to.differs_in_keys_alone(&running.to) {
+            self.to.clone_from(&running.to);
+            kept.push("to");
+        }
+        keep! {
+            "from": from,
+            "queue": queue,
+            "listen": listen,
+            "token": token,
+            "token_file": token_file,
+            "health": health,
+            "task": task,
+            "store": store,
+            "sink": sink,
+            "spool": spool,
+            "delivery.success": delivery.success,
+            "delivery.permanent": delivery.permanent,
+            "delivery.reply": delivery.reply,
+        }
+        kept
     }
 }
 

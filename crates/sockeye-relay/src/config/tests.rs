@@ -222,6 +222,16 @@ fn what_a_running_relay_cannot_change_is_named() {
     other.delivery.in_flight = 1;
     other.store.lease = Time::seconds(5);
     other.listen = None;
-    assert_eq!(config.fixed_changes(&other), ["listen", "store"]);
-    assert!(config.fixed_changes(&config).is_empty());
+    other.task = None;
+    other.to.0[0].keys = vec!["acct-2".to_owned()];
+    assert_eq!(other.keep_fixed(&config), ["listen", "task", "store"]);
+    let mut expect = config.clone();
+    expect.delivery.in_flight = 1;
+    expect.to.0[0].keys = vec!["acct-2".to_owned()];
+    assert_eq!(other, expect);
+    // Tasks must not go to another server because the file has another order.
+    other.to.0.swap(0, 1);
+    assert_eq!(other.keep_fixed(&config), ["to"]);
+    assert_eq!(other.to, config.to);
+    assert!(config.clone().keep_fixed(&config).is_empty());
 }

@@ -128,3 +128,53 @@ fn settings_change_at_work_and_nothing_is_lost() {
     kept.sort_unstable();
     assert_eq!(kept, (0..TASKS as u64).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_reload_sends_no_task_to_another_server() {
+    let (one, two, sandbox) = (Running::start(), Running::start(), Sandbox::new("relay-swap"));
+    let part =
+        |server: &str, key: &str| format!("[[to]]\nurl = \"{server}\"\nkeys = [\"{key}\"]\n");
+    let [a, b] = [part(&one.url, "a*"), part(&two.url, "b*")];
+    sandbox.write("relay.toml", format!("from = \"sqlite:relay.db\"\n{a}{b}"));
+    let mut peer = start(&sandbox, &["--log", "info"]);
+    until(&mut peer, "\"joined\"");
+    until(&mut peer, "\"joined\"");
+    replace(&sandbox, &format!("from = \"sqlite:relay.db\"\n{b}{a}"));
+    kill(peer.id(), Signal::HUP);
+    for key in ["a1", "b1"] {
+        let put = relay(&sandbox, &["put", "--from", "sqlite:relay.db", "--key", key, "keep", key]);
+        assert_eq!(put.code, Some(0), "{put:?}");
+    }
+    while one.kept().is_empty() || two.kept().is_empty() {
+        std::thread::yield_now();
+    }
+    assert_eq!((one.kept(), two.kept()), (vec![value!("a1")], vec![value!("b1")]));
+}
+
+#[test]
+fn standard_output_is_one_thing() {
+    let sandbox = Sandbox::new("relay-stdout");
+    for more in [&["--json"][..], &["--from", "-"]] {
+        let args = [&["--to", "http://127.0.0.1:1", "--sink", "-"], more].concat();
+        let run = relay(&sandbox, &args);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains("standard output can't be a sink"), "{run:?}");
+    }
+}
+
+#[test]
+fn it_ends_once_nobody_reads_what_the_server_sends() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-pipe"));
+    let mut command = sandbox.command(&["relay", "--to", &running.url, "--sink", "-"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut lines, &mut line).unwrap();
+    let heard: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(heard["event"], "welcome");
+    drop(lines);
+    // The next event finds nobody.
+    let put = relay(&sandbox, &["put", "--from", "sqlite:relay.db", "say", "hi"]);
+    assert_eq!(put.code, Some(0), "{put:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
