@@ -1,7 +1,7 @@
 //! The one task that owns the machine: tells it what happens, and does what it says.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::poll_fn,
     pin::Pin,
     sync::Arc,
@@ -60,6 +60,10 @@ pub(super) struct Driver {
     gives_up_at: Option<Pin<Box<Sleep>>>,
     /// What is being claimed was perhaps claimed by the instance that has lost its lease.
     is_claim_doubtful: bool,
+    /// It is to drain once that is claimed: what is given back later is put before the rest, and this comes behind it.
+    stops_after_claim: bool,
+    /// Ids that were done since the claim that is under way was begun: it has looked them up before.
+    done_meanwhile: HashSet<Arc<str>>,
     /// The store said no last time; told once, and once when it is back.
     is_store_away: bool,
 }
@@ -100,6 +104,8 @@ impl Driver {
             began: Instant::now(),
             gives_up_at: None,
             is_claim_doubtful: false,
+            stops_after_claim: false,
+            done_meanwhile: HashSet::new(),
             is_store_away: false,
             metrics,
             queue,
@@ -142,6 +148,9 @@ impl Driver {
 
     /// Does what the machine says.
     fn carry_out(&mut self) {
+        if self.keeping.has_run_out() {
+            self.machine.pause(now());
+        }
         while let Some(output) = self.machine.poll_output(now()) {
             match output {
                 Output::Send { claim, target, .. } => self.send(claim, target),
@@ -150,7 +159,7 @@ impl Driver {
             }
         }
         self.settler.begin();
-        let room = self.machine.room();
+        let room = if self.stops_after_claim { 0 } else { self.machine.room() };
         self.claimer.begin(room, &self.settings.reader, self.settings.dedupes);
     }
 
@@ -225,22 +234,33 @@ impl Driver {
     }
 
     fn claimed(&mut self, claimed: Result<Vec<Arrival>, QueueError>) {
-        let arrivals = match claimed {
-            Ok(arrivals) => arrivals,
-            Err(error) => return self.store_failed(&error),
-        };
-        self.store_answers();
+        match claimed {
+            Ok(arrivals) => {
+                self.store_answers();
+                self.arrived(arrivals);
+            }
+            Err(error) => self.store_failed(&error),
+        }
+        self.done_meanwhile.clear();
+        if std::mem::take(&mut self.stops_after_claim) {
+            self.machine.stop(now());
+        }
+    }
+
+    fn arrived(&mut self, arrivals: Vec<Arrival>) {
         let is_doubtful = std::mem::take(&mut self.is_claim_doubtful);
         for arrival in arrivals {
             crash::point(Stage::Claimed);
             let Arrival { claimed, task, is_finished } = arrival;
             self.status.counts.claimed += 1;
             let id = task.as_ref().ok().and_then(|(task, _)| task.id.clone());
-            let decided = |verdict| Settlement { claim: claimed.claim, id, verdict };
+            let decided = |verdict| Settlement { claim: claimed.claim, id: id.clone(), verdict };
             if is_doubtful {
                 self.machine.decided(now(), decided(Verdict::Release));
                 continue;
             }
+            let is_finished =
+                is_finished || id.as_ref().is_some_and(|id| self.done_meanwhile.contains(id));
             if is_finished {
                 self.machine.decided(now(), decided(Verdict::Duplicate));
                 continue;
@@ -359,7 +379,10 @@ impl Driver {
             Order::Stop => {
                 self.status.is_stopping = true;
                 self.gives_up_at = Some(Box::pin(time::sleep(self.settings.grace)));
-                self.machine.stop(now());
+                match self.claimer.is_claiming() {
+                    true => self.stops_after_claim = true,
+                    false => self.machine.stop(now()),
+                }
                 self.tell_status();
             }
             Order::Reload(settings) => {
@@ -417,6 +440,12 @@ impl Driver {
             && let Some(class) = self.tasks.get_mut(&claim).and_then(|known| known.failed.take())
         {
             counts.retried[class as usize] += 1;
+        }
+        if let Verdict::Done { .. } = verdict
+            && self.claimer.is_claiming()
+            && let Some(id) = self.tasks.get(&claim).and_then(|known| known.task.id.clone())
+        {
+            self.done_meanwhile.insert(id);
         }
         match verdict {
             Verdict::Dead(Epitaph { reason, error, .. }) => {

@@ -61,6 +61,14 @@ impl Keeping {
         }
     }
 
+    /// Whether the lease has run out, as far as this clock tells; said once, until it is renewed. A process that was stopped asks
+    /// this before it does anything.
+    pub(super) fn has_run_out(&mut self) -> bool {
+        let has = !self.is_doubtful && Instant::now() >= self.safe_until;
+        self.is_doubtful |= has;
+        has
+    }
+
     /// Ready with what has happened. `claims` are those that this instance holds.
     pub(super) fn poll(
         &mut self,
@@ -89,8 +97,7 @@ impl Keeping {
                 Err(error) => Kept::Failed(error),
             });
         }
-        if !self.is_doubtful && Instant::now() >= self.safe_until {
-            self.is_doubtful = true;
+        if self.has_run_out() {
             return Poll::Ready(Kept::Doubtful);
         }
         if self.sweep_due.poll_tick(cx).is_ready() {
