@@ -1,7 +1,7 @@
 //! What a target hears: its namespace joined and lost, and all that the server sends.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc,
@@ -20,6 +20,11 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::{Standing, Step, replies::Replies, script};
 use crate::ingress::{Gap, Receipt, Received, Receiver};
 
+/// Of so many events it is told that nobody takes them.
+const MAX_UNTAKEN: usize = 64;
+/// No name of an event is shown further than this, in characters.
+const MAX_NAME: usize = 80;
+
 /// What the handlers of a target share.
 pub(super) struct Listening {
     name: Arc<str>,
@@ -31,6 +36,8 @@ pub(super) struct Listening {
     lost_at: Mutex<Option<SystemTime>>,
     /// How many times it was lost, by reason: those of the protocol, of which there are few.
     partings: Mutex<BTreeMap<&'static str, u64>>,
+    /// The events of which it was told that nobody takes them.
+    untaken: Mutex<BTreeSet<String>>,
     /// Asks for the connection to be ended: there is no room for what it brings.
     hangs_up: Notify,
     /// The next time it is joined comes too early for there to be room.
@@ -64,6 +71,7 @@ impl Listening {
             lost_at: Mutex::new(receiver.as_ref().and_then(|it| it.stored_until())),
             receiver,
             partings: Mutex::default(),
+            untaken: Mutex::default(),
             hangs_up: Notify::new(),
             is_crammed: AtomicBool::new(false),
         }
@@ -148,6 +156,19 @@ impl Listening {
         });
     }
 
+    /// Says that an event goes nowhere, once for each name.
+    fn goes_nowhere(&self, event: &str) {
+        let name: String = event.chars().take(MAX_NAME).collect();
+        let mut untaken = self.untaken.lock();
+        if untaken.len() < MAX_UNTAKEN && untaken.insert(name.clone()) {
+            tracing::warn!(
+                target: "sockeye::relay",
+                "{}: the server sends events {name:?}, and nothing takes them; name a sink to keep them (--sink file:events.jsonl)",
+                self.name
+            );
+        }
+    }
+
     fn parted(&self, why: &Arc<str>) {
         let now = SystemTime::now();
         self.standing.send_if_modified(|standing| match standing {
@@ -218,7 +239,11 @@ async fn heard_beside(
 ) {
     this.replies.tell(&event, &args);
     let Some(receiver) = &this.receiver else {
-        // Nobody is there to keep it: an ack would say so.
+        if this.replies.are(&event) {
+            return ack.send(());
+        }
+        this.goes_nowhere(&event);
+        // Nobody is there to keep it: an ack would say that it is.
         return ack.refuse(Refusal::new("nobody takes events here").code("unhandled"));
     };
     let received = receiver.receive(Received {

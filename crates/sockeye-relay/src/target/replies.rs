@@ -51,6 +51,11 @@ impl Replies {
         self.late.load(Ordering::Relaxed)
     }
 
+    /// Whether such an event answers tasks.
+    pub(super) fn are(&self, event: &str) -> bool {
+        self.reply.as_ref().is_some_and(|reply| *reply.event == *event)
+    }
+
     /// Gives an event to the oldest task that it answers.
     pub(super) fn tell(&self, event: &str, args: &RawArgs) {
         let Some(reply) = self.reply.as_ref().filter(|reply| *reply.event == *event) else {

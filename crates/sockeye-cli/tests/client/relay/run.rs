@@ -76,6 +76,25 @@ fn a_signal_drains() {
 
 #[cfg(unix)]
 #[test]
+fn what_nothing_takes_is_told_once_for_each_name() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-untaken"));
+    let mut peer = start(&sandbox, &["--from", QUEUE, "--to", &running.url]);
+    for text in ["one", "two"] {
+        assert_eq!(relay(&sandbox, &["put", "--from", QUEUE, "say", text]).code, Some(0));
+    }
+    // What they are answered with has been heard once they are confirmed.
+    while json(&relay(&sandbox, &["stats", "--from", QUEUE]), 0)[0]["done"] != 2 {}
+    super::terminal::kill(peer.id(), rustix::process::Signal::TERM);
+    peer.remaining_lines().unwrap();
+    let untaken = |name| format!("the server sends events \"{name}\", and nothing takes them");
+    for name in ["welcome", "said"] {
+        let told = peer.transcript();
+        assert_eq!(told.matches(&untaken(name)).count(), 1, "{name}: {told}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_second_signal_leaves_all_to_the_next() {
     let (running, sandbox) = (Running::start(), Sandbox::new("relay-signals"));
     let mut peer = start(&sandbox, &["--from", QUEUE, "--to", &running.url]);
