@@ -261,7 +261,12 @@ impl Config {
     pub fn sinks(&self) -> Result<Vec<SinkPlan>, ConfigError> {
         let mut plans: Vec<SinkPlan> = Vec::new();
         for (index, sink) in self.sink.iter().enumerate() {
-            let name = sink.name.clone().unwrap_or_else(|| (index + 1).to_string());
+            // The spool keeps for each name how far it is: one that had another's would miss records.
+            let name = sink.name.clone().unwrap_or_else(|| {
+                let place = sink.to.name();
+                let is_taken = plans.iter().any(|plan| *plan.name == *place);
+                if is_taken { format!("{place} {}", index + 1) } else { place }
+            });
             if plans.iter().any(|plan| *plan.name == *name) {
                 return Err(ConfigError::value("sink.name", format!("{name:?} is given twice")));
             }

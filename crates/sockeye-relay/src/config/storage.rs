@@ -88,7 +88,8 @@ pub enum WhenFull {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sink {
-    /// What it is called in metrics; each has a name of its own. Default: its number.
+    /// What it is called; each has a name of its own, by which the spool keeps how far it is. Default:
+    /// where it is (of a webhook, its host).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The place: `redis://host/0?stream=NAME` (or `list=`, or `channel=`), `sqlite:FILE`, `file:FILE`, `-` for standard

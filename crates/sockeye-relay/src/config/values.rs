@@ -146,6 +146,19 @@ impl Location {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// What it may be called: the place without what may be secret. The path of a webhook is, more often than not.
+    pub(super) fn name(&self) -> String {
+        let shown = self.to_string().replace(&format!("{HIDDEN}@"), "");
+        let (place, query) = shown.split_once('?').unwrap_or((&shown, ""));
+        if let Some((scheme @ ("http" | "https"), rest)) = place.split_once("://") {
+            let host = rest.split('/').next().unwrap_or(rest);
+            return format!("{scheme}://{host}");
+        }
+        let fields = query.split('&').filter(|field| !field.is_empty() && !field.ends_with(HIDDEN));
+        let query = fields.collect::<Vec<_>>().join("&");
+        if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") }
+    }
 }
 
 /// Fields of a query that are no secrets; others are not shown.
@@ -315,6 +328,21 @@ mod tests {
         check("7", Some((7, "7B")));
         check("1TB", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_location_is_called_by_what_is_no_secret() {
+        let rows = [
+            ("-", "-"),
+            ("file:/var/log/events.jsonl", "file:/var/log/events.jsonl"),
+            ("redis://u:p@h:6379/0?stream=e&password=x", "redis://h:6379/0?stream=e"),
+            ("redis://h?token=x", "redis://h"),
+            ("https://u@hooks.example/T0/secret?x=1", "https://hooks.example"),
+            ("https://hooks.example", "https://hooks.example"),
+        ];
+        for (place, name) in rows {
+            assert_eq!(Location::new(place).name(), name);
+        }
     }
 
     #[test]
