@@ -1,6 +1,8 @@
 //! `sockeye relay`: a queue in front of a server, and what is done with the queue while it runs.
 
 mod age;
+mod backlog;
+mod beat;
 mod dead;
 mod drive;
 mod failure;
@@ -10,11 +12,13 @@ mod options;
 mod place;
 mod plan;
 mod put;
+mod rate;
 mod seen;
 mod states;
 mod status;
 mod switch;
 mod table;
+mod work;
 
 pub(crate) use self::options::Options;
 use self::options::{Command, Dead};

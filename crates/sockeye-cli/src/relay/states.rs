@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::Serialize;
-use sockeye_relay::{relay::Status, target::Standing};
+use sockeye_relay::{ingress::SinkStats, relay::Status, target::Standing};
 
 use crate::{date::rfc_3339, output::Output};
 
@@ -19,6 +19,8 @@ pub(super) struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sink: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
@@ -26,11 +28,15 @@ pub(super) struct Change {
 
 impl Change {
     pub(super) const fn new(state: &'static str) -> Self {
-        Self { state, target: None, address: None, reason: None }
+        Self { state, target: None, sink: None, address: None, reason: None }
     }
 
     pub(super) fn target(self, name: &str) -> Self {
         Self { target: Some(name.to_owned()), ..self }
+    }
+
+    fn sink(self, name: &str) -> Self {
+        Self { sink: Some(name.to_owned()), ..self }
     }
 
     pub(super) fn address(self, address: impl ToString) -> Self {
@@ -48,9 +54,9 @@ impl Change {
     }
 
     fn text(&self) -> String {
-        let Self { state, target, address, reason } = self;
+        let Self { state, target, sink, address, reason } = self;
         let mut text = (*state).to_owned();
-        for more in [target, address].into_iter().flatten() {
+        for more in [target, sink, address].into_iter().flatten() {
             text += &format!(" {more}");
         }
         match reason {
@@ -94,6 +100,21 @@ pub(super) fn changes(before: &Status, after: &Status) -> Vec<Change> {
     }
     if after.is_stopping && !before.is_stopping {
         changes.push(Change::new("draining"));
+    }
+    changes
+}
+
+/// What has become of the sinks; there were none `before`, or the same.
+pub(super) fn sink_changes(before: &[SinkStats], after: &[SinkStats]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (at, is) in after.iter().enumerate() {
+        match (before.get(at).and_then(|was| was.error.as_ref()), &is.error) {
+            (None, Some(error)) => {
+                changes.push(Change::new("sink-lost").sink(&is.name).reason(error));
+            }
+            (Some(_), None) => changes.push(Change::new("sink-back").sink(&is.name)),
+            _ => {}
+        }
     }
     changes
 }
@@ -149,7 +170,7 @@ impl Teller {
                 let time = rfc_3339(SystemTime::now());
                 self.show(Shown::Line(format!("{} {}", &time[11..19], change.text())));
             }
-            Form::Log if matches!(change.state, "parted" | "store-lost") => {
+            Form::Log if matches!(change.state, "parted" | "store-lost" | "sink-lost") => {
                 tracing::warn!(target: "sockeye::relay", "{}", change.text());
             }
             Form::Log => tracing::info!(target: "sockeye::relay", "{}", change.text()),
@@ -219,5 +240,26 @@ mod tests {
         assert_eq!(change.text(), "parted server: transport close");
         let change = Change::new("listening").address("127.0.0.1:8090");
         assert_eq!(change.text(), "listening 127.0.0.1:8090");
+    }
+
+    #[test]
+    fn a_sink_is_lost_once_and_back_once() {
+        let sink = |error: Option<&str>| SinkStats {
+            name: "file:events.jsonl".into(),
+            error: error.map(str::to_owned),
+            ..SinkStats::default()
+        };
+        let change = |before: &[SinkStats], after: Option<&str>| {
+            let changes = sink_changes(before, &[sink(after)]);
+            changes.iter().map(Change::text).collect::<Vec<_>>()
+        };
+        let lost = ["sink-lost file:events.jsonl: no space"];
+        assert_eq!(change(&[], Some("no space")), lost);
+        assert_eq!(change(&[sink(None)], Some("no space")), lost);
+        assert_eq!(change(&[sink(Some("no space"))], None), ["sink-back file:events.jsonl"]);
+        for error in [None, Some("no space")] {
+            assert!(change(&[sink(error)], error).is_empty());
+        }
+        assert!(change(&[], None).is_empty());
     }
 }

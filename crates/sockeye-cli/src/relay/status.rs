@@ -2,22 +2,29 @@
 
 use std::time::Duration;
 
+use sockeye_relay::{
+    ingress::{IngressStats, SinkStats},
+    queue::Stats,
+};
+
 use super::{age::brief, table::cut};
 use crate::values::printable;
 
 /// What there is to show.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
     pub(super) queue: String,
     pub(super) targets: Vec<Target>,
     /// What the store has said last; `None` until it has.
-    pub(super) backlog: Option<Backlog>,
+    pub(super) backlog: Option<Stats>,
     pub(super) in_flight: usize,
     pub(super) max_in_flight: usize,
     pub(super) blocked_lanes: usize,
     pub(super) confirmed: u64,
     /// Confirmed tasks a second, of late.
     pub(super) rate: f64,
+    /// What the server has sent; `None` if there is no sink for it.
+    pub(super) received: Option<IngressStats>,
     pub(super) last_error: Option<String>,
     pub(super) is_stopping: bool,
 }
@@ -35,20 +42,12 @@ pub(super) struct Target {
     pub(super) because: Option<String>,
 }
 
-/// What lies in the queue.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Backlog {
-    pub(super) ready: u64,
-    pub(super) delayed: u64,
-    pub(super) held: u64,
-    pub(super) dead: u64,
-    pub(super) oldest: Option<Duration>,
-    pub(super) is_paused: bool,
-}
-
 const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
+
+/// A shorter wait is part of the work.
+const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 /// The lines, none wider than `width`.
 pub(super) fn block(snapshot: &Snapshot, width: usize, is_colored: bool) -> Vec<String> {
@@ -103,10 +102,48 @@ pub(super) fn block(snapshot: &Snapshot, width: usize, is_colored: bool) -> Vec<
         done += &format!("; {dead} dead");
     }
     lines.push(Line::new("done", done, None));
+    if let Some(received) = &snapshot.received {
+        lines.push(received_line(received));
+        lines.extend(received.sinks.iter().filter_map(sink_line));
+    }
     if let Some(error) = &snapshot.last_error {
         lines.push(Line::new("last error", error.clone(), Some(RED)));
     }
     lines.iter().map(|line| line.draw(width, is_colored)).collect()
+}
+
+fn received_line(received: &IngressStats) -> Line {
+    let mut text = format!("{} stored", received.stored);
+    let dropped = received.dropped_oldest + received.dropped_newest + received.dropped_aged;
+    let gaps = if received.gaps == 1 { "gap" } else { "gaps" };
+    for (count, what) in [(dropped, "dropped"), (received.failed, "lost"), (received.gaps, gaps)] {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+        }
+    }
+    Line::new("received", text, (dropped + received.failed > 0).then_some(YELLOW))
+}
+
+/// A sink of which there is something to say.
+fn sink_line(sink: &SinkStats) -> Option<Line> {
+    let mut said = Vec::new();
+    if sink.lag_records > 0 {
+        said.push(format!("{} behind", sink.lag_records));
+        if sink.lag >= WORTH_TELLING {
+            said.push(format!("the oldest for {}", brief(sink.lag)));
+        }
+    }
+    for (count, what) in [(sink.dead, "dead"), (sink.lost, "dropped")] {
+        if count > 0 {
+            said.push(format!("{count} {what}"));
+        }
+    }
+    let mut text = said.join(", ");
+    if let Some(error) = &sink.error {
+        text += &format!("{}{error}", if text.is_empty() { "" } else { ": " });
+    }
+    let color = (sink.error.is_some() || sink.dead + sink.lost > 0).then_some(YELLOW);
+    (!text.is_empty()).then(|| Line::new("sink", format!("{} {text}", sink.name), color))
 }
 
 struct Line {
@@ -146,19 +183,20 @@ mod tests {
                 times: 2,
                 because: None,
             }],
-            backlog: Some(Backlog {
+            backlog: Some(Stats {
                 ready: 12,
                 delayed: 3,
                 held: 1,
                 dead: 2,
                 oldest: Some(Duration::from_secs(4)),
-                is_paused: false,
+                ..Stats::default()
             }),
             in_flight: 8,
             max_in_flight: 16,
             blocked_lanes: 3,
             confirmed: 1_203,
             rate: 41.26,
+            received: None,
             last_error: Some("no ack\nin time".to_owned()),
             is_stopping: false,
         }
@@ -197,6 +235,23 @@ mod tests {
         assert!(lines[2].contains("; paused\x1b[0m") && lines[3].contains("; draining\x1b[0m"));
         snapshot.backlog = None;
         assert_eq!(block(&snapshot, 100, false).len(), 5);
+    }
+
+    #[test]
+    fn what_the_server_sent_is_told_with_the_sinks_that_lag() {
+        let mut snapshot = Snapshot { received: Some(IngressStats::default()), ..snapshot() };
+        let received = snapshot.received.as_mut().unwrap();
+        (received.stored, received.gaps) = (7, 1);
+        received.sinks = vec![SinkStats { name: "list".into(), ..SinkStats::default() }; 2];
+        let sink = &mut received.sinks[1];
+        (sink.lag_records, sink.lag) = (3, Duration::from_secs(70));
+        sink.error = Some("no space left".to_owned());
+        let lines = block(&snapshot, 100, false);
+        let expect = [
+            "  received  7 stored, 1 gap",
+            "      sink  list 3 behind, the oldest for 70s: no space left",
+        ];
+        assert_eq!(lines[5..7], expect);
     }
 
     #[test]

@@ -178,3 +178,38 @@ fn it_ends_once_nobody_reads_what_the_server_sends() {
     assert_eq!(put.code, Some(0), "{put:?}");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn what_is_promised_depends_on_the_configuration() {
+    let sandbox = Sandbox::new("relay-explain");
+    sandbox
+        .write("written.toml", "to = \"http://127.0.0.1:1\"\n[delivery]\nconfirm = \"written\"\n");
+    let explain = |args: &[&str]| {
+        let run = relay(&sandbox, &[&["--explain"], args].concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.stdout
+    };
+    let acked = explain(&["--to", "http://127.0.0.1:1"]);
+    assert!(acked.starts_with("Tasks are done once the server has acknowledged them"), "{acked}");
+    let written = explain(&["--config", "written.toml"]);
+    assert!(written.starts_with("Tasks are done once their bytes are written"), "{written}");
+    let list = explain(&["--config", "written.toml", "--from", "redis://127.0.0.1:1?list=tasks"]);
+    assert!(list.contains("\nStore     Redis"), "{list}");
+}
+
+#[test]
+fn flags_are_not_for_one_of_several_servers() {
+    let sandbox = Sandbox::new("relay-many");
+    let part = |at: u8| format!("[[to]]\nname = \"{at}\"\nurl = \"http://127.0.0.1:{at}\"\n");
+    sandbox.write("relay.toml", part(1) + &part(2));
+    let run =
+        relay(&sandbox, &["--config", "relay.toml", "--print-config", "--from", "sqlite:q.db"]);
+    assert_eq!((run.code, run.stdout.matches("[[to]]").count()), (Some(0), 2), "{run:?}");
+    let one = ["--config", "relay.toml", "--to", "http://127.0.0.1:3"];
+    let run = relay(&sandbox, &one);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("the file names several servers, and flags are for one"),
+        "{run:?}"
+    );
+}

@@ -11,7 +11,7 @@ use serde_json::{Value, json as value};
 use super::{QUEUE, start, until};
 use crate::{sandbox::Sandbox, server::Running};
 
-fn ask(address: &str, head: &str, body: &str) -> (u16, String) {
+pub(super) fn ask(address: &str, head: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let request = format!(
@@ -26,7 +26,7 @@ fn ask(address: &str, head: &str, body: &str) -> (u16, String) {
 }
 
 /// Where it listens.
-fn address(line: &str) -> String {
+pub(super) fn address(line: &str) -> String {
     let line: Value = serde_json::from_str(line).unwrap();
     line["address"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned()
 }

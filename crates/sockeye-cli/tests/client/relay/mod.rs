@@ -8,6 +8,8 @@ mod queue;
 mod redis;
 mod run;
 #[cfg(unix)]
+mod sinks;
+#[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
 mod told;
