@@ -97,12 +97,13 @@ impl Work {
                 ended = &mut running => break ended,
                 told = self.signals.next() => match told {
                     Told::Stop(told) => {
-                        if signal.is_some() {
-                            is_cut = true;
-                            tracing::warn!(target: "sockeye::relay", "{told}: what was sent is not waited for");
-                        }
                         notify(Notice::Stopping("draining"));
                         self.drain(&control);
+                        if signal.is_some() {
+                            is_cut = true;
+                            control.cut();
+                            tracing::warn!(target: "sockeye::relay", "{told}: what was sent is not waited for");
+                        }
                         signal.get_or_insert(told);
                     }
                     Told::Reload => {
@@ -292,12 +293,17 @@ impl Work {
 
     fn told(&self, ended: &Ended) {
         let confirmed = ended.counts.confirmed;
-        let change = match ended.unknown {
-            0 => Change::new("drained").reason(format_args!("{confirmed} confirmed")),
-            unknown => Change::new("cut").reason(format_args!(
-                "{confirmed} confirmed; {unknown} sent without an answer, which the next start sends again"
-            )),
-        };
+        let mut reason = format!("{confirmed} confirmed");
+        for (count, what) in [
+            (ended.unknown, "sent without an answer"),
+            (ended.untold, "whose end the queue could not be told"),
+        ] {
+            if count > 0 {
+                reason += &format!("; {count} {what}, which the next start sends again");
+            }
+        }
+        let is_drained = ended.unknown + ended.untold == 0;
+        let change = Change::new(if is_drained { "drained" } else { "cut" }).reason(reason);
         self.teller.tell(&change);
     }
 }

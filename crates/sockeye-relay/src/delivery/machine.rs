@@ -281,7 +281,7 @@ impl Delivery {
     }
 
     /// Begins to drain: what was not sent is released in its order, what was sent is waited for, and nothing is claimed
-    /// any more. If a claim is under way, tell its tasks first: the store puts what is released later before the rest.
+    /// any more. What a claim that is under way brings is released, too.
     pub fn stop(&mut self, now: Now) {
         self.advance(now);
         if self.mode != Mode::Running {
@@ -385,9 +385,9 @@ impl Delivery {
         if !may_claim {
             return 0;
         }
-        let excess = self.parked_excess();
-        let usual = self.limits.max_claimed.saturating_sub(self.entries.len() - excess);
-        usual.min(self.limits.max_parked.saturating_sub(excess))
+        let aside = self.aside().min(self.entries.len());
+        let usual = self.limits.max_claimed.saturating_sub(self.entries.len() - aside);
+        usual.min(self.limits.max_parked.saturating_sub(aside))
     }
 
     /// When [`Self::handle_timeout`] is to be called, if nothing is told before.
@@ -420,6 +420,16 @@ impl Delivery {
             Mode::Stopping => self.entries.is_empty(),
             Mode::Abandoned => self.entries.len() == self.in_flight - self.reserved,
         }
+    }
+
+    /// Tasks of which the store has not been told yet what became of them, but for those that are given back untried.
+    #[must_use]
+    pub fn untold(&self) -> usize {
+        let is_told = |it: &&Entry| match &it.stage {
+            Stage::Settling(settling) => !matches!(settling.verdict, Verdict::Release),
+            _ => false,
+        };
+        self.entries.values().filter(is_told).count()
     }
 
     /// How much there is, for metrics. Looks at every task.
@@ -522,6 +532,13 @@ impl Delivery {
         self.drop_entry(turn, false);
     }
 
+    /// How many tasks can't be sent for a while, beyond the places that they may take from others: their target is absent, or their
+    /// lane waits for another attempt of its first.
+    fn aside(&self) -> usize {
+        let parked = if self.targets.joined() == 0 { 0 } else { self.targets.parked() };
+        (parked + self.lanes.held_up()).saturating_sub(self.limits.max_claimed / 2)
+    }
+
     /// How many unsent tasks of absent targets there are beyond the places that they may take from others.
     fn parked_excess(&self) -> usize {
         // Without a target that is joined there is nobody to make place for.
@@ -576,7 +593,12 @@ impl Delivery {
             self.targets.count_waiting(target, is_in);
         }
         match &entry.stage {
-            Stage::Blocked | Stage::Delayed(_) => {}
+            Stage::Blocked => {}
+            Stage::Delayed(_) => {
+                if let Some(key) = &entry.job.key {
+                    self.lanes.hold_up(key, is_in);
+                }
+            }
             Stage::Ready if is_in => self.targets.insert(target, turn),
             Stage::Ready => self.targets.remove(target, turn),
             Stage::Sent => step(&mut self.in_flight),

@@ -155,8 +155,9 @@ pub struct Limits {
     pub in_flight: usize,
     /// Claimed tasks, sent or not. Default: four times as many.
     pub max_claimed: usize,
-    /// Unsent tasks whose target is not joined, beyond half of `max_claimed`: those with a key, which can't go back without
-    /// losing their place. Default: sixteen times `max_claimed`.
+    /// Tasks that can't be sent for a while, beyond half of `max_claimed`: they have a key, and their target is not joined, or the
+    /// first of their lane waits for another attempt. They can't go back without losing their place. Default: sixteen times
+    /// `max_claimed`.
     pub max_parked: usize,
     /// How fast tasks may be sent. Default: no limit.
     pub rate: Option<Rate>,

@@ -25,6 +25,18 @@ pub(super) struct Arrival {
     pub(super) is_finished: bool,
 }
 
+/// What a claim has come to.
+pub(super) enum Taken {
+    /// These, or none: the store has answered.
+    Tasks(Vec<Arrival>),
+    /// These are claimed, and can't be sent: nothing tells which of them were done before.
+    Unsure(Vec<Arrival>, QueueError),
+    /// Nothing was claimed, as far as is known.
+    Failed(QueueError),
+    /// It is time to look again; the store was not asked.
+    Ready,
+}
+
 /// Takes tasks from the store.
 pub(super) struct Claimer {
     queue: Arc<dyn Queue>,
@@ -34,7 +46,7 @@ pub(super) struct Claimer {
 
 enum Step {
     Idle,
-    Claiming(BoxFuture<'static, Result<Vec<Arrival>, QueueError>>),
+    Claiming(BoxFuture<'static, Taken>),
     /// There was nothing; the store says when to look again.
     Waiting(BoxFuture<'static, ()>),
     /// The store could not be reached.
@@ -62,51 +74,43 @@ impl Claimer {
         }
     }
 
-    /// Ready with what was claimed, or why nothing was; pending for ever while nothing is to be done.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<Arrival>, QueueError>> {
-        loop {
-            self.step = match &mut self.step {
-                Step::Idle => return Poll::Pending,
-                Step::Waiting(changed) => {
-                    ready!(changed.as_mut().poll(cx));
-                    Step::Idle
-                }
-                Step::Resting(sleep) => {
-                    ready!(sleep.as_mut().poll(cx));
-                    Step::Idle
-                }
-                Step::Claiming(claiming) => {
-                    let claimed = ready!(claiming.as_mut().poll(cx));
-                    self.step = match &claimed {
-                        Ok(arrivals) if arrivals.is_empty() => {
-                            let queue = Arc::clone(&self.queue);
-                            Step::Waiting(Box::pin(async move { queue.changed().await }))
-                        }
-                        Ok(_) => Step::Idle,
-                        Err(_) => Step::Resting(Box::pin(time::sleep(self.backoff.next()))),
-                    };
-                    if claimed.is_ok() {
-                        self.backoff.reset();
-                    }
-                    return Poll::Ready(claimed);
-                }
-            };
-            if matches!(self.step, Step::Idle) {
-                // Whoever owns it looks whether there is room.
-                return Poll::Ready(Ok(Vec::new()));
+    /// Ready with what has come of a claim, or once it is time for another; pending for ever while nothing is to be done.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Taken> {
+        let taken = match &mut self.step {
+            Step::Idle => return Poll::Pending,
+            Step::Waiting(changed) => {
+                ready!(changed.as_mut().poll(cx));
+                Taken::Ready
             }
+            Step::Resting(sleep) => {
+                ready!(sleep.as_mut().poll(cx));
+                Taken::Ready
+            }
+            Step::Claiming(claiming) => ready!(claiming.as_mut().poll(cx)),
+        };
+        self.step = match &taken {
+            Taken::Tasks(arrivals) if arrivals.is_empty() => {
+                let queue = Arc::clone(&self.queue);
+                Step::Waiting(Box::pin(async move { queue.changed().await }))
+            }
+            Taken::Tasks(_) | Taken::Ready => Step::Idle,
+            Taken::Failed(_) | Taken::Unsure(..) => {
+                Step::Resting(Box::pin(time::sleep(self.backoff.next())))
+            }
+        };
+        if let Taken::Tasks(_) = taken {
+            self.backoff.reset();
         }
+        Poll::Ready(taken)
     }
 }
 
 /// Claims as many as there is room for, reads them, and looks up which were done before.
-async fn claim(
-    queue: &dyn Queue,
-    room: usize,
-    reader: &Reader,
-    dedupes: bool,
-) -> Result<Vec<Arrival>, QueueError> {
-    let claimed = queue.claim(room).await?;
+async fn claim(queue: &dyn Queue, room: usize, reader: &Reader, dedupes: bool) -> Taken {
+    let claimed = match queue.claim(room).await {
+        Ok(claimed) => claimed,
+        Err(error) => return Taken::Failed(error),
+    };
     let mut arrivals: Vec<_> = claimed
         .into_iter()
         .map(|claimed| {
@@ -115,14 +119,14 @@ async fn claim(
         })
         .collect();
     if !dedupes {
-        return Ok(arrivals);
+        return Taken::Tasks(arrivals);
     }
     let with_id =
         |arrival: &&mut Arrival| matches!(&arrival.task, Ok((task, _)) if task.id.is_some());
     let ids: Vec<Arc<str>> =
         arrivals.iter().filter_map(|arrival| arrival.task.as_ref().ok()?.0.id.clone()).collect();
     if ids.is_empty() {
-        return Ok(arrivals);
+        return Taken::Tasks(arrivals);
     }
     // The tasks are claimed: they are not to be forgotten because this answer is late.
     let mut backoff = Backoff::default();
@@ -133,11 +137,11 @@ async fn claim(
                 tracing::warn!(target: "sockeye::relay", %error, "what was done can't be looked up; trying again");
                 time::sleep(backoff.next()).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Taken::Unsure(arrivals, error),
         }
     };
     for (arrival, is_finished) in arrivals.iter_mut().filter(with_id).zip(finished) {
         arrival.is_finished = is_finished;
     }
-    Ok(arrivals)
+    Taken::Tasks(arrivals)
 }

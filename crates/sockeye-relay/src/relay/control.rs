@@ -18,8 +18,10 @@ pub struct Control {
 /// What it may be told.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Drain, then end. A second time: end without waiting for what was sent.
+    /// Drain, then end.
     Stop,
+    /// End without waiting for what was sent.
+    Cut,
     /// Go on with these settings.
     Reload(Box<Settings>),
 }
@@ -38,9 +40,15 @@ pub(super) fn pair(targets: &[Arc<Target>]) -> (Control, Orders) {
 }
 
 impl Control {
-    /// Tells it to drain and end; the second time, to end without waiting for what was sent: that stays claimable.
+    /// Tells it to drain and end, within the grace of its settings. Said again it changes nothing.
     pub fn stop(&self) {
         let _ = self.orders.send(Order::Stop); // it may have ended already
+    }
+
+    /// Tells it to end without waiting for what was sent: that stays claimable. Of the store it is waited for no longer than a
+    /// moment.
+    pub fn cut(&self) {
+        let _ = self.orders.send(Order::Cut); // it may have ended already
     }
 
     /// Goes on with these settings, without losing or sending twice what is under way. What is claimed already keeps the policy

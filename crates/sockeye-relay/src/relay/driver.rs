@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     Ended, Settings, Status,
-    claimer::{Arrival, Claimer},
+    claimer::{Arrival, Claimer, Taken},
     control::{Order, Orders},
     keeping::{Keeping, Kept},
     settler::{Settler, Told},
@@ -34,6 +34,8 @@ use crate::{
     task::Task,
 };
 
+/// How long the store is waited for at the end, once the server is not waited for any more.
+const STORE_GRACE: Duration = Duration::from_secs(2);
 /// How often the status is told anew, if something has changed.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
@@ -58,14 +60,26 @@ pub(super) struct Driver {
     began: Instant,
     /// Set once it drains: when what was sent is not waited for any longer.
     gives_up_at: Option<Pin<Box<Sleep>>>,
+    /// Set once it does not wait for that: when the store is not waited for, either.
+    leaves_at: Option<Pin<Box<Sleep>>>,
     /// What is being claimed was perhaps claimed by the instance that has lost its lease.
     is_claim_doubtful: bool,
-    /// It is to drain once that is claimed: what is given back later is put before the rest, and this comes behind it.
-    stops_after_claim: bool,
     /// Ids that were done since the claim that is under way was begun: it has looked them up before.
     done_meanwhile: HashSet<Arc<str>>,
-    /// The store said no last time; told once, and once when it is back.
-    is_store_away: bool,
+    /// What the store said last to each that asks it, if it was no; told once, and once when it answers all of them again.
+    refused: [Option<Arc<str>>; Asker::COUNT],
+}
+
+/// Who asks the store.
+#[derive(Clone, Copy)]
+enum Asker {
+    Claimer,
+    Settler,
+    Keeper,
+}
+
+impl Asker {
+    const COUNT: usize = 3;
 }
 
 /// A task as the driver knows it.
@@ -103,10 +117,10 @@ impl Driver {
             status,
             began: Instant::now(),
             gives_up_at: None,
+            leaves_at: None,
             is_claim_doubtful: false,
-            stops_after_claim: false,
             done_meanwhile: HashSet::new(),
-            is_store_away: false,
+            refused: [const { None }; Asker::COUNT],
             metrics,
             queue,
             targets,
@@ -121,16 +135,23 @@ impl Driver {
         // Dropped, what still waits to be written is taken back: once it is given back, others may send it.
         let unknown = self.sends.len();
         self.sends.clear();
-        if let Err(error) = self.queue.close().await {
+        let untold = self.machine.untold();
+        let closed = time::timeout(STORE_GRACE, self.queue.close()).await;
+        let why_not = match &closed {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("the queue has not answered within {}s", STORE_GRACE.as_secs())),
+        };
+        if let Some(error) = why_not {
             tracing::warn!(
-                target: "sockeye::relay", %error,
+                target: "sockeye::relay", error,
                 "what is claimed could not be given back; it can be claimed again when the lease has run out"
             );
         }
         for target in &self.targets {
             target.close().await;
         }
-        Ended { counts: self.status.counts, unknown, after: self.began.elapsed() }
+        Ended { counts: self.status.counts, unknown, untold, after: self.began.elapsed() }
     }
 
     /// Goes on until nothing more can be done at once; ready when it is over.
@@ -138,6 +159,11 @@ impl Driver {
         loop {
             self.carry_out();
             if self.machine.is_drained() && !self.claimer.is_claiming() {
+                return Poll::Ready(());
+            }
+            if let Some(leaves) = &mut self.leaves_at
+                && leaves.as_mut().poll(cx).is_ready()
+            {
                 return Poll::Ready(());
             }
             if self.advance(cx).is_pending() {
@@ -159,8 +185,7 @@ impl Driver {
             }
         }
         self.settler.begin();
-        let room = if self.stops_after_claim { 0 } else { self.machine.room() };
-        self.claimer.begin(room, &self.settings.reader, self.settings.dedupes);
+        self.claimer.begin(self.machine.room(), &self.settings.reader, self.settings.dedupes);
     }
 
     fn send(&mut self, claim: Claim, target: usize) {
@@ -190,8 +215,8 @@ impl Driver {
             self.told(told);
             has_happened = true;
         }
-        if let Poll::Ready(claimed) = self.claimer.poll(cx) {
-            self.claimed(claimed);
+        if let Poll::Ready(taken) = self.claimer.poll(cx) {
+            self.taken(taken);
             has_happened = true;
         }
         while let Poll::Ready(Some((index, standing))) = self.standings.poll_recv(cx) {
@@ -210,8 +235,7 @@ impl Driver {
         if let Some(end) = &mut self.gives_up_at
             && end.as_mut().poll(cx).is_ready()
         {
-            self.gives_up_at = None;
-            self.machine.abandon(now());
+            self.abandon();
             has_happened = true;
         }
         has_happened |= self.poll_timer(cx);
@@ -233,22 +257,24 @@ impl Driver {
         true
     }
 
-    fn claimed(&mut self, claimed: Result<Vec<Arrival>, QueueError>) {
-        match claimed {
-            Ok(arrivals) => {
-                self.store_answers();
-                self.arrived(arrivals);
-            }
-            Err(error) => self.store_failed(&error),
+    fn taken(&mut self, taken: Taken) {
+        let (arrivals, error) = match taken {
+            Taken::Ready => return,
+            Taken::Tasks(arrivals) => (arrivals, None),
+            Taken::Unsure(arrivals, error) => (arrivals, Some(error)),
+            Taken::Failed(error) => (Vec::new(), Some(error)),
+        };
+        match &error {
+            Some(error) => self.store_failed(Asker::Claimer, error),
+            None => self.store_answers(Asker::Claimer),
         }
+        let is_doubtful = std::mem::take(&mut self.is_claim_doubtful) || error.is_some();
+        self.arrived(arrivals, is_doubtful);
         self.done_meanwhile.clear();
-        if std::mem::take(&mut self.stops_after_claim) {
-            self.machine.stop(now());
-        }
     }
 
-    fn arrived(&mut self, arrivals: Vec<Arrival>) {
-        let is_doubtful = std::mem::take(&mut self.is_claim_doubtful);
+    /// Tells the machine of what was claimed; what is doubtful is given back.
+    fn arrived(&mut self, arrivals: Vec<Arrival>, is_doubtful: bool) {
         for arrival in arrivals {
             crash::point(Stage::Claimed);
             let Arrival { claimed, task, is_finished } = arrival;
@@ -343,7 +369,7 @@ impl Driver {
     fn told(&mut self, (batch, answer): Told) {
         match answer {
             Ok(answers) => {
-                self.store_answers();
+                self.store_answers(Asker::Settler);
                 crash::point(Stage::Settled);
                 for (settlement, settled) in batch.into_iter().zip(answers) {
                     let (claim, verdict) = settlement;
@@ -355,7 +381,7 @@ impl Driver {
                 }
             }
             Err(error) => {
-                self.store_failed(&error);
+                self.store_failed(Asker::Settler, &error);
                 self.machine.settle_failed(now(), batch.into_iter().map(|(claim, _)| claim));
             }
         }
@@ -375,15 +401,15 @@ impl Driver {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Stop if self.status.is_stopping => self.machine.abandon(now()),
+            Order::Stop if self.status.is_stopping => {}
             Order::Stop => {
-                self.status.is_stopping = true;
                 self.gives_up_at = Some(Box::pin(time::sleep(self.settings.grace)));
-                match self.claimer.is_claiming() {
-                    true => self.stops_after_claim = true,
-                    false => self.machine.stop(now()),
-                }
-                self.tell_status();
+                self.machine.stop(now());
+                self.is_stopping();
+            }
+            Order::Cut => {
+                self.abandon();
+                self.is_stopping();
             }
             Order::Reload(settings) => {
                 self.machine.reload(now(), settings.limits);
@@ -392,10 +418,22 @@ impl Driver {
         }
     }
 
+    fn is_stopping(&mut self) {
+        self.status.is_stopping = true;
+        self.tell_status();
+    }
+
+    /// Waits for the server no longer, and for the store a moment.
+    fn abandon(&mut self) {
+        self.gives_up_at = None;
+        self.leaves_at.get_or_insert_with(|| Box::pin(time::sleep(STORE_GRACE)));
+        self.machine.abandon(now());
+    }
+
     fn kept(&mut self, kept: Kept) {
         match kept {
             Kept::Renewed => {
-                self.store_answers();
+                self.store_answers(Asker::Keeper);
                 self.machine.resume(now());
             }
             Kept::Lost => {
@@ -410,26 +448,29 @@ impl Driver {
             }
             Kept::Doubtful => self.machine.pause(now()),
             Kept::Swept(stats) => {
-                self.store_answers();
+                self.store_answers(Asker::Keeper);
                 self.status.queue = Some(stats);
             }
-            Kept::Failed(error) => self.store_failed(&error),
+            Kept::Failed(error) => self.store_failed(Asker::Keeper, &error),
         }
     }
 
-    fn store_failed(&mut self, error: &QueueError) {
-        if !self.is_store_away {
+    fn store_failed(&mut self, asker: Asker, error: &QueueError) {
+        if self.refused.iter().all(Option::is_none) {
             tracing::warn!(target: "sockeye::relay", %error, "the queue does not answer as it should; trying again");
         }
-        self.is_store_away = true;
-        self.status.store_error = Some(error.to_string().into());
+        self.refused[asker as usize] = Some(error.to_string().into());
+        self.status.store_error.clone_from(&self.refused[asker as usize]);
         self.status.last_error.clone_from(&self.status.store_error);
     }
 
-    fn store_answers(&mut self) {
-        if std::mem::take(&mut self.is_store_away) {
+    fn store_answers(&mut self, asker: Asker) {
+        if self.refused[asker as usize].take().is_none() {
+            return;
+        }
+        self.status.store_error = self.refused.iter().flatten().next().cloned();
+        if self.status.store_error.is_none() {
             tracing::info!(target: "sockeye::relay", "the queue answers again");
-            self.status.store_error = None;
         }
     }
 

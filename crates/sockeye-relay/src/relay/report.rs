@@ -151,6 +151,8 @@ pub struct Ended {
     pub counts: Counts,
     /// Tasks that were sent and had no outcome when it ended; they are claimed again by the next instance.
     pub unknown: usize,
+    /// Tasks of which the store could not be told what became of them: confirmed ones among them are sent again.
+    pub untold: usize,
     /// How long it ran.
     pub after: Duration,
 }

@@ -137,7 +137,7 @@ async fn the_second_word_to_stop_leaves_what_was_sent_claimable() {
     policy.confirm_timeout = std::time::Duration::from_secs(600);
     let relay = world.relay(policy, Options::default());
     world.ledger.reach(3).await;
-    relay.0.stop();
+    relay.0.cut();
     let ended = World::end(relay).await;
     assert_eq!(ended.unknown, 3);
     let stats = world.stats().await;

@@ -16,23 +16,32 @@ use sockeye_relay::{
         Accepted, Claim, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats,
         Which,
     },
-    relay::{Control, Routes, Settings},
+    relay::{Control, Relay, Routes, Settings},
     target::Options,
 };
 use tokio::time;
 
-use crate::world::{PATIENCE, World, policy, reader, target};
+use crate::world::{PATIENCE, World, policy, reader, settings, target};
 
 /// A queue that can't be reached when it is told so.
 #[derive(Debug)]
 struct Remote {
     queue: Arc<dyn Queue>,
     is_away: AtomicBool,
+    /// It can't be told what became of tasks.
+    is_deaf: AtomicBool,
+    /// It can't say which tasks were done, and never will.
+    is_forgetful: AtomicBool,
+}
+
+fn cut_off() -> QueueError {
+    QueueError::Unavailable { store: "remote".into(), reason: "cut off".into() }
 }
 
 impl Remote {
     fn new(queue: &Arc<dyn Queue>) -> Arc<Self> {
-        Arc::new(Self { queue: Arc::clone(queue), is_away: AtomicBool::new(false) })
+        let [is_away, is_deaf, is_forgetful] = [const { AtomicBool::new(false) }; 3];
+        Arc::new(Self { queue: Arc::clone(queue), is_away, is_deaf, is_forgetful })
     }
 
     fn ask<'q, T: 'q>(
@@ -42,8 +51,7 @@ impl Remote {
         if !self.is_away.load(Ordering::SeqCst) {
             return answer;
         }
-        let error = QueueError::Unavailable { store: "remote".into(), reason: "cut off".into() };
-        Box::pin(async move { Err(error) })
+        Box::pin(async { Err(cut_off()) })
     }
 }
 
@@ -55,6 +63,9 @@ impl Queue for Remote {
         self.queue.changed()
     }
     fn settle(&self, batch: Vec<Settlement>) -> BoxFuture<'_, Result<Vec<Settled>, QueueError>> {
+        if self.is_deaf.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(cut_off()) });
+        }
         self.ask(self.queue.settle(batch))
     }
     fn renew(&self, claims: Vec<Claim>) -> BoxFuture<'_, Result<bool, QueueError>> {
@@ -64,6 +75,11 @@ impl Queue for Remote {
         self.queue.lease()
     }
     fn finished(&self, ids: Vec<Arc<str>>) -> BoxFuture<'_, Result<Vec<bool>, QueueError>> {
+        if self.is_forgetful.load(Ordering::SeqCst) {
+            let error =
+                QueueError::Unusable { store: "remote".into(), reason: "no permission".into() };
+            return Box::pin(async { Err(error) });
+        }
         self.ask(self.queue.finished(ids))
     }
     fn put(&self, tasks: Vec<NewTask>) -> BoxFuture<'_, Result<Vec<Accepted>, QueueError>> {
@@ -148,13 +164,57 @@ async fn a_relay_ends_although_its_store_is_away() {
     let relay = world.built(policy, targets, Routes::single());
     world.queue = straight;
     let relay = (relay.control(), tokio::spawn(relay.run()));
-    world.put([("message", None, 1)]).await;
+    // The second waits behind the first: it can't be given back.
+    world.put((1..=2).map(|n| ("message", Some("k"), n))).await;
     world.ledger.reach(1).await;
+    until(&relay.0, |status| status.waiting == 1).await;
     remote.is_away.store(true, Ordering::SeqCst);
     until(&relay.0, |status| status.store_error.is_some()).await;
     relay.0.stop();
-    let ended = World::end(relay).await; // the second word
-    assert_eq!(ended.unknown, 1);
+    relay.0.cut();
+    let ended = World::end(relay).await;
+    assert_eq!((ended.unknown, ended.untold), (1, 0));
+}
+
+#[tokio::test]
+async fn what_could_not_be_told_before_the_end_is_counted() {
+    let mut world = World::new("untold").await;
+    let remote = Remote::new(&world.queue);
+    remote.is_deaf.store(true, Ordering::SeqCst);
+    let straight = std::mem::replace(&mut world.queue, Arc::clone(&remote) as Arc<dyn Queue>);
+    let targets = vec![target("only", &world.url, Options::default())];
+    let settings = Settings { grace: Duration::from_millis(100), ..settings(policy(Confirm::Ack)) };
+    let relay = Relay::new(Arc::clone(&world.queue), targets, settings).unwrap();
+    world.queue = straight;
+    let relay = (relay.control(), tokio::spawn(relay.run()));
+    world.put([("message", None, 1)]).await;
+    until(&relay.0, |status| status.counts.confirmed == 1 && status.store_error.is_some()).await;
+    let ended = World::end(relay).await;
+    assert_eq!((ended.unknown, ended.untold), (0, 1));
+}
+
+#[tokio::test]
+async fn tasks_that_cannot_be_looked_up_are_given_back() {
+    let mut world = World::new("unsure").await;
+    let remote = Remote::new(&world.queue);
+    remote.is_forgetful.store(true, Ordering::SeqCst);
+    let straight = std::mem::replace(&mut world.queue, Arc::clone(&remote) as Arc<dyn Queue>);
+    let targets = vec![target("only", &world.url, Options::default())];
+    let relay = world.built(policy(Confirm::Ack), targets, Routes::single());
+    world.queue = straight;
+    let relay = (relay.control(), tokio::spawn(relay.run()));
+    let tasks = (0..20).map(|n| NewTask {
+        body: json!({"id": n.to_string(), "event": "message", "args": [n]}).to_string().into(),
+        id: Some(n.to_string().into()),
+        ..NewTask::default()
+    });
+    world.queue.put(tasks.collect()).await.unwrap();
+    until(&relay.0, |status| status.store_error.is_some()).await;
+    world.until(|stats| (stats.claimed, stats.ready) == (0, 20)).await;
+    remote.is_forgetful.store(false, Ordering::SeqCst);
+    world.until(|stats| stats.claimed + stats.ready == 0).await;
+    World::end(relay).await;
+    assert_each_once(&world, 20);
 }
 
 #[tokio::test]

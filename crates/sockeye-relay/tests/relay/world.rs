@@ -191,19 +191,24 @@ impl World {
 
     /// A relay with this policy to these.
     pub(crate) fn built(&self, policy: Policy, targets: Vec<Arc<Target>>, routes: Routes) -> Relay {
-        let settings = Settings {
-            limits: Limits::new(64),
-            routes,
-            reader: reader(policy),
-            dedupes: true,
-            grace: Duration::from_secs(5),
-        };
+        let settings = Settings { routes, ..settings(policy) };
         Relay::new(Arc::clone(&self.queue), targets, settings).unwrap()
     }
 
     pub(crate) async fn end((control, running): (Control, JoinHandle<Ended>)) -> Ended {
         control.stop();
         time::timeout(PATIENCE, running).await.expect("it ends").unwrap()
+    }
+}
+
+/// What a relay to a single server with this policy goes by.
+pub(crate) fn settings(policy: Policy) -> Settings {
+    Settings {
+        limits: Limits::new(64),
+        routes: Routes::single(),
+        reader: reader(policy),
+        dedupes: true,
+        grace: Duration::from_secs(5),
     }
 }
 

@@ -325,6 +325,26 @@ fn an_absent_target_leaves_half_of_the_places_to_others() {
 }
 
 #[test]
+fn a_lane_that_waits_for_another_attempt_leaves_half_of_the_places_to_others() {
+    let mut bench = Bench::new(1, 1);
+    for number in 1..=4 {
+        bench.claim(number, |it| it.key = Some("k".into()));
+    }
+    assert_eq!((bench.outputs().as_str(), bench.delivery.room()), ("1 send", 0));
+    bench.outcome(1, Outcome::Refused { error: error(), is_retryable: true });
+    assert_eq!(bench.outputs(), "1 tried:1");
+    bench.settled(1, Settled::Stored);
+    assert_eq!(bench.delivery.room(), 2);
+    bench.claim(5, |it| it.key = Some("other".into()));
+    assert_eq!((bench.outputs().as_str(), bench.delivery.room()), ("5 send", 0));
+    bench.pass(1_000);
+    bench.outcome(5, confirmed());
+    assert_eq!(bench.outputs(), "1 send:2, 5 done");
+    // It goes on, and they count again.
+    assert_eq!(bench.delivery.room(), 0);
+}
+
+#[test]
 fn what_expires_while_it_waits_is_settled_then() {
     let mut bench = Bench::new(1, 1);
     let deadline = bench.now.wall + Duration::from_millis(500);
