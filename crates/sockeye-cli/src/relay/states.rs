@@ -170,7 +170,9 @@ impl Teller {
                 let time = rfc_3339(SystemTime::now());
                 self.show(Shown::Line(format!("{} {}", &time[11..19], change.text())));
             }
-            Form::Log if matches!(change.state, "parted" | "store-lost" | "sink-lost") => {
+            // The relay itself says this.
+            Form::Log if matches!(change.state, "store-lost" | "store-back") => {}
+            Form::Log if matches!(change.state, "parted" | "sink-lost") => {
                 tracing::warn!(target: "sockeye::relay", "{}", change.text());
             }
             Form::Log => tracing::info!(target: "sockeye::relay", "{}", change.text()),

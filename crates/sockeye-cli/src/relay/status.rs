@@ -159,9 +159,9 @@ impl Line {
 
     fn draw(&self, width: usize, is_colored: bool) -> String {
         let line = cut(&format!("{:>10}  {}", self.name, printable(&self.text)), width);
-        match self.color.filter(|_| is_colored && line.len() > 12) {
-            // The name is ASCII: twelve columns are twelve bytes.
-            Some(color) => format!("{}\x1b[{color}m{}\x1b[0m", &line[..12], &line[12..]),
+        // The name is ASCII: twelve columns are twelve bytes, but where the line was cut before.
+        match self.color.filter(|_| is_colored).zip(line.split_at_checked(12)) {
+            Some((color, (name, text))) => format!("{name}\x1b[{color}m{text}\x1b[0m"),
             None => line,
         }
     }
@@ -256,10 +256,21 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
+        let mut snapshot = snapshot();
+        snapshot.is_stopping = true;
         for width in 1..60 {
-            for line in block(&snapshot(), width, false) {
+            let plain = block(&snapshot, width, false);
+            for line in &plain {
                 assert!(line.width() <= width, "{width}: {line}");
             }
+            let colored = block(&snapshot, width, true).join("\n");
+            let without: String = colored
+                .split('\x1b')
+                .map(|part| {
+                    part.strip_prefix('[').and_then(|it| it.split_once('m')).map_or(part, |it| it.1)
+                })
+                .collect();
+            assert_eq!(without, plain.join("\n"));
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     Ended, Settings, Status,
+    alarms::{Alarm, Alarms},
     claimer::{Arrival, Claimer, Taken},
     control::{Order, Orders},
     keeping::{Keeping, Kept},
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     crash::{self, Stage},
-    delivery::{Delivery, Job, Now, Outcome, Output, Policy},
+    delivery::{Confirm, Delivery, Job, Now, Outcome, Output, Policy},
     metrics::{Class, Metrics},
     queue::{Claim, Epitaph, Queue, QueueError, Reason, Settled, Settlement, Verdict},
     target::{Standing, Target},
@@ -66,6 +67,7 @@ pub(super) struct Driver {
     is_claim_doubtful: bool,
     /// Ids that were done since the claim that is under way was begun: it has looked them up before.
     done_meanwhile: HashSet<Arc<str>>,
+    alarms: Alarms,
     /// What the store said last to each that asks it, if it was no; told once, and once when it answers all of them again.
     refused: [Option<Arc<str>>; Asker::COUNT],
 }
@@ -120,6 +122,7 @@ impl Driver {
             leaves_at: None,
             is_claim_doubtful: false,
             done_meanwhile: HashSet::new(),
+            alarms: Alarms::default(),
             refused: [const { None }; Asker::COUNT],
             metrics,
             queue,
@@ -347,23 +350,50 @@ impl Driver {
             };
         }
         let counts = &mut self.status.counts;
-        match &outcome {
-            Outcome::Confirmed { .. } => counts.confirmed += 1,
+        let (error, alarm) = match &outcome {
+            Outcome::Confirmed { .. } => {
+                counts.confirmed += 1;
+                (None, None)
+            }
             Outcome::Refused { error, .. } => {
                 counts.refused += 1;
-                self.status.last_error = Some(error.as_str().into());
+                (Some(error), Some(Alarm::Refused))
             }
+            // That the connection is lost is told by itself.
             Outcome::Unwritten { error } => {
                 counts.unwritten += 1;
-                self.status.last_error = Some(error.as_str().into());
+                (Some(error), None)
             }
             Outcome::Unknown { error } => {
                 counts.unknown += 1;
-                self.status.last_error = Some(error.as_str().into());
+                (Some(error), Some(Alarm::Unconfirmed))
             }
-            Outcome::Invalid { error } => self.status.last_error = Some(error.as_str().into()),
+            Outcome::Invalid { error } => (Some(error), None),
+        };
+        if let Some(error) = error {
+            self.status.last_error = Some(error.as_str().into());
+            if let Some(alarm) = alarm {
+                self.raise(alarm, &self.hinted(claim, error));
+            }
         }
         self.machine.outcome(now(), claim, outcome, chance());
+    }
+
+    /// With what to do about it, if nothing was ever acknowledged.
+    fn hinted(&self, claim: Claim, error: &str) -> String {
+        let is_ack = |known: &Known| known.policy.confirm == Confirm::Ack;
+        if self.status.counts.confirmed > 0 || !self.tasks.get(&claim).is_some_and(is_ack) {
+            return error.to_owned();
+        }
+        format!(
+            "{error}; nothing has been acknowledged so far: if this server never does, choose confirm = \"written\" or \"event\""
+        )
+    }
+
+    fn raise(&mut self, alarm: Alarm, reason: &str) {
+        if let Some(text) = self.alarms.raise(Instant::now(), alarm, reason) {
+            tracing::warn!(target: "sockeye::relay", "{text}");
+        }
     }
 
     fn told(&mut self, (batch, answer): Told) {
@@ -492,8 +522,12 @@ impl Driver {
             Verdict::Dead(Epitaph { reason, error, .. }) => {
                 counts.dead[*reason as usize] += 1;
                 self.status.last_error = Some(error.as_str().into());
+                self.raise(Alarm::Dead(*reason as usize), error);
             }
-            Verdict::Held(_) => counts.held += 1,
+            Verdict::Held(epitaph) => {
+                counts.held += 1;
+                self.raise(Alarm::Held, &epitaph.error);
+            }
             Verdict::Duplicate => counts.deduped += 1,
             _ => {}
         }

@@ -7,6 +7,7 @@
 //!    └───────── settler ◀──────────┘  └── outcomes ────┘
 //! ```
 
+mod alarms;
 mod backoff;
 mod claimer;
 mod control;
