@@ -87,8 +87,8 @@ impl Mishap {
 
     /// What may become of a task that is confirmed so.
     ///
-    /// `on_unknown` decides about lost connections alone: when a relay has died, nobody knows any more whether a task was
-    /// emitted, and it is emitted again.
+    /// `on_unknown` decides about lost connections, and answers that did not come in time: when a relay has died, nobody knows any
+    /// more whether a task was emitted, and it is emitted again.
     ///
     /// # Examples
     ///

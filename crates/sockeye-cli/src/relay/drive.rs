@@ -185,7 +185,7 @@ async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Res
         let stopped = told_to_stop(stopping.clone());
         lines(&opened, &reading, Bounds::default(), (reader, output), stopped).boxed_local()
     });
-    let backlog = Backlog::watch(Arc::clone(&opened.queue));
+    let backlog = (form == Form::Live).then(|| Backlog::watch(Arc::clone(&opened.queue)));
     let work = Work {
         queue: Arc::clone(&opened.queue),
         queue_name: opened.name.clone(),

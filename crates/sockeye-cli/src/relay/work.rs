@@ -61,7 +61,8 @@ pub(super) struct Work {
     pub(super) signals: Signals,
     /// Tells the inlets that nothing more is taken.
     pub(super) stop: watch::Sender<bool>,
-    pub(super) backlog: Backlog,
+    /// Watched if it is shown.
+    pub(super) backlog: Option<Backlog>,
     pub(super) beat: Beat,
     pub(super) ingress: Option<Arc<Ingress>>,
     pub(super) options: Run,
@@ -278,7 +279,7 @@ impl Work {
         let snapshot = Snapshot {
             queue: self.queue_name.clone(),
             targets: status.targets.iter().map(target_line).collect(),
-            backlog: self.backlog.last(),
+            backlog: self.backlog.as_ref().and_then(Backlog::last),
             in_flight: status.in_flight,
             max_in_flight: self.max_in_flight,
             blocked_lanes: status.blocked_lanes,

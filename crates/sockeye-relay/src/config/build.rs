@@ -84,6 +84,7 @@ impl Config {
         Ok(Settings {
             limits: Limits {
                 max_claimed: delivery.max_claimed.unwrap_or(usual.max_claimed).max(1),
+                max_bytes: usize::try_from(delivery.max_claimed_bytes.0).unwrap_or(usize::MAX),
                 rate: rate.transpose()?,
                 ..usual
             },

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{Size, Time};
 use crate::delivery::{Confirm, OnUnknown};
 
 /// What is promised for tasks, how many at a time, how fast.
@@ -42,6 +42,8 @@ pub struct Delivery {
     /// Tasks that are claimed, sent or not, at a time. Default: four times as many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_claimed: Option<usize>,
+    /// Bytes of claimed tasks, about; one is always claimed, however large it is.
+    pub max_claimed_bytes: Size,
     /// How fast tasks may be sent. Default: as fast as they can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
@@ -65,6 +67,7 @@ impl Default for Delivery {
             max_delay: Time::seconds(60),
             in_flight: 64,
             max_claimed: None,
+            max_claimed_bytes: Size(64 << 20),
             rate: None,
             grace: Time::seconds(30),
         }

@@ -24,6 +24,8 @@ const MAX_DELAY_HERE: Duration = Duration::from_secs(5);
 const AWAY_DELAY: Duration = Duration::from_secs(5);
 /// How long the store is left alone that could not be reached, the first time.
 const FIRST_STORE_PAUSE: Duration = Duration::from_millis(100);
+/// Before any has come, tasks are taken to be of this part of all bytes that there may be.
+const USUAL_PART: usize = 16;
 /// Doubled each time, up to this.
 const MAX_STORE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -50,6 +52,10 @@ pub struct Delivery {
     /// How many of those are yet to be sent: each has a token kept for it.
     reserved: usize,
     bucket: Option<Bucket>,
+    /// Of all that is claimed.
+    bytes: usize,
+    /// About those of the largest of late: as large may be each that is claimed next.
+    largest: usize,
     store_rests_until: Option<Instant>,
     store_failures: u32,
 }
@@ -69,6 +75,8 @@ impl Delivery {
     pub fn new(now: Now, limits: Limits, targets: usize) -> Self {
         Self {
             bucket: limits.rate.map(|rate| Bucket::new(now.instant, rate)),
+            bytes: 0,
+            largest: limits.max_bytes / USUAL_PART,
             limits,
             now,
             mode: Mode::Running,
@@ -134,6 +142,7 @@ impl Delivery {
             attempts: 0,
             deliveries: 0,
             queued_at: None,
+            bytes: 0,
         };
         if let Some(turn) = self.admit(job) {
             self.settle(turn, verdict, Then::Leave);
@@ -387,7 +396,15 @@ impl Delivery {
         }
         let aside = self.aside().min(self.entries.len());
         let usual = self.limits.max_claimed.saturating_sub(self.entries.len() - aside);
-        usual.min(self.limits.max_parked.saturating_sub(aside))
+        usual.min(self.limits.max_parked.saturating_sub(aside)).min(self.room_by_size())
+    }
+
+    /// How many more would fit if each was as large as the largest of late: the store is not asked for sizes.
+    fn room_by_size(&self) -> usize {
+        match self.limits.max_bytes.saturating_sub(self.bytes) {
+            0 if !self.entries.is_empty() => 0,
+            left => (left / self.largest.max(1)).max(1),
+        }
     }
 
     /// When [`Self::handle_timeout`] is to be called, if nothing is told before.
@@ -460,6 +477,8 @@ impl Delivery {
         }
         let turn = Turn(self.next_turn);
         self.next_turn += 1;
+        self.bytes += job.bytes;
+        self.largest = job.bytes.max(self.largest - self.largest / USUAL_PART);
         self.turns.insert(job.claim, turn);
         self.targets.count_waiting(job.target, true);
         self.entries.insert(turn, Entry::new(job));
@@ -632,6 +651,7 @@ impl Delivery {
         let Some(entry) = self.entries.remove(&turn) else { return };
         entry.timer.map(|at| self.timers.remove(&(at, turn)));
         self.turns.remove(&entry.job.claim);
+        self.bytes -= entry.job.bytes;
         self.forgotten.push_back(entry.job.claim);
         if let Some(id) = &entry.job.id {
             let next = self.ids.leave(id, turn);
@@ -673,6 +693,6 @@ impl Delivery {
             && self.forgotten.is_empty()
             && self.targets.first().is_none()
             && self.targets.is_empty()
-            && (self.in_flight, self.reserved) == (0, 0)
+            && (self.in_flight, self.reserved, self.bytes) == (0, 0, 0)
     }
 }

@@ -110,6 +110,8 @@ pub struct Job {
     pub deliveries: u32,
     /// When it was put, if the store knows.
     pub queued_at: Option<SystemTime>,
+    /// How large it is.
+    pub bytes: usize,
 }
 
 impl Job {
@@ -128,6 +130,7 @@ impl Job {
             attempts: 0,
             deliveries: 1,
             queued_at: None,
+            bytes: 0,
         }
     }
 }
@@ -159,6 +162,8 @@ pub struct Limits {
     /// first of their lane waits for another attempt. They can't go back without losing their place. Default: sixteen times
     /// `max_claimed`.
     pub max_parked: usize,
+    /// Bytes of claimed tasks; one is always claimed, however large it is. Default: 64 MiB.
+    pub max_bytes: usize,
     /// How fast tasks may be sent. Default: no limit.
     pub rate: Option<Rate>,
 }
@@ -168,7 +173,8 @@ impl Limits {
     #[must_use]
     pub const fn new(in_flight: usize) -> Self {
         let max_claimed = in_flight.saturating_mul(4);
-        Self { in_flight, max_claimed, max_parked: max_claimed.saturating_mul(16), rate: None }
+        let max_parked = max_claimed.saturating_mul(16);
+        Self { in_flight, max_claimed, max_parked, max_bytes: 64 << 20, rate: None }
     }
 }
 

@@ -253,8 +253,7 @@ pub enum Which {
 /// Futures are driven to their end by whoever calls: only [`Self::changed`] may be dropped half-way.
 pub trait Queue: fmt::Debug + Send + Sync {
     /// Takes up to `room` tasks that are due, oldest first; none if there are none, the queue is paused, or its order
-    /// is another instance's at present. Begins with what this instance, or one that died, had claimed and not settled.
-    /// Does not wait for tasks.
+    /// is another instance's at present. Does not wait for tasks.
     ///
     /// In order: of two tasks of one key the earlier is never claimed after the later, nor while another instance has an earlier
     /// one.
@@ -279,7 +278,7 @@ pub trait Queue: fmt::Debug + Send + Sync {
     /// How long claims stay this instance's without being renewed.
     fn lease(&self) -> Duration;
 
-    /// Which of these ids were done not long ago. A store that refuses copies when they are put says none.
+    /// Which of these ids were done not long ago. A store may refuse copies when they are put, too.
     fn finished(&self, ids: Vec<Arc<str>>) -> BoxFuture<'_, Result<Vec<bool>, QueueError>>;
 
     /// Puts tasks, all or none; committed when it is ready.

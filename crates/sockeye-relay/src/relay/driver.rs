@@ -323,6 +323,7 @@ impl Driver {
                 attempts: claimed.attempts,
                 deliveries: claimed.deliveries,
                 queued_at: claimed.queued_at,
+                bytes: claimed.body.len(),
                 ..Job::new(claimed.claim, target, Arc::clone(&policy))
             };
             let known = Known { task, policy, queued_at: claimed.queued_at, failed: None };

@@ -345,6 +345,42 @@ fn a_lane_that_waits_for_another_attempt_leaves_half_of_the_places_to_others() {
 }
 
 #[test]
+fn large_tasks_are_claimed_a_few_at_a_time() {
+    const MIB: usize = 1 << 20;
+    let mut bench = Bench::new(16, 1);
+    // Nobody knows yet how large they are.
+    assert_eq!(bench.delivery.room(), 16);
+    bench.claim(1, |it| it.bytes = 20 * MIB);
+    assert_eq!(bench.delivery.room(), 2);
+    bench.claim(2, |it| it.bytes = 30 * MIB);
+    bench.claim(3, |it| it.bytes = 30 * MIB);
+    assert_eq!(bench.delivery.room(), 0);
+    assert_eq!(bench.outputs(), "1 send, 2 send, 3 send");
+    for number in 1..=3 {
+        bench.outcome(number, confirmed());
+        bench.outputs();
+        bench.settled(number, Settled::Stored);
+    }
+    assert_eq!(bench.delivery.room(), 2);
+    // One that is larger than all that there may be is claimed alone.
+    bench.claim(4, |it| it.bytes = 100 * MIB);
+    assert_eq!(bench.delivery.room(), 0);
+    bench.outputs();
+    bench.outcome(4, confirmed());
+    bench.outputs();
+    bench.settled(4, Settled::Stored);
+    assert_eq!(bench.delivery.room(), 1);
+    for number in 5..200 {
+        bench.claim(number, |it| it.bytes = 100);
+        bench.outputs();
+        bench.outcome(number, confirmed());
+        bench.outputs();
+        bench.settled(number, Settled::Stored);
+    }
+    assert_eq!(bench.delivery.room(), 64);
+}
+
+#[test]
 fn what_expires_while_it_waits_is_settled_then() {
     let mut bench = Bench::new(1, 1);
     let deadline = bench.now.wall + Duration::from_millis(500);
