@@ -8,7 +8,7 @@ use bytes::Bytes;
 use common::serve;
 use serde::Deserialize;
 use sockeye::{
-    event::{Ack, Args, EventName, RawArgs, Refusal},
+    event::{Ack, Args, EventName, RawArgs, Refusal, Reject},
     server::{Auth, Namespace, PacketLimits, Server, Socket},
     ws::{self, WebSocket},
 };
@@ -47,6 +47,36 @@ async fn arguments_stand_anywhere_among_the_parameters_and_one_needs_no_tuple() 
     let point = serde_json::json!({ "x": 7 });
     assert_eq!(client.call::<u8>("object", &(point,)).await.unwrap(), 7);
     assert_eq!(client.call::<u8>("list", &([1, 2, 3],)).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_taken_as_an_option_or_a_result() {
+    let option = async |number: Option<Args<u8>>| Ack(number.map(|Args(number)| number));
+    let result = async |number: Result<Args<u8>, Reject>| match number {
+        Ok(Args(number)) => Ok(Ack(number)),
+        Err(Reject::Args(why)) => {
+            Err(Refusal::new("a number, please").code(format!("{}", why.len())))
+        }
+        Err(_) => Err(Refusal::new("never")),
+    };
+    let namespace = Namespace::new().on("option", option).on("result", result);
+    let server = Server::builder().namespace("/", namespace).build().unwrap();
+    let mut client = Client::connect(&serve(&server).await, "/", ()).await.unwrap();
+    for (event, argument, expect) in [
+        ("option", "7", "7"),
+        ("option", r#""seven""#, "null"),
+        ("option", "700", "null"),
+        ("result", "7", "7"),
+    ] {
+        let argument: serde_json::Value = serde_json::from_str(argument).unwrap();
+        let answer = client.call_raw(event, &(&argument,)).await.unwrap();
+        assert_eq!(answer.args_text(), expect, "{event} {argument}");
+    }
+    let refused = client.call_raw("result", &("seven",)).await.unwrap();
+    let refused: (serde_json::Value,) = refused.deserialize().unwrap();
+    assert_eq!(refused.0["error"]["message"], "a number, please");
+    // A code may be made when it is needed.
+    assert!(refused.0["error"]["code"].as_str().unwrap().parse::<usize>().unwrap() > 0);
 }
 
 #[tokio::test]

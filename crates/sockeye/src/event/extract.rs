@@ -154,6 +154,54 @@ pub trait FromEvent<C>: Sized {
     fn needs(_needs: &mut Needs) {}
 }
 
+/// What fits, or `None`: the handler runs although this parameter can't be taken from the event, such as arguments of other types.
+///
+/// It is about what the peer sends. States and data of the application have to be provided all the same.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::event::{Ack, Args};
+///
+/// // An event that is sent with a number, or with nothing that anybody expected.
+/// async fn double(number: Option<Args<i64>>) -> Ack<Option<i64>> {
+///     Ack(number.map(|Args(number)| number * 2))
+/// }
+/// ```
+#[diagnostic::do_not_recommend]
+impl<C, T: FromEvent<C>> FromEvent<C> for Option<T> {
+    fn from_event(event: &Event<'_, C>) -> Result<Self, Reject> {
+        Ok(T::from_event(event).ok())
+    }
+
+    fn needs(needs: &mut Needs) {
+        T::needs(needs);
+    }
+}
+
+/// What fits, or why it does not: the handler itself says what the peer is told.
+///
+/// # Examples
+///
+/// ```
+/// use sockeye::event::{Ack, Args, Refusal, Reject};
+///
+/// async fn double(number: Result<Args<i64>, Reject>) -> Result<Ack<i64>, Refusal> {
+///     let Args(number) = number.map_err(|_| Refusal::new("a number, please").code("number"))?;
+///     Ok(Ack(number * 2))
+/// }
+/// ```
+#[diagnostic::do_not_recommend]
+impl<C, T: FromEvent<C>> FromEvent<C> for Result<T, Reject> {
+    fn from_event(event: &Event<'_, C>) -> Result<Self, Reject> {
+        Ok(T::from_event(event))
+    }
+
+    fn needs(needs: &mut Needs) {
+        T::needs(needs);
+    }
+}
+
 /// The event's name, for handlers of more than one event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EventName(pub String);

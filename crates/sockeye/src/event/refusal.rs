@@ -1,5 +1,7 @@
 //! A handler's "no" to the peer: a message and data that may be shown to it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sockeye_proto::wire::engine::Version;
@@ -32,7 +34,7 @@ use super::Payload;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
     data: Option<Box<RawValue>>,
 }
@@ -40,13 +42,13 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with this message and the code `refused`.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { code: "refused", message: message.into(), data: None }
+        Self { code: Cow::Borrowed("refused"), message: message.into(), data: None }
     }
 
     /// A word for programs to match on. Default: `refused`.
     #[must_use]
-    pub fn code(mut self, code: &'static str) -> Self {
-        self.code = code;
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = code.into();
         self
     }
 
@@ -95,7 +97,7 @@ impl Refusal {
         struct ErrorAck<'a> {
             error: Body<'a>,
         }
-        let error = Body { code: self.code, message: &self.message, data: self.data.as_deref() };
+        let error = Body { code: &self.code, message: &self.message, data: self.data.as_deref() };
         #[expect(clippy::expect_used, reason = "no input can make it fail")]
         Payload::serialize(&(ErrorAck { error },)).expect("strings and raw JSON have a JSON form")
     }
