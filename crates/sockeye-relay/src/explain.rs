@@ -164,7 +164,7 @@ fn copies(config: &Config) -> String {
 
 fn server(config: &Config) -> String {
     if config.sink.is_empty() {
-        return "What the server sends goes nowhere: name a sink. Events that ask for an ack are refused.".to_owned();
+        return "What the server sends goes nowhere: name a sink. Events that ask for an ack get none.".to_owned();
     }
     let full = match config.spool.when_full {
         super::config::WhenFull::DropOldest => "the oldest are dropped, and counted",

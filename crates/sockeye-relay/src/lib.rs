@@ -10,6 +10,7 @@
 //! [`inlet`] is how tasks come in, [`target`] the connection to the server, [`relay`] the task that joins them all; [`ingress`]
 //! keeps what the server sends, and brings it to where it is wanted.
 
+mod alarm;
 pub mod config;
 pub mod crash;
 pub mod delivery;

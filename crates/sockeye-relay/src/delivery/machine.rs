@@ -15,11 +15,9 @@ use super::{
     line::Lines,
     rate::Bucket,
     ready::Targets,
-    ruling::{self, Ruling},
+    ruling::{self, MAX_DELAY_HERE, Ruling},
 };
 
-/// A task without a key that waits longer than this for its next attempt waits in the store.
-const MAX_DELAY_HERE: Duration = Duration::from_secs(5);
 /// How long a task without a key is sent back for if its target is away, and others need its place.
 const AWAY_DELAY: Duration = Duration::from_secs(5);
 /// How long the store is left alone that could not be reached, the first time.
@@ -140,6 +138,7 @@ impl Delivery {
             deadline: None,
             reply_to: None,
             attempts: 0,
+            losses: 0,
             deliveries: 0,
             queued_at: None,
             bytes: 0,
@@ -449,6 +448,12 @@ impl Delivery {
         self.entries.values().filter(is_told).count()
     }
 
+    /// Whether so many tasks can't be sent for a while that no more are claimed.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.aside() >= self.limits.max_parked
+    }
+
     /// How much there is, for metrics. Looks at every task.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -458,6 +463,7 @@ impl Delivery {
             claimed: self.entries.len(),
             blocked_lanes: self.lanes.crowded(),
             parked: self.targets.parked(),
+            held_up: self.lanes.held_up(),
             oldest: self.entries.values().filter_map(|it| it.job.queued_at).min(),
         }
     }

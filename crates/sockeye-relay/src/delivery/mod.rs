@@ -106,6 +106,8 @@ pub struct Job {
     pub reply_to: Option<Arc<str>>,
     /// Attempts that have counted.
     pub attempts: u32,
+    /// Connections that were lost while it was under way.
+    pub losses: u32,
     /// How many times it was claimed.
     pub deliveries: u32,
     /// When it was put, if the store knows.
@@ -128,6 +130,7 @@ impl Job {
             deadline: None,
             reply_to: None,
             attempts: 0,
+            losses: 0,
             deliveries: 1,
             queued_at: None,
             bytes: 0,
@@ -197,6 +200,8 @@ pub struct Counts {
     pub blocked_lanes: usize,
     /// Of those that wait, the ones whose target is not joined.
     pub parked: usize,
+    /// Of lanes whose first waits for another attempt.
+    pub held_up: usize,
     /// When the oldest was put, if the store knows.
     pub oldest: Option<SystemTime>,
 }
@@ -221,7 +226,13 @@ pub enum Outcome {
         /// Why.
         error: String,
     },
-    /// It was written, and no confirmation came: in time, or before the connection was lost.
+    /// It was written, and the connection was lost before an answer came. If it is sent again, that costs no attempt; of a task
+    /// that was under way when a hundred connections were lost it is taken that it ends them.
+    Lost {
+        /// Why.
+        error: String,
+    },
+    /// It was written, and no answer came in time.
     Unknown {
         /// Why.
         error: String,

@@ -6,6 +6,11 @@ use crate::queue::{Epitaph, Reason, Verdict};
 
 use super::{Confirm, Job, OnUnknown, Outcome, Policy, Retry};
 
+/// A task without a key that waits longer than this for its next attempt waits in the store.
+pub(super) const MAX_DELAY_HERE: Duration = Duration::from_secs(5);
+/// A task that is under way when this many connections are lost is taken to be what ends them.
+const MAX_LOSSES: u32 = 100;
+
 /// What becomes of a task that was sent.
 #[derive(Debug)]
 pub(super) enum Ruling {
@@ -34,7 +39,10 @@ pub(super) fn rule(job: &mut Job, outcome: Outcome, chance: f64) -> Ruling {
         Outcome::Refused { error, is_retryable } => {
             ((!is_retryable).then_some(Reason::Refused), error)
         }
-        Outcome::Unknown { error } => {
+        Outcome::Lost { error } if job.policy.on_unknown == OnUnknown::Retry => {
+            return lost(job, error, chance);
+        }
+        Outcome::Unknown { error } | Outcome::Lost { error } => {
             let is_retried = job.policy.on_unknown == OnUnknown::Retry;
             ((!is_retried).then_some(Reason::Unknown), error)
         }
@@ -51,6 +59,20 @@ pub(super) fn rule(job: &mut Job, outcome: Outcome, chance: f64) -> Ruling {
         }
         None => Ruling::Again { delay: backoff(job.policy.retry, job.attempts, chance), error },
     }
+}
+
+/// The connection was lost under it: that is no attempt, but a task may be what ends connections.
+fn lost(job: &mut Job, error: String, chance: f64) -> Ruling {
+    job.losses += 1;
+    if job.losses >= MAX_LOSSES {
+        let error = format!(
+            "{MAX_LOSSES} connections were lost while it was under way: perhaps it is what ends them; the last one: {error}"
+        );
+        return Ruling::Final(dead(job, Reason::Poison, error));
+    }
+    // Here it is known how often that was, in the store it is not.
+    let delay = backoff(job.policy.retry, job.losses, chance).min(MAX_DELAY_HERE);
+    Ruling::Again { delay, error }
 }
 
 /// Why a task that was just claimed is not even tried.

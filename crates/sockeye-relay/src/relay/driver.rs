@@ -20,13 +20,14 @@ use tokio::{
 
 use super::{
     Ended, Settings, Status,
-    alarms::{Alarm, Alarms},
+    alarms::Alarm,
     claimer::{Arrival, Claimer, Taken},
     control::{Order, Orders},
     keeping::{Keeping, Kept},
     settler::{Settler, Told},
 };
 use crate::{
+    alarm::Alarms,
     crash::{self, Stage},
     delivery::{Confirm, Delivery, Job, Now, Outcome, Output, Policy},
     metrics::{Class, Metrics},
@@ -67,7 +68,7 @@ pub(super) struct Driver {
     is_claim_doubtful: bool,
     /// Ids that were done since the claim that is under way was begun: it has looked them up before.
     done_meanwhile: HashSet<Arc<str>>,
-    alarms: Alarms,
+    alarms: Alarms<Alarm>,
     /// What the store said last to each that asks it, if it was no; told once, and once when it answers all of them again.
     refused: [Option<Arc<str>>; Asker::COUNT],
 }
@@ -345,7 +346,7 @@ impl Driver {
         if let Some(known) = self.tasks.get_mut(&claim) {
             known.failed = match &outcome {
                 Outcome::Refused { .. } => Some(Class::Refused),
-                Outcome::Unknown { .. } => Some(Class::Unknown),
+                Outcome::Unknown { .. } | Outcome::Lost { .. } => Some(Class::Unknown),
                 Outcome::Unwritten { .. } => Some(Class::Unwritten),
                 Outcome::Confirmed { .. } | Outcome::Invalid { .. } => None,
             };
@@ -363,6 +364,10 @@ impl Driver {
             // That the connection is lost is told by itself.
             Outcome::Unwritten { error } => {
                 counts.unwritten += 1;
+                (Some(error), None)
+            }
+            Outcome::Lost { error } => {
+                counts.unknown += 1;
                 (Some(error), None)
             }
             Outcome::Unknown { error } => {
@@ -392,8 +397,8 @@ impl Driver {
     }
 
     fn raise(&mut self, alarm: Alarm, reason: &str) {
-        if let Some(text) = self.alarms.raise(Instant::now(), alarm, reason) {
-            tracing::warn!(target: "sockeye::relay", "{text}");
+        if let Some(more) = self.alarms.raise(Instant::now(), alarm) {
+            tracing::warn!(target: "sockeye::relay", "{}{more}", alarm.text(reason));
         }
     }
 
@@ -536,6 +541,13 @@ impl Driver {
 
     fn tell_status(&mut self) {
         let counts = self.machine.counts();
+        if self.machine.is_crowded() {
+            let aside = counts.parked + counts.held_up;
+            self.raise(Alarm::Crowded, &format!(
+                "{aside} tasks wait for a connection, or for another attempt of the first of their lane: no more are claimed until \
+                 some of them are done"
+            ));
+        }
         self.status.in_flight = counts.in_flight;
         self.status.waiting = counts.waiting;
         self.status.blocked_lanes = counts.blocked_lanes;

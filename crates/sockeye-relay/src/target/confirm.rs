@@ -216,7 +216,7 @@ fn not_sent(error: &SendError) -> Outcome {
         SendError::Expired { .. } => {
             Outcome::Unwritten { error: "there was no connection".to_owned() }
         }
-        error if error.may_have_arrived() => Outcome::Unknown { error: text },
+        error if error.may_have_arrived() => Outcome::Lost { error: text },
         _ => Outcome::Unwritten { error: text },
     }
 }
@@ -224,8 +224,8 @@ fn not_sent(error: &SendError) -> Outcome {
 fn not_acked(error: &CallErrorKind) -> Outcome {
     let text = error.to_string();
     match error {
-        CallErrorKind::Timeout { written: true, .. }
-        | CallErrorKind::Disconnected { written: true } => Outcome::Unknown { error: text },
+        CallErrorKind::Timeout { written: true, .. } => Outcome::Unknown { error: text },
+        CallErrorKind::Disconnected { written: true } => Outcome::Lost { error: text },
         CallErrorKind::Timeout { .. } | CallErrorKind::Disconnected { .. } => {
             Outcome::Unwritten { error: text }
         }

@@ -243,8 +243,8 @@ async fn heard_beside(
             return ack.send(());
         }
         this.goes_nowhere(&event);
-        // Nobody is there to keep it: an ack would say that it is.
-        return ack.refuse(Refusal::new("nobody takes events here").code("unhandled"));
+        // Nobody is there to keep it: any ack would say that it is.
+        return ack.withhold();
     };
     let received = receiver.receive(Received {
         target: Arc::clone(&this.name),
@@ -257,17 +257,16 @@ async fn heard_beside(
     tokio::spawn(async move {
         match received.await {
             Ok(receipt) if receipt.may_ack() => ack.send(()),
+            // Programs take an ack of whatever content for a receipt: none says that it may be sent again.
             Ok(receipt) => {
-                ack.refuse(Refusal::new("dropped: no room for it").code("full"));
+                ack.withhold();
                 if receipt == Receipt::Disconnect {
                     this.is_crammed.store(true, Ordering::Relaxed);
                     this.hangs_up.notify_one();
                 }
             }
-            Err(error) => {
-                tracing::warn!(target: "sockeye::relay", %error, "an event of the server is lost, unless it sends it again");
-                ack.refuse(Refusal::new("not stored").code("unstored"));
-            }
+            // Whoever can't store it says so.
+            Err(_) => ack.withhold(),
         }
     });
 }

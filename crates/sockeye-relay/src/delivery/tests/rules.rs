@@ -345,6 +345,31 @@ fn a_lane_that_waits_for_another_attempt_leaves_half_of_the_places_to_others() {
 }
 
 #[test]
+fn a_lost_connection_costs_no_attempt_until_the_task_is_suspected() {
+    let mut bench = Bench::new(1, 1);
+    let strict = policy(|it| it.retry.max_attempts = 2);
+    bench.claim(1, |it| it.policy = Arc::clone(&strict));
+    for losses in 1..100 {
+        assert_eq!(bench.outputs(), "1 send");
+        bench.outcome(1, Outcome::Lost { error: error() });
+        assert_eq!(bench.outputs(), "1 tried:0", "{losses}");
+        bench.settled(1, Settled::Stored);
+        bench.pass(60_000);
+    }
+    assert_eq!(bench.outputs(), "1 send");
+    bench.outcome(1, Outcome::Lost { error: error() });
+    assert_eq!(bench.outputs(), "1 dead:poison:0");
+    // One that is not to be sent twice was tried.
+    for (on_unknown, word) in [(OnUnknown::Hold, "held"), (OnUnknown::Dead, "dead")] {
+        let mut bench = Bench::new(1, 1);
+        bench.claim(1, |it| it.policy = policy(|it| it.on_unknown = on_unknown));
+        bench.outputs();
+        bench.outcome(1, Outcome::Lost { error: error() });
+        assert_eq!(bench.outputs(), format!("1 {word}:unknown:1"));
+    }
+}
+
+#[test]
 fn large_tasks_are_claimed_a_few_at_a_time() {
     const MIB: usize = 1 << 20;
     let mut bench = Bench::new(16, 1);

@@ -547,7 +547,7 @@ impl World {
                     *is_retryable
                 }
                 Outcome::Unwritten { .. } => true,
-                Outcome::Unknown { .. } => {
+                Outcome::Unknown { .. } | Outcome::Lost { .. } => {
                     fate.unknown += 1;
                     row.policy.on_unknown == OnUnknown::Retry
                 }
@@ -682,8 +682,10 @@ impl World {
         let (is_processed, wait, outcome) = match chance {
             0..68 => (true, 200, Outcome::Confirmed { result: None }),
             68..78 => (false, 30, Outcome::Unwritten { error }),
-            78..85 => (true, 400, Outcome::Unknown { error }),
-            85..90 => (false, 400, Outcome::Unknown { error }),
+            78..82 => (true, 400, Outcome::Unknown { error }),
+            82..85 => (true, 300, Outcome::Lost { error }),
+            85..88 => (false, 400, Outcome::Unknown { error }),
+            88..90 => (false, 300, Outcome::Lost { error }),
             90..97 => (false, 200, Outcome::Refused { error, is_retryable: true }),
             97..99 => (false, 200, Outcome::Refused { error, is_retryable: false }),
             _ => (false, 1, Outcome::Invalid { error }),

@@ -1,6 +1,6 @@
 //! What a transaction of the spool has changed: counted, and told, once it is committed.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{Tally, add};
 
@@ -19,7 +19,9 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn count(self, tally: &Tally) {
+    /// Adds it up; says what is missing if something was dropped.
+    #[must_use]
+    pub(super) fn count(self, tally: &Tally) -> Option<String> {
         add(&tally.stored, self.stored);
         add(&tally.known, self.known);
         add(&tally.gaps, self.gaps);
@@ -38,15 +40,14 @@ impl Changes {
             }
         }
         let dropped = self.dropped_oldest + self.dropped_newest + self.dropped_aged;
-        if dropped + self.disconnects + self.dropped_dead > 0 {
-            tracing::warn!(
-                target: "sockeye::relay",
-                dropped,
-                refused = self.disconnects,
-                dead = self.dropped_dead,
-                sinks_behind = behind.join(", "),
-                "the spool is full or what it holds too old; let its sinks catch up, or raise its bounds"
-            );
-        }
+        (dropped + self.disconnects + self.dropped_dead > 0).then(|| {
+            let total = [&tally.dropped_oldest, &tally.dropped_newest, &tally.dropped_aged];
+            let total: u64 = total.into_iter().map(|it| it.load(Ordering::Relaxed)).sum();
+            let mut text = format!("{total} events dropped so far");
+            if !behind.is_empty() {
+                text += &format!(", before these sinks had them: {}", behind.join(", "));
+            }
+            text
+        })
     }
 }

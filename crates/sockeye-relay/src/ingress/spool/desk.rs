@@ -4,7 +4,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{ErrorCode, TransactionBehavior};
@@ -17,10 +17,20 @@ use super::{
     ledger::Ledger,
     open::{Opened, passing},
 };
-use crate::crash::{self, Stage};
+use crate::{
+    alarm::Alarms,
+    crash::{self, Stage},
+};
 
 /// How often it looks for what has become too old.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// What is told again and again.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Alarm {
+    Unstored,
+    Dropped,
+}
 
 /// Starts the thread; says what tells the number of the last record.
 pub(super) fn start(
@@ -32,7 +42,7 @@ pub(super) fn start(
     let (tail, changes) = watch::channel(opened.page.last);
     tally.records.store(opened.page.records, Ordering::Relaxed);
     tally.bytes.store(opened.page.bytes, Ordering::Relaxed);
-    let desk = Desk { opened, options, tally, tail };
+    let desk = Desk { opened, options, tally, tail, alarms: Alarms::default() };
     thread::Builder::new()
         .name("sockeye-spool".to_owned())
         .spawn(move || {
@@ -60,6 +70,7 @@ struct Desk {
     options: SpoolOptions,
     tally: Arc<Tally>,
     tail: watch::Sender<u64>,
+    alarms: Alarms<Alarm>,
 }
 
 impl Desk {
@@ -117,18 +128,18 @@ impl Desk {
     }
 
     /// Tells those whose events could not be stored.
-    fn refuse(&self, events: Vec<Arrival>, error: &rusqlite::Error) {
+    fn refuse(&mut self, events: Vec<Arrival>, error: &rusqlite::Error) {
         if events.is_empty() {
             return;
         }
         let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
         add(&self.tally.failed, events.len() as u64);
-        tracing::error!(
-            target: "sockeye::relay",
-            events = events.len(),
-            %error,
-            "what the server sent could not be stored; it was not acknowledged"
-        );
+        if let Some(more) = self.alarms.raise(Instant::now(), Alarm::Unstored) {
+            tracing::error!(
+                target: "sockeye::relay",
+                "what the server sent can't be stored, and is not acknowledged: {error}{more}"
+            );
+        }
         for arrival in events {
             let answer = match self.options.when_full {
                 Full::Disconnect if is_full => Ok(Receipt::Disconnect),
@@ -181,7 +192,14 @@ impl Desk {
             crash::point(Stage::Received);
         }
         transaction.commit()?;
-        changes.count(&self.tally);
+        if let Some(dropped) = changes.count(&self.tally)
+            && let Some(more) = self.alarms.raise(Instant::now(), Alarm::Dropped)
+        {
+            tracing::warn!(
+                target: "sockeye::relay",
+                "the spool is full, or what it holds too old: {dropped}; let its sinks catch up, or raise its bounds{more}"
+            );
+        }
         let last = page.last;
         self.tail.send_if_modified(|tail| std::mem::replace(tail, last) != last);
         Ok(receipts)
