@@ -33,6 +33,11 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// Warnings and errors.
+    pub(crate) fn warn() -> Self {
+        Self { text: "warn".into(), targets: Targets::new().with_default(LevelFilter::WARN) }
+    }
+
     /// Everything up to `info`.
     pub(crate) fn info() -> Self {
         Self { text: "info".into(), targets: Targets::new().with_default(LevelFilter::INFO) }

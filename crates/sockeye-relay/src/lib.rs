@@ -23,5 +23,6 @@ pub mod metrics;
 pub mod promise;
 pub mod queue;
 pub mod relay;
+pub mod shell;
 pub mod target;
 pub mod task;

@@ -58,7 +58,7 @@ const HOUSES: &[House] = &[
         krate: "sockeye-relay",
         inside: &[],
         floors: &[
-            &["crash", "glob"],
+            &["alarm", "crash", "glob", "shell"],
             &["expression", "ingress", "queue"],
             &["delivery", "metrics"],
             &["promise", "task"],

@@ -9,6 +9,8 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::secrets::Secrets;
+
 /// How many bytes may wait for who reads them.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -84,13 +86,14 @@ impl Shared {
 }
 
 impl Write for &Writer {
-    /// Leaves a whole line, or drops it: it never waits.
+    /// Leaves a whole line, or drops it: it never waits. Peers may repeat our secrets, and a line may quote them.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let shown = Secrets::of_process().redact(&String::from_utf8_lossy(line));
         let mut waiting = self.0.lock();
-        if waiting.lines.len() + line.len() > MAX_BYTES {
+        if waiting.lines.len() + shown.len() > MAX_BYTES {
             waiting.dropped += 1;
         } else {
-            waiting.lines.extend_from_slice(line);
+            waiting.lines.extend_from_slice(shown.as_bytes());
             self.0.filled.notify_one();
         }
         Ok(line.len())
@@ -157,5 +160,17 @@ mod tests {
         writer.settle(Duration::from_secs(60));
         let bytes: usize = written.try_iter().map(|bytes| bytes.len()).sum();
         assert!(bytes > 0 && bytes.is_multiple_of(1_000) && bytes <= 2 * MAX_BYTES, "{bytes}");
+    }
+
+    #[test]
+    fn what_is_secret_is_not_shown() {
+        let (read, may_read) = mpsc::channel();
+        let (wrote, written) = mpsc::channel();
+        let writer = Writer::start(Slow(may_read, wrote)).unwrap();
+        Secrets::of_process().add("a-word-of-this-test");
+        (&writer).write_all(b"refused: a-word-of-this-test\n").unwrap();
+        read.send(()).unwrap();
+        let line = String::from_utf8(written.recv().unwrap()).unwrap();
+        assert!(line.starts_with("refused: ") && !line.contains("a-word-of"), "{line}");
     }
 }

@@ -3,16 +3,14 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
-    io,
-    process::Stdio,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use http::{HeaderValue, header};
 use serde_json::{Map, Value};
 use sockeye::client::{Attempt, Builder};
+use sockeye_relay::shell::{self, ShellError};
 use thiserror::Error;
-use tokio::{process::Command, time};
 
 use crate::{
     exit::Exit,
@@ -106,16 +104,7 @@ impl Bearer {
     ///
     /// [`BearerError`].
     pub(super) async fn header(&self) -> Result<HeaderValue, BearerError> {
-        let mut command = shell(&self.command);
-        command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
-        let output = time::timeout(self.timeout.get(), command.output())
-            .await
-            .map_err(|_| BearerError::Slow { timeout: self.timeout })?
-            .map_err(BearerError::Start)?;
-        if !output.status.success() {
-            return Err(BearerError::Failed { status: output.status.to_string() });
-        }
-        let token = String::from_utf8_lossy(&output.stdout);
+        let token = shell::output(&self.command, self.timeout.get()).await?;
         let mut value = HeaderValue::from_str(&format!("Bearer {}", unmarked(&token).trim()))
             .map_err(|_| BearerError::NotAToken)?;
         value.set_sensitive(true);
@@ -124,29 +113,11 @@ impl Bearer {
     }
 }
 
-#[cfg(unix)]
-fn shell(line: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", line]);
-    command
-}
-
-#[cfg(windows)]
-fn shell(line: &str) -> Command {
-    let mut command = Command::new("cmd");
-    command.args(["/C", line]);
-    command
-}
-
 /// Why there is no token.
 #[derive(Debug, Error)]
 pub(crate) enum BearerError {
-    #[error("--bearer-cmd can't be started: {0}")]
-    Start(#[source] io::Error),
-    #[error("--bearer-cmd ended with {status}")]
-    Failed { status: String },
-    #[error("--bearer-cmd took longer than {timeout}; give it more with --timeout")]
-    Slow { timeout: Time },
+    #[error("--bearer-cmd: {0}")]
+    Command(#[from] ShellError),
     #[error("--bearer-cmd printed what can't stand in a header; expected a token on one line")]
     NotAToken,
 }

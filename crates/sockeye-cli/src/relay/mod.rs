@@ -22,7 +22,13 @@ mod work;
 
 pub(crate) use self::options::Options;
 use self::options::{Command, Dead};
-use crate::{exit::Exit, failure::Failure, output::Output, task};
+use crate::{
+    exit::Exit,
+    failure::{Failure, NotStarted},
+    log::{self, Filter, Format},
+    output::Output,
+    task,
+};
 
 /// Relays until it is told to stop, or does one thing with a queue.
 ///
@@ -31,7 +37,9 @@ use crate::{exit::Exit, failure::Failure, output::Output, task};
 /// [`Failure`].
 pub(crate) fn run(options: Options, output: &mut Output) -> Result<Exit, Failure> {
     let Some(command) = options.command else { return drive::run(*options.run, output) };
-    task::run(async {
+    // That it waits for a queue that is full, or away, for example.
+    let log = log::start(Filter::warn(), Format::Text, output.colored()).map_err(NotStarted)?;
+    let exit = task::run(async {
         match command {
             Command::Put(options) => put::run(*options, output).await,
             Command::Peek(options) => seen::peek(options, output).await,
@@ -43,5 +51,7 @@ pub(crate) fn run(options: Options, output: &mut Output) -> Result<Exit, Failure
             Command::Dead(Dead::Retry(options)) => dead::retry(options, output).await,
             Command::Dead(Dead::Drop(options)) => dead::drop(options, output).await,
         }
-    })
+    });
+    log.settle();
+    exit
 }

@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use sockeye_relay::{ingress::SinkStats, relay::Status, target::Standing};
 
-use crate::{date::rfc_3339, output::Output};
+use crate::{date::rfc_3339, output::Output, secrets::Secrets, values::printable};
 
 /// Something has changed. Its keys are written in this order, which scripts rely on.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -60,7 +60,8 @@ impl Change {
             text += &format!(" {more}");
         }
         match reason {
-            Some(reason) => format!("{text}: {reason}"),
+            // A server may have said it.
+            Some(reason) => format!("{text}: {}", printable(reason)),
             None => text,
         }
     }
@@ -203,7 +204,7 @@ fn show(waiting: &Receiver<Shown>, output: &Output) {
         match shown {
             Shown::Json(line) => {
                 // That nobody reads states does not end the work.
-                let _ = output.json(&line);
+                let _ = output.json(&Secrets::of_process().redact(&line));
                 continue;
             }
             Shown::Line(line) => {
@@ -218,7 +219,7 @@ fn show(waiting: &Receiver<Shown>, output: &Output) {
         for line in &block {
             screen += &format!("{line}\n");
         }
-        let screen = crate::secrets::Secrets::of_process().redact(&screen);
+        let screen = Secrets::of_process().redact(&screen);
         let _ = io::stderr().write_all(screen.as_bytes());
     }
 }

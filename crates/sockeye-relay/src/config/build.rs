@@ -22,6 +22,7 @@ use crate::{
     },
     queue::{self, sqlite::Retention},
     relay::{Reader, Routes, Settings},
+    shell,
     target::{Judge, Judgement, Options, Reply, Step, Target},
     task::{self, Task},
 };
@@ -465,7 +466,7 @@ impl Connection {
             builder = builder.before_attempt(move |attempt| {
                 let (line, learn) = (line.clone(), Arc::clone(&learn));
                 async move {
-                    let token = fetch::command(&line, timeout).await?;
+                    let token = shell::output(&line, timeout).await?;
                     learn(token.trim());
                     let value = format!("Bearer {}", token.trim());
                     let mut value =
@@ -511,7 +512,7 @@ impl Connection {
                 let line = line.clone();
                 Ok(builder.auth_with(move || {
                     let (line, learn) = (line.clone(), Arc::clone(&learn));
-                    async move { fetch::auth(&fetch::command(&line, timeout).await?, &learn) }
+                    async move { fetch::auth(&shell::output(&line, timeout).await?, &learn) }
                 }))
             }
             _ => Err(ConfigError::value(

@@ -1,10 +1,11 @@
-//! What is fetched anew each time it is needed: files, and what a command prints.
+//! What is fetched anew each time it is needed, from files and commands.
 
-use std::{io, path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
-use tokio::{process::Command, time};
+
+use crate::shell::ShellError;
 
 /// Is told each secret that is fetched, so that it can be kept out of what is shown: servers may repeat it.
 pub type Learn = Arc<dyn Fn(&str) + Send + Sync>;
@@ -24,12 +25,8 @@ pub(super) fn learn(learn: &Learn, value: &Value) {
 pub(super) enum FetchError {
     #[error("{path}: {source}")]
     File { path: String, source: io::Error },
-    #[error("the command can't be started: {0}")]
-    Start(#[source] io::Error),
-    #[error("the command ended with {0}")]
-    Failed(std::process::ExitStatus),
-    #[error("the command took longer than {0:?}")]
-    Slow(Duration),
+    #[error(transparent)]
+    Command(#[from] ShellError),
     #[error(
         "not a JSON object, line {line}, column {column}; expected something like {{\"token\":\"…\"}}"
     )]
@@ -45,20 +42,6 @@ pub(super) async fn file(path: &Path) -> Result<String, FetchError> {
         .map_err(|source| FetchError::File { path: path.display().to_string(), source })
 }
 
-/// What a shell command prints.
-pub(super) async fn command(line: &str, timeout: Duration) -> Result<String, FetchError> {
-    let mut command = shell(line);
-    command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
-    let output = time::timeout(timeout, command.output())
-        .await
-        .map_err(|_| FetchError::Slow(timeout))?
-        .map_err(FetchError::Start)?;
-    if !output.status.success() {
-        return Err(FetchError::Failed(output.status));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 /// An auth payload.
 pub(super) fn auth(text: &str, learn: &Learn) -> Result<Map<String, Value>, FetchError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as files from Windows begin
@@ -70,18 +53,4 @@ pub(super) fn auth(text: &str, learn: &Learn) -> Result<Map<String, Value>, Fetc
         })?;
     payload.values().for_each(|value| self::learn(learn, value));
     Ok(payload)
-}
-
-#[cfg(unix)]
-fn shell(line: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", line]);
-    command
-}
-
-#[cfg(windows)]
-fn shell(line: &str) -> Command {
-    let mut command = Command::new("cmd");
-    command.args(["/C", line]);
-    command
 }

@@ -196,6 +196,16 @@ impl Target {
             return Ok(socket.clone());
         }
         if others.len() >= MAX_NAMESPACES {
+            // Those that the server does not have take no place from those that it has.
+            others.retain(|_, socket| {
+                let is_refused = is_refused(&socket.membership().borrow());
+                if is_refused {
+                    socket.leave();
+                }
+                !is_refused
+            });
+        }
+        if others.len() >= MAX_NAMESPACES {
             return Err(Outcome::Invalid {
                 error: format!(
                     "the namespace {name:?} would be one more than {MAX_NAMESPACES}, as many as a connection may join; \
@@ -220,17 +230,24 @@ impl Target {
     }
 }
 
+/// Whether the server has said that it does not want us there.
+const fn is_refused(membership: &Membership) -> bool {
+    match membership {
+        // It was in, and will be again.
+        Membership::Joining { last_failure: Some(Left::ServerDisconnect) } => false,
+        Membership::Joining { last_failure: Some(_) } | Membership::Left(_) => true,
+        _ => false,
+    }
+}
+
 /// Waits until a namespace is joined.
 ///
 /// # Errors
 ///
 /// The server does not want us there.
 async fn let_in(socket: &Socket) -> Result<(), Left> {
-    let is_decided = |membership: &Membership| match membership {
-        // It was in, and will be again.
-        Membership::Joining { last_failure: None | Some(Left::ServerDisconnect) } => false,
-        Membership::Joining { .. } | Membership::Joined { .. } | Membership::Left(_) => true,
-        _ => false,
+    let is_decided = |membership: &Membership| {
+        is_refused(membership) || matches!(membership, Membership::Joined { .. })
     };
     let mut membership = socket.membership();
     match membership.wait_for(is_decided).await.as_deref() {

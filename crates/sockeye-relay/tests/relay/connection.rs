@@ -250,6 +250,24 @@ async fn a_task_may_name_another_namespace() {
 }
 
 #[tokio::test]
+async fn namespaces_that_are_not_there_take_no_place() {
+    let world = World::new("bogus").await;
+    let target = target("only", &world.url, Options::default());
+    stands(&target, Standing::is_in).await;
+    let named = |namespace: String| {
+        let mut task = task("message", 1);
+        Arc::get_mut(&mut task).unwrap().namespace = Some(namespace.into());
+        task
+    };
+    for number in 0..100 {
+        let outcome = target.emit(&named(format!("/bogus{number}")), &policy(Confirm::Ack)).await;
+        assert!(matches!(outcome, Outcome::Refused { .. }), "{number}: {outcome:?}");
+    }
+    let outcome = target.emit(&named("/other".to_owned()), &policy(Confirm::Ack)).await;
+    assert!(matches!(outcome, Outcome::Confirmed { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_reply_is_for_the_oldest_that_waits_and_a_late_one_is_counted() {
     let world = World::new("replies").await;
     let any = Reply::new("answer", |task, args| match (task.args.text(), &*args[0].to_string()) {

@@ -17,6 +17,29 @@ pub(super) fn put_lines(sandbox: &Sandbox, text: &str, args: &[&str]) -> Run {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn that_a_full_queue_is_waited_for_is_told() {
+    let sandbox = Sandbox::new("relay-full");
+    sandbox.write("relay.toml", "[store]\nmax_tasks = 1\n");
+    let args = ["relay", "put", "--from", QUEUE, "--config", "relay.toml"];
+    let mut child = sandbox
+        .command(&args)
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"{\"event\":\"a\"}\n{\"event\":\"b\"}\n").unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert!(line.contains("lines wait"), "{line}");
+    super::terminal::kill(child.id(), rustix::process::Signal::TERM);
+    child.wait().unwrap();
+}
+
 #[test]
 fn one_is_put_and_seen() {
     let sandbox = Sandbox::new("relay-put");
