@@ -5,8 +5,9 @@ use std::{sync::Arc, time::SystemTime};
 use redis::{Value, cmd};
 
 use super::{
-    BATCH, Core, Word, millis,
+    core::{BATCH, Core},
     reply::{self, Fields, array},
+    words::{Word, millis},
 };
 use crate::queue::{QueueError, Seen, State, Stats, Which};
 

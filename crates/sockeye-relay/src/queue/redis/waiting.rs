@@ -9,7 +9,7 @@ use futures_util::{
 use parking_lot::Mutex;
 use redis::{RedisError, Value, cmd};
 
-use super::{Core, options::Source, reply::Fields};
+use super::{core::Core, options::Source, reply::Fields};
 
 /// How long Redis is asked to wait, in milliseconds.
 const BLOCK_MILLIS: u64 = 1000;

@@ -1,0 +1,422 @@
+//! The steps of one instance: it claims, settles, renews its lease, and puts.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    time::{Duration, Instant, SystemTime},
+};
+
+use parking_lot::Mutex;
+use redis::{RedisError, Script, Value};
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::{
+    Endpoint, Options, Order, Source,
+    instance::Instance,
+    link::{Link, is_group_gone, told},
+    reply::Fields,
+    scripts::{LAYOUT, Scripts},
+    waiting::{Stand, Watch},
+    words::{Word, millis, since_epoch, words_of},
+};
+use crate::queue::{Accepted, Claim, Claimed, NewTask, QueueError, Settled, Settlement, Verdict};
+
+/// How many tasks one script claims or settles at most: others wait for it meanwhile.
+pub(super) const BATCH: usize = 256;
+
+pub(super) struct Core {
+    pub(super) endpoint: Endpoint,
+    /// Whom errors and logs speak of: no user, no password.
+    pub(super) store: String,
+    pub(super) source: Source,
+    pub(super) options: Options,
+    pub(super) key: String,
+    pub(super) prefix: String,
+    pub(super) scripts: Scripts,
+    pub(super) link: Link,
+    /// Blocking commands have a connection of their own.
+    pub(super) waits: Link,
+    pub(super) watch: Watch,
+    pub(super) instance: Mutex<Instance>,
+    /// One claim at a time, so that what nobody here knows of is known to be lost.
+    claiming: AsyncMutex<()>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("store", &self.store)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Opens a queue as a new instance.
+    pub(super) async fn open(
+        endpoint: Endpoint,
+        store: String,
+        source: Source,
+        options: Options,
+    ) -> Result<Self, QueueError> {
+        let key = source.key().to_owned();
+        let tag = tag(&key).ok_or_else(|| QueueError::Unusable {
+            store: store.clone(),
+            reason: format!("the name {key:?} has braces that are no hash tag; use another, or one tag like {{tasks}}"),
+        })?;
+        let prefix = match &source {
+            Source::List { .. } => tag,
+            Source::Stream { group, .. } => format!("{tag}:{group}"),
+        };
+        let scripts = match &source {
+            Source::List { .. } => Scripts::list(),
+            Source::Stream { .. } => Scripts::stream(),
+        };
+        let core = Self {
+            endpoint,
+            store,
+            key,
+            prefix,
+            scripts,
+            link: Link::new(options.timeout),
+            // A wait of a second has to fit in.
+            waits: Link::new(options.timeout + Duration::from_secs(2)),
+            watch: Watch::default(),
+            instance: Mutex::new(Instance::new(0)),
+            claiming: AsyncMutex::default(),
+            source,
+            options,
+        };
+        core.join().await?;
+        Ok(core)
+    }
+
+    /// Runs a script as this instance.
+    pub(super) async fn script<'a>(
+        &self,
+        script: &Script,
+        words: impl IntoIterator<Item = Word<'a>>,
+    ) -> Result<Value, RedisError> {
+        let name = self.instance.lock().name.clone();
+        let mut call = script.prepare_invoke();
+        call.key(&self.key).key(&self.prefix).arg(name);
+        call.arg(u8::from(self.options.order == Order::Strict));
+        match &self.source {
+            Source::List { .. } => call.arg("").arg("").arg(""),
+            Source::Stream { group, field, trim, .. } => {
+                call.arg(group).arg(trim.as_str()).arg(field)
+            }
+        };
+        call.arg(self.options.done.count).arg(self.options.dead.count);
+        call.arg(millis(self.options.done.age)).arg(millis(self.options.dead.age));
+        for word in words {
+            match word {
+                Word::Bytes(bytes) => call.arg(bytes),
+                Word::Text(text) => call.arg(text),
+                Word::Owned(text) => call.arg(text),
+                Word::Number(number) => call.arg(number),
+            };
+        }
+        let answer =
+            self.link.run(&self.endpoint, async |link| call.invoke_async(link).await).await;
+        if answer.as_ref().is_err_and(is_group_gone) {
+            // With its group all that it had claimed is gone, too.
+            self.instance.lock().is_gone = true;
+        }
+        answer
+    }
+
+    pub(super) fn told(&self, error: &RedisError) -> QueueError {
+        told(&self.store, error)
+    }
+
+    /// Takes a place among the instances.
+    async fn join(&self) -> Result<(), QueueError> {
+        let words = [
+            Word::Number(millis(self.options.lease)),
+            Word::Number(LAYOUT.into()),
+            Word::Text(if self.options.order == Order::Strict { "strict" } else { "none" }),
+        ];
+        let answer =
+            self.script(&self.scripts.join, words).await.map_err(|error| self.told(&error))?;
+        let mut answer = Fields::of(answer);
+        let unusable = |reason| Err(QueueError::Unusable { store: self.store.clone(), reason });
+        match answer.text().as_str() {
+            "ok" => Ok(()),
+            "newer" => Err(QueueError::Newer {
+                store: self.store.clone(),
+                found: answer.small(),
+                known: LAYOUT,
+            }),
+            "type" => unusable(format!(
+                "{:?} is a {}; name a key that is free, or use `list=` for lists and `stream=` for streams",
+                self.key,
+                answer.text()
+            )),
+            "order" => unusable(format!(
+                "instances at work here have order={}; give this one the same, or stop them first",
+                answer.text()
+            )),
+            other => unusable(format!(
+                "the script that joins answered {other:?}; is this Redis 6.2 or later?"
+            )),
+        }
+    }
+
+    /// Begins anew as another instance, if the place of this one was taken away. What it had is fenced from now on.
+    async fn begin_anew(&self) -> Result<(), QueueError> {
+        {
+            let mut instance = self.instance.lock();
+            *instance = Instance { is_gone: true, ..Instance::new(instance.last_claim) };
+        }
+        self.join().await?;
+        self.instance.lock().is_gone = false;
+        Ok(())
+    }
+
+    pub(super) async fn claim(&self, room: usize) -> Result<Vec<Claimed>, QueueError> {
+        let _one = self.claiming.lock().await;
+        let (is_gone, has_claims, is_unsure, is_closed) = {
+            let instance = self.instance.lock();
+            (instance.is_gone, !instance.claims.is_empty(), instance.is_unsure, instance.is_closed)
+        };
+        if room == 0 || is_closed {
+            return Ok(Vec::new());
+        }
+        if is_gone {
+            // Whoever has claims must be told first that they are fenced, which is for `renew` to say.
+            if has_claims {
+                return Ok(Vec::new());
+            }
+            self.begin_anew().await?;
+        }
+        if is_unsure {
+            self.give_lost_back().await?;
+        }
+        let mut all = Vec::new();
+        while all.len() < room {
+            let some = (room - all.len()).min(BATCH);
+            match self.claim_some(some).await {
+                Ok(claimed) => {
+                    let is_last = claimed.len() < some;
+                    all.extend(claimed);
+                    if is_last {
+                        break;
+                    }
+                }
+                // What was claimed before is handed on: it is claimed.
+                Err(_) if !all.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn claim_some(&self, room: usize) -> Result<Vec<Claimed>, QueueError> {
+        let looks = {
+            let mut instance = self.instance.lock();
+            let every = (self.options.lease / 6).min(Duration::from_secs(1));
+            let looks = instance.looked_at.is_none_or(|at| at.elapsed() >= every);
+            if looks {
+                instance.looked_at = Some(Instant::now());
+            }
+            // Until the answer is here.
+            instance.is_unsure = true;
+            looks
+        };
+        let words = [Word::Number(room as u64), Word::Number(looks.into())];
+        let answer =
+            self.script(&self.scripts.claim, words).await.map_err(|error| self.told(&error))?;
+        let mut answer = Fields::of(answer);
+        let stand = answer.text();
+        let due = answer.number().map(Duration::from_millis);
+        let mut instance = self.instance.lock();
+        instance.is_unsure = false;
+        instance.stand = match (stand.as_str(), due) {
+            ("ok", Some(due)) => Stand::Due(due),
+            ("ok", None) => Stand::Open,
+            _ => Stand::Shut,
+        };
+        if stand == "gone" {
+            instance.is_gone = true;
+        }
+        let mut claimed = Vec::new();
+        for task in answer.rest() {
+            let mut task = Fields::of(task);
+            instance.last_claim += 1;
+            let claim = Claim(instance.last_claim);
+            let ticket = task.text();
+            let one = Claimed {
+                claim,
+                body: task.body(),
+                attempts: task.small(),
+                deliveries: task.small(),
+                queued_at: task.time(),
+            };
+            instance.claims.insert(claim, ticket);
+            claimed.push(one);
+        }
+        Ok(claimed)
+    }
+
+    /// Gives back claims that nobody here knows of, since an answer was lost. No claim may be under way.
+    async fn give_lost_back(&self) -> Result<(), QueueError> {
+        let mine = self.script(&self.scripts.mine, []).await.map_err(|error| self.told(&error))?;
+        let lost: Vec<String> = {
+            let instance = self.instance.lock();
+            let known: HashSet<&str> = instance.claims.values().map(String::as_str).collect();
+            let mut mine = Fields::of(mine);
+            let mut lost = Vec::new();
+            loop {
+                let ticket = mine.text();
+                if ticket.is_empty() {
+                    break lost;
+                }
+                if !known.contains(ticket.as_str()) {
+                    lost.push(ticket);
+                }
+            }
+        };
+        for some in lost.chunks(BATCH) {
+            let words = some.iter().map(|ticket| Word::Text(ticket));
+            self.script(&self.scripts.give, words).await.map_err(|error| self.told(&error))?;
+        }
+        self.instance.lock().is_unsure = false;
+        Ok(())
+    }
+
+    pub(super) async fn settle(
+        &self,
+        settlements: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let mut all = Vec::with_capacity(settlements.len());
+        for some in settlements.chunks(BATCH) {
+            match self.settle_some(some).await {
+                Ok(settled) => all.extend(settled),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn settle_some(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, QueueError> {
+        let tickets: Vec<Option<String>> = {
+            let instance = self.instance.lock();
+            settlements.iter().map(|one| instance.claims.get(&one.claim).cloned()).collect()
+        };
+        let mut words = Vec::with_capacity(settlements.len() * 6);
+        for (settlement, ticket) in settlements.iter().zip(&tickets) {
+            if let Some(ticket) = ticket {
+                words_of(settlement, ticket, &mut words);
+            }
+        }
+        if words.is_empty() {
+            return Ok(vec![Settled::Fenced; settlements.len()]);
+        }
+        let answer = match self.script(&self.scripts.settle, words).await {
+            Ok(answer) => answer,
+            // With the group all claims are gone.
+            Err(error) if is_group_gone(&error) => {
+                return Ok(vec![Settled::Fenced; settlements.len()]);
+            }
+            Err(error) => return Err(self.told(&error)),
+        };
+        let mut answer = Fields::of(answer);
+        let undelivered = answer.count();
+        if undelivered > 0 {
+            tracing::warn!(
+                target: "sockeye::relay", store = %self.store, undelivered,
+                "results could not be put where `reply_to` says: it is no list or stream, or in another slot"
+            );
+        }
+        let mut instance = self.instance.lock();
+        Ok(settlements
+            .iter()
+            .zip(tickets)
+            .map(|(settlement, ticket)| {
+                let is_stored = ticket.is_some() && answer.count() == 1;
+                if !is_stored || !matches!(settlement.verdict, Verdict::Tried { .. }) {
+                    instance.claims.remove(&settlement.claim);
+                }
+                if is_stored { Settled::Stored } else { Settled::Fenced }
+            })
+            .collect())
+    }
+
+    pub(super) async fn renew(&self) -> Result<bool, QueueError> {
+        if self.instance.lock().is_closed {
+            return Ok(true);
+        }
+        if !self.instance.lock().is_gone {
+            let words = [Word::Number(millis(self.options.lease))];
+            match self.script(&self.scripts.renew, words).await {
+                Ok(Value::Int(mine)) if mine >= 0 => {
+                    let mut instance = self.instance.lock();
+                    if u64::try_from(mine).unwrap_or(0) > instance.claims.len() as u64 {
+                        instance.is_unsure = true;
+                    }
+                    return Ok(true);
+                }
+                Ok(_) => {}
+                Err(error) if is_group_gone(&error) => {}
+                Err(error) => return Err(self.told(&error)),
+            }
+        }
+        let _one = self.claiming.lock().await;
+        self.begin_anew().await?;
+        Ok(false)
+    }
+
+    pub(super) async fn put(&self, tasks: Vec<NewTask>) -> Result<Vec<Accepted>, QueueError> {
+        if tasks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = SystemTime::now();
+        let mut words = vec![Word::Number(self.options.max_tasks)];
+        for task in &tasks {
+            words.push(Word::Text(task.id.as_deref().unwrap_or_default()));
+            words.push(match task.not_before.filter(|at| *at > now) {
+                Some(at) => Word::Number(since_epoch(at)),
+                None => Word::Text(""),
+            });
+            words.push(Word::Bytes(&task.body));
+        }
+        let answer =
+            self.script(&self.scripts.put, words).await.map_err(|error| self.told(&error))?;
+        let mut answer = Fields::of(answer);
+        let is_full = answer.text() == "full";
+        let held = answer.count();
+        if is_full {
+            return Err(QueueError::Full {
+                store: self.store.clone(),
+                held,
+                bound: self.options.max_tasks,
+            });
+        }
+        Ok(tasks
+            .into_iter()
+            .map(|task| {
+                let is_taken = answer.count() == 1;
+                let id = task.id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string().into());
+                if is_taken { Accepted::Queued(id) } else { Accepted::Known(id) }
+            })
+            .collect())
+    }
+
+    pub(super) async fn close(&self) -> Result<(), QueueError> {
+        let _one = self.claiming.lock().await;
+        self.script(&self.scripts.close, []).await.map_err(|error| self.told(&error))?;
+        let mut instance = self.instance.lock();
+        instance.is_closed = true;
+        instance.claims.clear();
+        Ok(())
+    }
+}
+
+/// What keys beside `key` begin with, so that all are in its slot.
+fn tag(key: &str) -> Option<String> {
+    let Some((_, rest)) = key.split_once('{') else {
+        return (!key.is_empty() && !key.contains('}')).then(|| format!("{{{key}}}"));
+    };
+    rest.split_once('}').is_some_and(|(tag, _)| !tag.is_empty()).then(|| key.to_owned())
+}
