@@ -1,5 +1,6 @@
 //! Queues in Redis keep the promises of a queue, and their own.
 
+mod bounds;
 mod mishaps;
 mod own;
 mod places;

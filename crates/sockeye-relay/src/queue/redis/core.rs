@@ -14,7 +14,7 @@ use super::{
     Endpoint, Options, Order, Source,
     instance::Instance,
     link::{Link, is_group_gone, told},
-    reply::Fields,
+    reply::{Fields, array},
     scripts::{LAYOUT, Scripts},
     waiting::{Stand, Watch},
     words::{Word, millis, since_epoch, words_of},
@@ -241,7 +241,7 @@ impl Core {
             instance.is_gone = true;
         }
         let mut claimed = Vec::new();
-        for task in answer.rest() {
+        for task in array(answer.value()) {
             let mut task = Fields::of(task);
             instance.last_claim += 1;
             let claim = Claim(instance.last_claim);
@@ -323,6 +323,7 @@ impl Core {
         };
         let mut answer = Fields::of(answer);
         let undelivered = answer.count();
+        let mut answers = Fields::of(answer.value());
         if undelivered > 0 {
             tracing::warn!(
                 target: "sockeye::relay", store = %self.store, undelivered,
@@ -334,7 +335,7 @@ impl Core {
             .iter()
             .zip(tickets)
             .map(|(settlement, ticket)| {
-                let is_stored = ticket.is_some() && answer.count() == 1;
+                let is_stored = ticket.is_some() && answers.count() == 1;
                 if !is_stored || !matches!(settlement.verdict, Verdict::Tried { .. }) {
                     instance.claims.remove(&settlement.claim);
                 }
@@ -386,6 +387,7 @@ impl Core {
         let mut answer = Fields::of(answer);
         let is_full = answer.text() == "full";
         let held = answer.count();
+        let mut answers = Fields::of(answer.value());
         if is_full {
             return Err(QueueError::Full {
                 store: self.store.clone(),
@@ -396,7 +398,7 @@ impl Core {
         Ok(tasks
             .into_iter()
             .map(|task| {
-                let is_taken = answer.count() == 1;
+                let is_taken = answers.count() == 1;
                 let id = task.id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string().into());
                 if is_taken { Accepted::Queued(id) } else { Accepted::Known(id) }
             })

@@ -31,10 +31,6 @@ impl Fields {
         self.0.next().unwrap_or(Value::Nil)
     }
 
-    pub(super) fn rest(self) -> impl Iterator<Item = Value> {
-        self.0
-    }
-
     pub(super) fn bytes(&mut self) -> Bytes {
         match self.value() {
             Value::BulkString(bytes) => bytes.into(),

@@ -17,4 +17,4 @@ end
 promote(room)
 local out = take(room)
 local due = call('ZRANGE', p .. ':due', 0, 0, 'WITHSCORES')[2]
-return { 'ok', due and string.format('%.0f', math.max(0, due - now())) or '', unpack(out) }
+return { 'ok', due and string.format('%.0f', math.max(0, due - now())) or '', out }

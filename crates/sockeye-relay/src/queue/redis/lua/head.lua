@@ -14,6 +14,9 @@ local function alive(who)
   return call('EXISTS', p .. ':beat:' .. who) == 1
 end
 
+-- What is answered one by one is a table in the answer: `unpack` takes no more than some thousands, and fails once all of it
+-- has happened.
+
 -- Removes one of the dead or held.
 local function level(name)
   call('ZREM', p .. ':dead', name)

@@ -1,5 +1,5 @@
--- Puts tasks, all or none. bound, then of each its id, when it is due ('' at once), its body. Answers 1 for what was taken,
--- 0 for what is known.
+-- Puts tasks, all or none. bound, then of each its id, when it is due ('' at once), its body. Answers how much
+-- there was, and 1 for what was taken, 0 for what is known.
 local bound, answers, new = tonumber(ARGV[FIRST]), {}, 0
 for n = FIRST + 1, #ARGV, 3 do
   local is_known = ARGV[n] ~= '' and call('ZSCORE', p .. ':done', ARGV[n])
@@ -14,4 +14,4 @@ for n = FIRST + 1, #ARGV, 3 do
     if ARGV[n + 1] == '' then append(ARGV[n + 2]) else append_late(ARGV[n + 2], ARGV[n + 1]) end
   end
 end
-return { 'ok', held, unpack(answers) }
+return { 'ok', held, answers }

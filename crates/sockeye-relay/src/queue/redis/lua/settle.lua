@@ -1,5 +1,5 @@
--- Settles claims: of each its ticket, what becomes of it, its id, and three words more. Answers 1 or 0 for each: 0 is
--- fenced; and how many results could not be delivered.
+-- Settles claims: of each its ticket, what becomes of it, its id, and three words more. Answers how many results could not
+-- be delivered, and 1 or 0 for each: 0 is fenced.
 unrefused()
 local answers, removed, at, undelivered, seen = {}, {}, now(), 0, {}
 
@@ -70,4 +70,4 @@ over = math.min(call('ZCARD', p .. ':dead') - max_dead, 1000)
 if over > 0 then
   for _, name in ipairs(call('ZRANGE', p .. ':dead', 0, over - 1)) do level(name) end
 end
-return { undelivered, unpack(answers) }
+return { undelivered, answers }

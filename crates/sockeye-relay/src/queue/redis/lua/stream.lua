@@ -3,6 +3,12 @@
 local KIND = 'stream'
 local BACK, LATE = '~back', '~late'
 
+local function flat(pairs_)
+  local map = {}
+  for n = 1, #pairs_, 2 do map[pairs_[n]] = pairs_[n + 1] end
+  return map
+end
+
 local function prepare()
   local made = pcall_('XGROUP', 'CREATE', q, group, '0', 'MKSTREAM')
   if type(made) == 'table' and made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then
@@ -97,9 +103,11 @@ local function give_back(who)
   return false
 end
 
+-- Adds a task, or the fields of an entry. More of these than a call takes go as the object that they are read as.
 local function add(body)
-  if type(body) == 'table' then return call('XADD', q, '*', unpack(body)) end
-  return call('XADD', q, '*', field, body)
+  if type(body) ~= 'table' then return call('XADD', q, '*', field, body) end
+  if #body <= 2000 then return call('XADD', q, '*', unpack(body)) end
+  return call('XADD', q, '*', field, cjson.encode(flat(body)))
 end
 
 local function promote(limit)
@@ -157,12 +165,6 @@ local function append_late(body, due)
   local name = string.format('put-%.0f', call('INCR', p .. ':ticket'))
   call('HSET', p .. ':waiting', name, body)
   call('ZADD', p .. ':due', due, name)
-end
-
-local function flat(pairs_)
-  local map = {}
-  for n = 1, #pairs_, 2 do map[pairs_[n]] = pairs_[n + 1] end
-  return map
 end
 
 local function our_group()
