@@ -12,7 +12,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
     Endpoint, Options, Order, Source,
-    instance::Instance,
+    instance::{Instance, Standing},
     link::{Link, is_group_gone, told},
     reply::{Fields, array},
     scripts::{LAYOUT, Scripts},
@@ -21,8 +21,8 @@ use super::{
 };
 use crate::queue::{Accepted, Claim, Claimed, NewTask, QueueError, Settled, Settlement, Verdict};
 
-/// How many tasks one script claims or settles at most: others wait for it meanwhile.
-pub(super) const BATCH: usize = 256;
+/// How many tasks one script claims or settles at most: others wait for it meanwhile. The relay settles as many at a time.
+pub(super) const BATCH: usize = 512;
 
 pub(super) struct Core {
     pub(super) endpoint: Endpoint,
@@ -99,7 +99,7 @@ impl Core {
     ) -> Result<Value, RedisError> {
         let name = self.instance.lock().name.clone();
         let mut call = script.prepare_invoke();
-        call.key(&self.key).key(&self.prefix).arg(name);
+        call.key(&self.key).key(&self.prefix).arg(&name);
         call.arg(u8::from(self.options.order == Order::Strict));
         match &self.source {
             Source::List { .. } => call.arg("").arg("").arg(""),
@@ -121,7 +121,8 @@ impl Core {
             self.link.run(&self.endpoint, async |link| call.invoke_async(link).await).await;
         if answer.as_ref().is_err_and(is_group_gone) {
             // With its group all that it had claimed is gone, too.
-            self.instance.lock().is_gone = true;
+            let mut instance = self.instance.lock();
+            instance.is_gone |= instance.name == name;
         }
         answer
     }
@@ -167,7 +168,8 @@ impl Core {
     async fn begin_anew(&self) -> Result<(), QueueError> {
         {
             let mut instance = self.instance.lock();
-            *instance = Instance { is_gone: true, ..Instance::new(instance.last_claim) };
+            *instance = Instance::new(instance.last_claim);
+            instance.is_gone = true;
         }
         self.join().await?;
         self.instance.lock().is_gone = false;
@@ -178,7 +180,7 @@ impl Core {
         let _one = self.claiming.lock().await;
         let (is_gone, has_claims, is_unsure, is_closed) = {
             let instance = self.instance.lock();
-            (instance.is_gone, !instance.claims.is_empty(), instance.is_unsure, instance.is_closed)
+            (instance.is_gone, instance.count() > 0, instance.is_unsure, instance.is_closed)
         };
         if room == 0 || is_closed {
             return Ok(Vec::new());
@@ -253,7 +255,7 @@ impl Core {
                 deliveries: task.small(),
                 queued_at: task.time(),
             };
-            instance.claims.insert(claim, ticket);
+            instance.enter(claim, ticket);
             claimed.push(one);
         }
         Ok(claimed)
@@ -264,7 +266,7 @@ impl Core {
         let mine = self.script(&self.scripts.mine, []).await.map_err(|error| self.told(&error))?;
         let lost: Vec<String> = {
             let instance = self.instance.lock();
-            let known: HashSet<&str> = instance.claims.values().map(String::as_str).collect();
+            let known: HashSet<&str> = instance.tickets().collect();
             let mut mine = Fields::of(mine);
             let mut lost = Vec::new();
             loop {
@@ -293,55 +295,79 @@ impl Core {
         for some in settlements.chunks(BATCH) {
             match self.settle_some(some).await {
                 Ok(settled) => all.extend(settled),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // Whoever asked is told of none of them, and asks again for all.
+                    let mut instance = self.instance.lock();
+                    for (settlement, settled) in settlements.iter().zip(all) {
+                        instance.keep_untold(settlement.claim, settled);
+                    }
+                    return Err(error);
+                }
             }
         }
         Ok(all)
     }
 
     async fn settle_some(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, QueueError> {
-        let tickets: Vec<Option<String>> = {
+        let standings: Vec<Standing> = {
             let instance = self.instance.lock();
-            settlements.iter().map(|one| instance.claims.get(&one.claim).cloned()).collect()
+            settlements.iter().map(|one| instance.standing(one.claim)).collect()
         };
         let mut words = Vec::with_capacity(settlements.len() * 6);
-        for (settlement, ticket) in settlements.iter().zip(&tickets) {
-            if let Some(ticket) = ticket {
+        for (settlement, standing) in settlements.iter().zip(&standings) {
+            if let Standing::Held(ticket) = standing {
                 words_of(settlement, ticket, &mut words);
             }
         }
-        if words.is_empty() {
-            return Ok(vec![Settled::Fenced; settlements.len()]);
-        }
-        let answer = match self.script(&self.scripts.settle, words).await {
-            Ok(answer) => answer,
-            // With the group all claims are gone.
-            Err(error) if is_group_gone(&error) => {
-                return Ok(vec![Settled::Fenced; settlements.len()]);
+        let mut answers = Fields::of(Value::Nil);
+        if !words.is_empty() {
+            match self.script(&self.scripts.settle, words).await {
+                Ok(answer) => {
+                    let mut answer = Fields::of(answer);
+                    self.tell_undelivered(answer.count());
+                    answers = Fields::of(answer.value());
+                }
+                // With the group all claims are gone: nothing is answered.
+                Err(error) if is_group_gone(&error) => {}
+                Err(error) => {
+                    let mut instance = self.instance.lock();
+                    for settlement in settlements {
+                        instance.doubt(settlement.claim);
+                    }
+                    return Err(self.told(&error));
+                }
             }
-            Err(error) => return Err(self.told(&error)),
-        };
-        let mut answer = Fields::of(answer);
-        let undelivered = answer.count();
-        let mut answers = Fields::of(answer.value());
+        }
+        let mut instance = self.instance.lock();
+        Ok(settlements
+            .iter()
+            .zip(standings)
+            .map(|(settlement, standing)| {
+                let claim = settlement.claim;
+                let settled = match standing {
+                    Standing::Known(settled) => settled,
+                    Standing::Held(_) => match answers.count() {
+                        1 => Settled::Stored,
+                        2 if instance.is_doubtful(claim) => Settled::Stored,
+                        _ => Settled::Fenced,
+                    },
+                };
+                let stays = matches!(settlement.verdict, Verdict::Tried { .. });
+                if settled == Settled::Fenced || !stays {
+                    instance.forget(claim);
+                }
+                settled
+            })
+            .collect())
+    }
+
+    fn tell_undelivered(&self, undelivered: u64) {
         if undelivered > 0 {
             tracing::warn!(
                 target: "sockeye::relay", store = %self.store, undelivered,
                 "results could not be put where `reply_to` says: it is no list or stream, or in another slot"
             );
         }
-        let mut instance = self.instance.lock();
-        Ok(settlements
-            .iter()
-            .zip(tickets)
-            .map(|(settlement, ticket)| {
-                let is_stored = ticket.is_some() && answers.count() == 1;
-                if !is_stored || !matches!(settlement.verdict, Verdict::Tried { .. }) {
-                    instance.claims.remove(&settlement.claim);
-                }
-                if is_stored { Settled::Stored } else { Settled::Fenced }
-            })
-            .collect())
     }
 
     pub(super) async fn renew(&self) -> Result<bool, QueueError> {
@@ -353,7 +379,7 @@ impl Core {
             match self.script(&self.scripts.renew, words).await {
                 Ok(Value::Int(mine)) if mine >= 0 => {
                     let mut instance = self.instance.lock();
-                    if u64::try_from(mine).unwrap_or(0) > instance.claims.len() as u64 {
+                    if u64::try_from(mine).unwrap_or(0) > instance.count() as u64 {
                         instance.is_unsure = true;
                     }
                     return Ok(true);
@@ -408,9 +434,7 @@ impl Core {
     pub(super) async fn close(&self) -> Result<(), QueueError> {
         let _one = self.claiming.lock().await;
         self.script(&self.scripts.close, []).await.map_err(|error| self.told(&error))?;
-        let mut instance = self.instance.lock();
-        instance.is_closed = true;
-        instance.claims.clear();
+        self.instance.lock().close();
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `:version`, `:order` | layout; who may claim at the same time |
 //! | `:instances`, `:beat:<instance>` | who is at work; a key that lives for a lease |
+//! | `:fallen` | whose beat has stopped, until all that they had is back |
 //! | `:owner` | who has the order (strict) |
 //! | `:proc:<instance>` | list: ticket → body of what is claimed, so settling is O(1) |
 //! | `:back`, `:due`, `:waiting` | list: what was given back, by ticket; what waits for its time; their bodies |
@@ -22,8 +23,9 @@
 //! and its place away in one script. What the stale one settles after that is not its own any more: fenced. In strict order
 //! the owner's lease is its beat, and who takes the order over gives back all that the dead had before it claims anything.
 //!
-//! **Lost answers.** A script whose answer was lost has run or not. Settled twice is fenced the second time, and the task is
-//! gone as it should be. Claims that the answer would have told are found by their count and given back, as no delivery.
+//! **Lost answers.** A script whose answer was lost has run or not. A settlement is asked again: if the task is gone and the
+//! instance has its place still, the first time has done it, and it counts as stored. Without its place it is fenced, done or
+//! not. Claims that the answer would have told are found by their count and given back, as no delivery.
 //!
 //! **Waiting** takes nothing: a list's oldest is moved from its end to that same end (`BLMOVE q q RIGHT RIGHT`), a stream
 //! is read past the last id that its group has seen.

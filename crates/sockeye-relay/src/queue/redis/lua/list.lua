@@ -104,7 +104,7 @@ end
 -- Ready, delayed, claimed, and when the oldest that is ready was put.
 local function counts()
   local claimed = 0
-  for _, who in ipairs(call('SMEMBERS', p .. ':instances')) do
+  for _, who in ipairs(call('SUNION', p .. ':instances', p .. ':fallen')) do
     claimed = claimed + call('HLEN', proc .. who)
   end
   local overdue = call('ZCOUNT', p .. ':due', '-inf', now())

@@ -1,6 +1,8 @@
 -- Settles claims: of each its ticket, what becomes of it, its id, and three words more. Answers how many results could not
--- be delivered, and 1 or 0 for each: 0 is fenced.
+-- be delivered, and for each 1 if it is stored, 2 if this instance does not have the task although nobody took its place: it was
+-- settled before, or others have meddled; 0 if it is fenced.
 unrefused()
+local is_entered = call('SISMEMBER', p .. ':instances', me) == 1
 local answers, removed, at, undelivered, seen = {}, {}, now(), 0, {}
 
 local function reply(to, id, result, message)
@@ -30,8 +32,10 @@ end
 
 for n = FIRST, #ARGV, 6 do
   local ticket, verb, id, x, y, z = ARGV[n], ARGV[n + 1], ARGV[n + 2], ARGV[n + 3], ARGV[n + 4], ARGV[n + 5]
-  if seen[ticket] or not holds(ticket) then
+  if seen[ticket] then
     answers[#answers + 1] = 0
+  elseif not holds(ticket) then
+    answers[#answers + 1] = is_entered and 2 or 0
   else
     answers[#answers + 1] = 1
     if verb == 'tried' then
