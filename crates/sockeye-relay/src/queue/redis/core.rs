@@ -12,7 +12,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
     Endpoint, Options, Order, Source,
-    instance::{Instance, Standing},
+    instance::{Instance, Place, Standing},
     link::{Link, is_group_gone, told},
     reply::{Fields, array},
     scripts::{LAYOUT, Scripts},
@@ -87,7 +87,7 @@ impl Core {
             source,
             options,
         };
-        core.join().await?;
+        core.look().await?;
         Ok(core)
     }
 
@@ -121,14 +121,20 @@ impl Core {
             self.link.run(&self.endpoint, async |link| call.invoke_async(link).await).await;
         if answer.as_ref().is_err_and(is_group_gone) {
             // With its group all that it had claimed is gone, too.
-            let mut instance = self.instance.lock();
-            instance.is_gone |= instance.name == name;
+            self.instance.lock().lose(&name);
         }
         answer
     }
 
     pub(super) fn told(&self, error: &RedisError) -> QueueError {
         told(&self.store, error)
+    }
+
+    /// Looks whether this can be used as it is named, and changes nothing.
+    async fn look(&self) -> Result<(), QueueError> {
+        let words = [Word::Number(LAYOUT.into())];
+        let answer = self.script(&self.scripts.look, words).await;
+        self.fits(answer.map_err(|error| self.told(&error))?)
     }
 
     /// Takes a place among the instances.
@@ -138,8 +144,11 @@ impl Core {
             Word::Number(LAYOUT.into()),
             Word::Text(if self.options.order == Order::Strict { "strict" } else { "none" }),
         ];
-        let answer =
-            self.script(&self.scripts.join, words).await.map_err(|error| self.told(&error))?;
+        let answer = self.script(&self.scripts.join, words).await;
+        self.fits(answer.map_err(|error| self.told(&error))?)
+    }
+
+    fn fits(&self, answer: Value) -> Result<(), QueueError> {
         let mut answer = Fields::of(answer);
         let unusable = |reason| Err(QueueError::Unusable { store: self.store.clone(), reason });
         match answer.text().as_str() {
@@ -164,34 +173,36 @@ impl Core {
         }
     }
 
-    /// Begins anew as another instance, if the place of this one was taken away. What it had is fenced from now on.
-    async fn begin_anew(&self) -> Result<(), QueueError> {
-        {
+    /// Takes a place for this instance if it has none: producers and whoever looks need none. `false` if the one that it had
+    /// was taken away, and it has begun anew; what it had is fenced from now on.
+    async fn enter(&self) -> Result<bool, QueueError> {
+        let before = {
             let mut instance = self.instance.lock();
-            *instance = Instance::new(instance.last_claim);
-            instance.is_gone = true;
+            let before = instance.place;
+            if before == Place::Gone {
+                *instance = Instance { place: Place::Gone, ..Instance::new(instance.last_claim) };
+            }
+            before
+        };
+        if matches!(before, Place::Entered | Place::Closed) {
+            return Ok(true);
         }
         self.join().await?;
-        self.instance.lock().is_gone = false;
-        Ok(())
+        self.instance.lock().place = Place::Entered;
+        Ok(before == Place::Outside)
     }
 
     pub(super) async fn claim(&self, room: usize) -> Result<Vec<Claimed>, QueueError> {
         let _one = self.claiming.lock().await;
-        let (is_gone, has_claims, is_unsure, is_closed) = {
+        let (place, has_claims, is_unsure) = {
             let instance = self.instance.lock();
-            (instance.is_gone, instance.count() > 0, instance.is_unsure, instance.is_closed)
+            (instance.place, instance.count() > 0, instance.is_unsure)
         };
-        if room == 0 || is_closed {
+        // Whoever has claims must be told first that they are fenced, which is for `renew` to say.
+        if room == 0 || place == Place::Closed || place == Place::Gone && has_claims {
             return Ok(Vec::new());
         }
-        if is_gone {
-            // Whoever has claims must be told first that they are fenced, which is for `renew` to say.
-            if has_claims {
-                return Ok(Vec::new());
-            }
-            self.begin_anew().await?;
-        }
+        self.enter().await?;
         if is_unsure {
             self.give_lost_back().await?;
         }
@@ -215,7 +226,7 @@ impl Core {
     }
 
     async fn claim_some(&self, room: usize) -> Result<Vec<Claimed>, QueueError> {
-        let looks = {
+        let (looks, name) = {
             let mut instance = self.instance.lock();
             let every = (self.options.lease / 6).min(Duration::from_secs(1));
             let looks = instance.looked_at.is_none_or(|at| at.elapsed() >= every);
@@ -224,7 +235,7 @@ impl Core {
             }
             // Until the answer is here.
             instance.is_unsure = true;
-            looks
+            (looks, instance.name.clone())
         };
         let words = [Word::Number(room as u64), Word::Number(looks.into())];
         let answer =
@@ -240,7 +251,7 @@ impl Core {
             _ => Stand::Shut,
         };
         if stand == "gone" {
-            instance.is_gone = true;
+            instance.lose(&name);
         }
         let mut claimed = Vec::new();
         for task in array(answer.value()) {
@@ -371,10 +382,11 @@ impl Core {
     }
 
     pub(super) async fn renew(&self) -> Result<bool, QueueError> {
-        if self.instance.lock().is_closed {
-            return Ok(true);
-        }
-        if !self.instance.lock().is_gone {
+        let (place, name) = {
+            let instance = self.instance.lock();
+            (instance.place, instance.name.clone())
+        };
+        if place == Place::Entered {
             let words = [Word::Number(millis(self.options.lease))];
             match self.script(&self.scripts.renew, words).await {
                 Ok(Value::Int(mine)) if mine >= 0 => {
@@ -384,14 +396,13 @@ impl Core {
                     }
                     return Ok(true);
                 }
-                Ok(_) => {}
+                Ok(_) => self.instance.lock().lose(&name),
                 Err(error) if is_group_gone(&error) => {}
                 Err(error) => return Err(self.told(&error)),
             }
         }
         let _one = self.claiming.lock().await;
-        self.begin_anew().await?;
-        Ok(false)
+        self.enter().await
     }
 
     pub(super) async fn put(&self, tasks: Vec<NewTask>) -> Result<Vec<Accepted>, QueueError> {
@@ -433,7 +444,9 @@ impl Core {
 
     pub(super) async fn close(&self) -> Result<(), QueueError> {
         let _one = self.claiming.lock().await;
-        self.script(&self.scripts.close, []).await.map_err(|error| self.told(&error))?;
+        if matches!(self.instance.lock().place, Place::Entered | Place::Gone) {
+            self.script(&self.scripts.close, []).await.map_err(|error| self.told(&error))?;
+        }
         self.instance.lock().close();
         Ok(())
     }

@@ -9,12 +9,10 @@ use crate::queue::{Claim, Settled};
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) name: String,
-    /// Its place was taken away: everything it had is another's.
-    pub(super) is_gone: bool,
-    pub(super) is_closed: bool,
-    claims: HashMap<Claim, Holding>,
+    pub(super) place: Place,
+    pub(super) claims: HashMap<Claim, Holding>,
     /// What became of claims that were settled, which whoever asked was not told: an error came in between.
-    untold: HashMap<Claim, Settled>,
+    pub(super) untold: HashMap<Claim, Settled>,
     pub(super) last_claim: u128,
     /// More may be claimed in Redis than is known here.
     pub(super) is_unsure: bool,
@@ -22,9 +20,20 @@ pub(super) struct Instance {
     pub(super) looked_at: Option<Instant>,
 }
 
+/// Whether it is among the instances at work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    /// It has not claimed so far.
+    Outside,
+    Entered,
+    /// Its place was taken away: everything it had is another's.
+    Gone,
+    Closed,
+}
+
 /// What is known of a claim.
 #[derive(Debug)]
-struct Holding {
+pub(super) struct Holding {
     ticket: String,
     /// It may have been settled: the answer was lost.
     is_doubtful: bool,
@@ -43,14 +52,20 @@ impl Instance {
     pub(super) fn new(last_claim: u128) -> Self {
         Self {
             name: uuid::Uuid::now_v7().simple().to_string(),
-            is_gone: false,
-            is_closed: false,
+            place: Place::Outside,
             claims: HashMap::new(),
             untold: HashMap::new(),
             last_claim,
             is_unsure: false,
             stand: Stand::default(),
             looked_at: None,
+        }
+    }
+
+    /// The place of this name was taken away.
+    pub(super) fn lose(&mut self, name: &str) {
+        if self.place == Place::Entered && self.name == name {
+            self.place = Place::Gone;
         }
     }
 
@@ -107,7 +122,7 @@ impl Instance {
 
     /// Nothing is claimed any more.
     pub(super) fn close(&mut self) {
-        self.is_closed = true;
+        self.place = Place::Closed;
         self.claims.clear();
         self.untold.clear();
     }

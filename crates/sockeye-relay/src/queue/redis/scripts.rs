@@ -17,10 +17,11 @@ macro_rules! scripts {
         impl Scripts {
             fn new(kind: &str) -> Self {
                 let head = include_str!("lua/head.lua");
+                let fit = include_str!("lua/fit.lua");
                 let rescue = include_str!("lua/rescue.lua");
                 Self {
                     $($name: Script::new(
-                        &[head, kind, rescue, include_str!(concat!("lua/", stringify!($name), ".lua"))].join("\n"),
+                        &[head, kind, fit, rescue, include_str!(concat!("lua/", stringify!($name), ".lua"))].join("\n"),
                     ),)*
                 }
             }
@@ -29,8 +30,8 @@ macro_rules! scripts {
 }
 
 scripts!(
-    join, claim, settle, renew, mine, give, close, put, peek, stats, find, graves, exhume, sweep,
-    finished
+    look, join, claim, settle, renew, mine, give, close, put, peek, stats, find, graves, exhume,
+    sweep, finished
 );
 
 impl Scripts {

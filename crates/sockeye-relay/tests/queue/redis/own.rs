@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sockeye_relay::queue::{Options, QueueError, Settled, Verdict, open};
+use sockeye_relay::queue::{NewTask, Options, QueueError, Settled, Verdict, Which, open};
 
 use super::server;
 use crate::conformance::steps::*;
@@ -53,9 +53,14 @@ async fn another_type_and_another_order_and_a_newer_layout_are_told() {
     redis.call(&["SET", "tasks", "1"]).unwrap();
     let error = open("list=tasks").await.unwrap_err().to_string();
     assert!(error.contains("is a string"), "{error}");
-    let _first = open("list=q").await.unwrap();
-    let error = open("list=q&order=none").await.unwrap_err().to_string();
+    let first = open("list=q").await.unwrap();
+    assert!(claim(&first, 1).await.is_empty());
+    let other = open("list=q&order=none").await.unwrap();
+    put(&other, &["a"]).await;
+    let error = other.claim(1).await.unwrap_err().to_string();
     assert!(error.contains("order=strict"), "{error}");
+    first.close().await.unwrap();
+    assert_eq!(bodies(&claim(&other, 1).await), ["a"], "nobody is at work with the other order");
     redis.call(&["SET", "{n}:version", "99"]).unwrap();
     let error = open("list=n").await.unwrap_err();
     assert!(matches!(error, QueueError::Newer { found: 99, known: 1, .. }), "{error}");
@@ -101,6 +106,7 @@ async fn results_go_where_the_task_wants_them() {
 async fn what_a_consumer_of_others_left_is_taken_over() {
     let Some(redis) = server(&[]) else { return };
     let queue = open(&redis.url("stream=tasks&lease=200ms"), Options::default()).await.unwrap();
+    assert!(claim(&queue, 1).await.is_empty(), "the group is there now");
     put(&queue, &["a", "b"]).await;
     redis
         .call(&["XREADGROUP", "GROUP", "relay", "old", "COUNT", "1", "STREAMS", "tasks", ">"])
@@ -118,4 +124,36 @@ async fn what_a_consumer_of_others_left_is_taken_over() {
     let taken = claim_within(&queue, 10, LIMIT).await;
     assert_eq!(bodies(&taken), ["a"]);
     assert_eq!(taken[0].deliveries, 2);
+}
+
+#[tokio::test]
+async fn who_puts_and_looks_is_no_instance() {
+    for (fields, prefix) in [("list=tasks", "{tasks}"), ("stream=tasks", "{tasks}:relay")] {
+        let Some(redis) = server(&[]) else { return };
+        let instances = format!("{prefix}:instances");
+        let others = || redis.call(&["SCARD", &instances]).unwrap();
+        let queue = open(&redis.url(fields), Options::default()).await.unwrap();
+        assert_eq!(redis.call(&["KEYS", "*"]).unwrap(), "", "{fields}: to open changes nothing");
+        let empty = queue.stats().await.unwrap();
+        assert_eq!((empty.ready, empty.claimed, empty.instances), (0, 0, Vec::new()), "{fields}");
+        let later = NewTask { not_before: Some(soon() + LIMIT), ..task("later") };
+        queue.put(vec![task("a"), task("b"), later]).await.unwrap();
+        assert_eq!(bodies_of(&queue.peek(0, 10).await.unwrap()), ["a", "b"], "{fields}");
+        assert_eq!(bodies_of(&queue.peek(1, 10).await.unwrap()), ["b"], "{fields}");
+        queue.sweep().await.unwrap();
+        assert_eq!(queue.revive(Which::All).await.unwrap(), 0, "{fields}");
+        assert!(queue.dead(0, 10).await.unwrap().is_empty(), "{fields}");
+        let full = queue.stats().await.unwrap();
+        assert_eq!((full.ready, full.delayed, full.claimed), (2, 1, 0), "{fields}");
+        queue.close().await.unwrap();
+        assert_eq!(others(), "0", "{fields}");
+
+        let worker = open(&redis.url(fields), Options::default()).await.unwrap();
+        assert!(worker.renew(Vec::new()).await.unwrap(), "its place is new");
+        assert_eq!(others(), "1", "{fields}");
+        assert_eq!(bodies(&claim(&worker, 10).await), ["a", "b"], "{fields}");
+        assert_eq!(worker.stats().await.unwrap().instances.len(), 1, "{fields}");
+        worker.close().await.unwrap();
+        assert_eq!(others(), "0", "{fields}: it left");
+    }
 }

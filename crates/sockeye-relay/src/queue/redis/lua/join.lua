@@ -1,10 +1,8 @@
 -- Begins an instance. lease (ms), layout version, kind of order.
 unrefused()
 local lease, layout, order = ARGV[FIRST], tonumber(ARGV[FIRST + 1]), ARGV[FIRST + 2]
-local found = call('GET', p .. ':version')
-if found and tonumber(found) > layout then return { 'newer', found } end
-local kind = call('TYPE', q).ok
-if kind ~= 'none' and kind ~= KIND then return { 'type', kind } end
+local unfit = misfit(layout)
+if unfit then return unfit end
 local chosen = call('GET', p .. ':order')
 if chosen and chosen ~= order then
   for _, who in ipairs(call('SMEMBERS', p .. ':instances')) do

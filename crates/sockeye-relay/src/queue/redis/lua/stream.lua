@@ -167,16 +167,22 @@ local function append_late(body, due)
   call('ZADD', p .. ':due', due, name)
 end
 
+-- The group, if somebody has claimed here before.
 local function our_group()
+  if call('EXISTS', q) == 0 then return end
   for _, one in ipairs(call('XINFO', 'GROUPS', q)) do
     local map = flat(one)
     if map.name == group then return map end
   end
-  return { pending = 0, ['last-delivered-id'] = '0-0' }
 end
 
 local function counts()
   local us = our_group()
+  local late_puts = call('HLEN', p .. ':waiting')
+  if not us then
+    local oldest = call('XRANGE', q, '-', '+', 'COUNT', 1)[1]
+    return call('XLEN', q), late_puts, 0, oldest and string.match(oldest[1], '^%d+') or ''
+  end
   local back, late = 0, 0
   for _, one in ipairs(call('XINFO', 'CONSUMERS', q, group)) do
     local map = flat(one)
@@ -194,7 +200,6 @@ local function counts()
     end
   end
   local oldest = call('XPENDING', q, group, '-', '+', 1, BACK)[1] or call('XRANGE', q, after, '+', 'COUNT', 1)[1]
-  local late_puts = call('HLEN', p .. ':waiting')
   return unread + back, late + late_puts, us.pending - back - late,
     oldest and string.match(oldest[1], '^%d+') or ''
 end
@@ -205,7 +210,8 @@ local function waiting(skip, count)
     local one = taken(entry, 0)
     out[#out + 1] = { one[1], one[2], one[3], one[5] }
   end
-  local back = call('XPENDING', q, group, '-', '+', skip + count, BACK)
+  local us = our_group()
+  local back = us and call('XPENDING', q, group, '-', '+', skip + count, BACK) or {}
   for n = skip + 1, #back do
     local entry = call('XRANGE', q, back[n][1], back[n][1])[1]
     if entry then show(entry) end
@@ -213,7 +219,7 @@ local function waiting(skip, count)
   local left = count - #out
   if left < 1 then return out end
   local from = math.max(0, skip - #back)
-  local entries = call('XRANGE', q, '(' .. our_group()['last-delivered-id'], '+', 'COUNT', from + left)
+  local entries = call('XRANGE', q, us and '(' .. us['last-delivered-id'] or '-', '+', 'COUNT', from + left)
   for n = from + 1, #entries do show(entries[n]) end
   return out
 end
@@ -227,6 +233,7 @@ end
 
 -- Gives back what consumers of others left behind, and trims up to what every group is done with.
 local function tidy(lease)
+  if not our_group() then return end
   for _, one in ipairs(call('XINFO', 'CONSUMERS', q, group)) do
     local who = flat(one)
     local is_known = who.name == BACK or who.name == LATE

@@ -1,0 +1,2 @@
+-- Looks whether this program can use what is there, and changes nothing. layout version.
+return misfit(tonumber(ARGV[FIRST])) or { 'ok' }
