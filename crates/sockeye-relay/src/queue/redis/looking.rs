@@ -98,32 +98,33 @@ impl Core {
     }
 
     pub(super) async fn exhume(&self, verb: &str, which: Which) -> Result<u64, QueueError> {
-        let mut count = 0;
+        let mut all = 0;
         match which {
             Which::Ids(ids) => {
                 for some in ids.chunks(BATCH) {
-                    let words = some.iter().map(|id| Word::Text(id));
-                    count += self.exhume_some([Word::Text(verb)].into_iter().chain(words)).await?;
+                    let begin = [Word::Text(verb), Word::Text("")];
+                    let words = begin.into_iter().chain(some.iter().map(|id| Word::Text(id)));
+                    let mut answer = Fields::of(self.ask(&self.scripts.exhume, words).await?);
+                    answer.count();
+                    all += answer.count();
                 }
             }
-            Which::All => loop {
-                match self.exhume_some([Word::Text(verb)]).await? {
-                    0 => break,
-                    some => count += some,
+            // What is laid there meanwhile, perhaps one of these again, is not meant.
+            Which::All => {
+                let mut last = "all".to_owned();
+                loop {
+                    let words = [Word::Text(verb), Word::Text(&last)];
+                    let mut answer = Fields::of(self.ask(&self.scripts.exhume, words).await?);
+                    let (looked_at, count) = (answer.count(), answer.count());
+                    all += count;
+                    if looked_at == 0 {
+                        break;
+                    }
+                    last = answer.text();
                 }
-            },
+            }
         }
-        Ok(count)
-    }
-
-    async fn exhume_some<'a>(
-        &self,
-        words: impl IntoIterator<Item = Word<'a>>,
-    ) -> Result<u64, QueueError> {
-        match self.ask(&self.scripts.exhume, words).await? {
-            Value::Int(count) => Ok(u64::try_from(count).unwrap_or(0)),
-            _ => Ok(0),
-        }
+        Ok(all)
     }
 
     pub(super) async fn sweep(&self) -> Result<(), QueueError> {

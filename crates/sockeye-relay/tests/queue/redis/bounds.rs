@@ -1,6 +1,8 @@
 //! However much is asked at once, it happens as a whole and is answered; and what is kept keeps its bound.
 
-use sockeye_relay::queue::{Options, Reason, Settled, Verdict, Which, open};
+use std::sync::Arc;
+
+use sockeye_relay::queue::{Options, Queue, Reason, Settled, Verdict, Which, open};
 
 use super::server;
 use crate::conformance::steps::*;
@@ -43,4 +45,36 @@ async fn an_entry_of_thousands_of_fields_comes_back_from_the_dead() {
     assert_eq!(queue.revive(Which::All).await.unwrap(), 1);
     let again = claim(&queue, 1).await;
     assert_eq!(read(&again[0].body), read(&claimed[0].body));
+}
+
+/// Who brings all back means those that are there, not the same ones again once the relay has laid them back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_of_the_dead_are_those_that_there_were() {
+    for fields in ["list=tasks", "stream=tasks"] {
+        let Some(redis) = server(&[]) else { return };
+        let queue = open(&redis.url(fields), Options::default()).await.unwrap();
+        let ids: Vec<String> = (0..1_200).map(|number| number.to_string()).collect();
+        queue.put(ids.iter().map(|id| task(id)).collect()).await.unwrap();
+        let lay = async |queue: &Arc<dyn Queue>| {
+            let claimed = claim(queue, 2_000).await;
+            let dead = || Verdict::Dead(epitaph(Reason::Refused));
+            let all = claimed.iter().map(|one| settlement(one, dead())).collect();
+            queue.settle(all).await.unwrap();
+        };
+        lay(&queue).await;
+        let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+        let works = tokio::spawn({
+            let queue = queue.clone();
+            async move {
+                while stopping.is_empty() {
+                    lay(&queue).await;
+                }
+            }
+        });
+        let looks = open(&redis.url(fields), Options::default()).await.unwrap();
+        let revived = tokio::time::timeout(LONG, looks.revive(Which::All)).await;
+        assert_eq!(revived.expect("it ends").unwrap(), 1_200, "{fields}");
+        drop(stop);
+        works.abort();
+    }
 }
