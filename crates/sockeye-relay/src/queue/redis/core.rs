@@ -336,6 +336,7 @@ impl Core {
                 Ok(answer) => {
                     let mut answer = Fields::of(answer);
                     self.tell_undelivered(answer.count());
+                    self.tell_dropped(answer.count());
                     answers = Fields::of(answer.value());
                 }
                 // With the group all claims are gone: nothing is answered.
@@ -370,6 +371,15 @@ impl Core {
                 settled
             })
             .collect())
+    }
+
+    fn tell_dropped(&self, dropped: u64) {
+        if dropped > 0 {
+            tracing::warn!(
+                target: "sockeye::relay", store = %self.store, dropped,
+                "more dead tasks than may be kept: the oldest were dropped"
+            );
+        }
     }
 
     fn tell_undelivered(&self, undelivered: u64) {

@@ -13,7 +13,7 @@
 //! | `:back`, `:due`, `:waiting` | list: what was given back, by ticket; what waits for its time; their bodies |
 //! | `:tries`, `:times` | attempts that counted; instances that died of it. Only where there are any |
 //! | `:done`, `:results` | ids by time; what was answered |
-//! | `:dead`, `:graves`, `:held` | the dead and held in their order; what is known of them; which are held |
+//! | `:dead`, `:graves`, `:expires` | the dead and held in their order; what is known of them; the dead alone, in their order |
 //! | `:paused`, `:ticket`, `:deleted` | a pause; the last number; entries that others deleted while they were claimed |
 //!
 //! In a stream what is claimed is pending with the consumer of its instance; what was given back is pending with the consumer

@@ -78,3 +78,55 @@ async fn all_of_the_dead_are_those_that_there_were() {
         works.abort();
     }
 }
+
+#[tokio::test]
+async fn the_dead_go_before_the_held() {
+    for fields in ["list=tasks&dead_count=3", "stream=tasks&dead_count=3"] {
+        let Some(redis) = server(&[]) else { return };
+        let queue = open(&redis.url(fields), Options::default()).await.unwrap();
+        put(&queue, &["a", "b", "c", "d", "e", "f", "g"]).await;
+        let claimed = claim(&queue, 10).await;
+        let held = || Verdict::Held(epitaph(Reason::Unknown));
+        let dead = || Verdict::Dead(epitaph(Reason::Refused));
+        let there = async || -> Vec<String> {
+            queue.dead(0, 10).await.unwrap().iter().map(|one| one.id.to_string()).collect()
+        };
+        for (index, verdict) in [held(), dead(), held(), dead()].into_iter().enumerate() {
+            settle(&queue, &claimed[index], verdict).await;
+        }
+        assert_eq!(there().await, ["a", "c", "d"], "{fields}: the oldest of the dead went");
+        settle(&queue, &claimed[4], held()).await;
+        assert_eq!(there().await, ["a", "c", "e"], "{fields}");
+        settle(&queue, &claimed[5], held()).await;
+        assert_eq!(there().await, ["c", "e", "f"], "{fields}: there are no dead left to drop");
+        settle(&queue, &claimed[6], dead()).await;
+        assert_eq!(there().await, ["c", "e", "f"], "{fields}");
+        let stats = queue.stats().await.unwrap();
+        assert_eq!((stats.held, stats.dead), (3, 0), "{fields}");
+    }
+}
+
+/// The held wait, however old; the dead behind any number of them are still found by their age.
+#[tokio::test]
+async fn the_dead_behind_many_held_are_dropped_by_their_age() {
+    let Some(redis) = server(&[]) else { return };
+    let url = redis.url("list=tasks&dead_age=100ms");
+    let queue = open(&url, Options::default()).await.unwrap();
+    let ids: Vec<String> = (0..1_300).map(|number| number.to_string()).collect();
+    queue.put(ids.iter().map(|id| task(id)).collect()).await.unwrap();
+    let claimed = claim(&queue, ids.len()).await;
+    let verdict = |number| match number < 1_200 {
+        true => Verdict::Held(epitaph(Reason::Unknown)),
+        false => Verdict::Dead(epitaph(Reason::Refused)),
+    };
+    let all = claimed.iter().enumerate().map(|(n, one)| settlement(one, verdict(n))).collect();
+    queue.settle(all).await.unwrap();
+    let began = std::time::Instant::now();
+    let mut stats = queue.stats().await.unwrap();
+    while stats.dead > 0 {
+        assert!(began.elapsed() < LONG, "{stats:?}");
+        queue.sweep().await.unwrap();
+        stats = queue.stats().await.unwrap();
+    }
+    assert_eq!(stats.held, 1_200);
+}

@@ -20,7 +20,7 @@ end
 -- Removes one of the dead or held.
 local function level(name)
   call('ZREM', p .. ':dead', name)
-  call('SREM', p .. ':held', name)
+  call('ZREM', p .. ':expires', name)
   call('HDEL', p .. ':graves', name)
 end
 

@@ -1,5 +1,5 @@
 -- Settles claims: of each its ticket, what becomes of it, its id, and three words more. Answers how many results could not
--- be delivered, and for each 1 if it is stored, 2 if this instance does not have the task although nobody took its place: it was
+-- be delivered, how many of the dead were dropped because there are too many, and for each 1 if it is stored, 2 if this instance does not have the task although nobody took its place: it was
 -- settled before, or others have meddled; 0 if it is fenced.
 unrefused()
 local is_entered = call('SISMEMBER', p .. ':instances', me) == 1
@@ -27,7 +27,7 @@ local function bury(ticket, state, id, reason, text, attempts)
   local grave = { state, reason, text, attempts, at, body_of(ticket) }
   call('HSET', p .. ':graves', name, cmsgpack.pack(grave))
   call('ZADD', p .. ':dead', number, name)
-  if state == 'held' then call('SADD', p .. ':held', name) end
+  if state == 'dead' then call('ZADD', p .. ':expires', number, name) end
 end
 
 for n = FIRST, #ARGV, 6 do
@@ -71,7 +71,14 @@ if over > 0 then
   for n = 1, #old, 2 do call('HDEL', p .. ':results', old[n]) end
 end
 over = math.min(call('ZCARD', p .. ':dead') - max_dead, 1000)
-if over > 0 then
-  for _, name in ipairs(call('ZRANGE', p .. ':dead', 0, over - 1)) do level(name) end
+-- Who is held waits for somebody: only once there are no dead left to drop.
+local dropped = 0
+for _, kept in ipairs({ ':expires', ':dead' }) do
+  if over > dropped then
+    for _, name in ipairs(call('ZRANGE', p .. kept, 0, over - dropped - 1)) do
+      level(name)
+      dropped = dropped + 1
+    end
+  end
 end
-return { undelivered, answers }
+return { undelivered, dropped, answers }

@@ -1,7 +1,7 @@
 -- How much there is.
 local ready, delayed, claimed, oldest = counts()
-local held = call('SCARD', p .. ':held')
-local dead = call('ZCARD', p .. ':dead') - held
+local dead = call('ZCARD', p .. ':expires')
+local held = call('ZCARD', p .. ':dead') - dead
 local age = oldest ~= '' and string.format('%.0f', math.max(0, now() - oldest)) or ''
 local instances = {}
 for _, who in ipairs(call('SMEMBERS', p .. ':instances')) do

@@ -8,11 +8,10 @@ for _, id in ipairs(old) do
   call('HDEL', p .. ':results', id)
 end
 -- Who is held waits for somebody, however long.
-for _, name in ipairs(call('ZRANGE', p .. ':dead', 0, 199)) do
-  local grave = cmsgpack.unpack(call('HGET', p .. ':graves', name) or cmsgpack.pack({ 'dead', '', '', 0, 0, '' }))
-  if grave[1] == 'dead' and grave[5] < at - keep_dead then
-    level(name)
-  end
+for _, name in ipairs(call('ZRANGE', p .. ':expires', 0, 999)) do
+  local grave = call('HGET', p .. ':graves', name)
+  if grave and cmsgpack.unpack(grave)[5] >= at - keep_dead then break end
+  level(name)
 end
 tidy(tonumber(ARGV[FIRST]))
 return 1
