@@ -56,7 +56,7 @@ pub(super) fn read(text: &str) -> Result<Task, InvalidTask> {
         deadline: members.find("deadline").map(|raw| moment("deadline", raw)).transpose()?,
         confirm: members.find("confirm").map(confirm).transpose()?,
         max_attempts: members.find("attempts").map(attempts).transpose()?,
-        reply_to: members.find("reply_to").map(|raw| name("reply_to", raw)).transpose()?,
+        reply_to: members.find("reply_to").map(reply_to).transpose()?,
         traceparent: members.find("traceparent").map(|raw| name("traceparent", raw)).transpose()?,
         whole: Whole::of_text(text),
     })
@@ -82,6 +82,21 @@ pub(super) fn name(field: &str, raw: &RawValue) -> Result<Arc<str>, InvalidTask>
         return Err(InvalidTask::Type { field: field.into(), found: quoted(found), expected });
     }
     Ok(text.into())
+}
+
+/// Where a result goes: a key beside the queue, not a place of its own.
+pub(super) fn reply_to(raw: &RawValue) -> Result<Arc<str>, InvalidTask> {
+    let key = name("reply_to", raw)?;
+    let is_place = key.contains("://") || key.starts_with("list:") || key.starts_with("stream:");
+    if !is_place {
+        return Ok(key);
+    }
+    let expected = "the name of a key (a list or stream beside the queue), such as \"replies\"";
+    Err(InvalidTask::Type {
+        field: "reply_to".into(),
+        found: quoted(raw.get()),
+        expected: expected.to_owned(),
+    })
 }
 
 /// The longest id or key.

@@ -8,7 +8,7 @@ use sockeye::event::{Arg, RawArgs};
 
 use super::{
     InvalidTask, Task,
-    envelope::{FIELDS, args, moment, name},
+    envelope::{FIELDS, args, moment, name, reply_to},
     found::{quoted, typed},
 };
 use thiserror::Error;
@@ -132,7 +132,7 @@ impl Mapping {
             max_attempts: attempts
                 .map(|raw| typed("attempts", &raw, "a number from 1 on"))
                 .transpose()?,
-            reply_to: self.named("reply_to", &value)?,
+            reply_to: self.find("reply_to", &value)?.map(|raw| reply_to(&raw)).transpose()?,
             traceparent: self.named("traceparent", &value)?,
             whole: value.into(),
         })

@@ -62,6 +62,12 @@ fn what_is_wrong_with_an_envelope_is_told() {
         r#"{"event":"e","confirm":"maybe"}"#,
         "expected \"none\", \"written\", \"ack\" or \"event\"",
     );
+    for place in ["redis://localhost/0?list=res", "list:res", "stream:res"] {
+        check(
+            &format!(r#"{{"event":"e","reply_to":"{place}"}}"#),
+            &format!("reply_to is \"{place}\"; expected the name of a key"),
+        );
+    }
     check(r#"{"event":"e","attempts":0}"#, "attempts is 0; expected a number from 1");
     assert_eq!(Task::read(None, b"\xff").unwrap_err(), InvalidTask::NotText);
     let large = vec![b' '; MAX_TASK_BYTES + 1];
@@ -102,6 +108,11 @@ fn what_a_mapping_does_not_find_is_told() {
     check(r#"{"type":{},"data":1}"#, "event is {}; expected a text or a number");
     check(r#"{"type":"e","data":1,"a":{"id":1},"b":{"id":2}}"#, "$..id finds more than one: 1, 2");
     check("nonsense", "not JSON");
+    let mapping = Mapping::new([("event", "e"), ("reply_to", "$.to")], []).unwrap();
+    let error = Task::read(Some(&mapping), br#"{"to":"list:res"}"#).unwrap_err().to_string();
+    assert!(error.contains("expected the name of a key"), "{error}");
+    let task = Task::read(Some(&mapping), br#"{"to":"app:replies"}"#).unwrap();
+    assert_eq!(task.reply_to.as_deref(), Some("app:replies"));
 }
 
 #[test]

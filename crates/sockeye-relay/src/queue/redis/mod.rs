@@ -12,7 +12,7 @@
 //! | `:proc:<instance>` | list: ticket → body of what is claimed, so settling is O(1) |
 //! | `:back`, `:due`, `:waiting` | list: what was given back, by ticket; what waits for its time; their bodies |
 //! | `:tries`, `:times` | attempts that counted; instances that died of it. Only where there are any |
-//! | `:done`, `:results` | ids by time; what was answered |
+//! | `:done`, `:results`, `:replies` | ids by time; what was answered; lists made for results, by their end |
 //! | `:dead`, `:graves`, `:expires` | the dead and held in their order; what is known of them; the dead alone, in their order |
 //! | `:paused`, `:ticket`, `:deleted` | a pause; the last number; entries that others deleted while they were claimed |
 //!
@@ -34,8 +34,8 @@
 //! [`Queue::finished`] once it is claimed. What waits is not found by its id.
 //!
 //! **Results** that a task wants in `reply_to` are put there in the script that settles it: `XADD` with the fields `id` and
-//! `result` if that key is a stream, else `RPUSH` of `{"id":…,"result":…}` to a list that is kept for as long as
-//! results are. In a cluster the key has to be in the slot of the queue; what can't be delivered is logged, and the result is
+//! `result` if that key is a stream, else `RPUSH` of `{"id":…,"result":…}` to a list. One that this makes is kept for as
+//! long as results are, from the last one on; a list of others keeps what time it has. In a cluster the key has to be in the slot of the queue; what can't be delivered is logged, and the result is
 //! still found by [`Queue::find`].
 //!
 //! **Durability** is that of Redis: with `appendfsync everysec` or after a failover the last second may be lost, or come back.

@@ -157,3 +157,33 @@ async fn who_puts_and_looks_is_no_instance() {
         assert_eq!(others(), "0", "{fields}: it left");
     }
 }
+
+#[tokio::test]
+async fn a_list_of_others_keeps_its_time() {
+    let Some(redis) = server(&[]) else { return };
+    let queue = open(&redis.url("list=tasks&done_age=10m"), Options::default()).await.unwrap();
+    let ttl = |list: &str| redis.call(&["PTTL", list]).unwrap().parse::<i64>().unwrap();
+    let reply = async |id: &str, to: &str| {
+        put(&queue, &[id]).await;
+        let one = claim(&queue, 1).await;
+        let verdict = Verdict::Done { result: Some("[1]".into()), reply_to: Some(to.into()) };
+        assert_eq!(settle(&queue, &one[0], verdict).await, Settled::Stored);
+    };
+    redis.call(&["RPUSH", "kept", "x"]).unwrap();
+    redis.call(&["RPUSH", "short", "x"]).unwrap();
+    redis.call(&["EXPIRE", "short", "60"]).unwrap();
+    for list in ["kept", "short", "ours", "theirs"] {
+        reply(list, list).await;
+    }
+    assert_eq!(ttl("kept"), -1, "it is kept for ever");
+    assert!(ttl("short") <= 60_000);
+    assert!(ttl("ours") > 500_000);
+    // One that was made for a result is kept from its last one on, unless somebody has decided otherwise.
+    redis.call(&["EXPIRE", "theirs", "60"]).unwrap();
+    let before = ttl("ours");
+    redis.wait_for(&["PTTL", "ours"], |left| left.parse::<i64>().unwrap() < before - 20).unwrap();
+    reply("a", "ours").await;
+    reply("b", "theirs").await;
+    assert!(ttl("ours") > before - 20, "{} and {before}", ttl("ours"));
+    assert!(ttl("theirs") <= 60_000);
+}

@@ -5,6 +5,19 @@ unrefused()
 local is_entered = call('SISMEMBER', p .. ':instances', me) == 1
 local answers, removed, at, undelivered, seen = {}, {}, now(), 0, {}
 
+-- A list is kept for as long as results are if it was made here, and nobody has given it another time since.
+local function expire(list, is_new)
+  if not is_new then
+    local given = call('ZSCORE', p .. ':replies', list)
+    local left = pcall_('PTTL', list)
+    if not given or type(left) ~= 'number' or math.abs(at + left - given) > 1000 then return end
+  end
+  if pcall_('PEXPIREAT', list, at + keep_done) == 1 then
+    call('ZADD', p .. ':replies', at + keep_done, list)
+    call('ZREMRANGEBYRANK', p .. ':replies', 0, -max_done - 1)
+  end
+end
+
 local function reply(to, id, result, message)
   if to == q or string.sub(to, 1, #p + 1) == p .. ':' then return false end
   local kind = pcall_('TYPE', to)
@@ -14,7 +27,7 @@ local function reply(to, id, result, message)
     sent = pcall_('XADD', to, '*', 'id', id, 'result', result)
   else
     sent = pcall_('RPUSH', to, message)
-    if type(sent) == 'number' then pcall_('PEXPIRE', to, keep_done) end
+    if type(sent) == 'number' then expire(to, sent == 1) end
   end
   return not (type(sent) == 'table' and sent.err)
 end

@@ -7,6 +7,7 @@ for _, id in ipairs(old) do
   call('ZREM', p .. ':done', id)
   call('HDEL', p .. ':results', id)
 end
+call('ZREMRANGEBYSCORE', p .. ':replies', '-inf', at)
 -- Who is held waits for somebody, however long.
 for _, name in ipairs(call('ZRANGE', p .. ':expires', 0, 999)) do
   local grave = call('HGET', p .. ':graves', name)
