@@ -287,6 +287,16 @@ pub trait Queue: fmt::Debug + Send + Sync {
     /// The first `count` that wait, in the order in which they will be claimed, from the `skip`th on.
     fn peek(&self, skip: usize, count: usize) -> BoxFuture<'_, Result<Vec<Seen>, QueueError>>;
 
+    /// How far [`Self::peek`] looks: past so many it finds nothing, whatever is there. Default: to the end.
+    fn horizon(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether anything was ever put or claimed here. A store that is made when it is opened says so always.
+    fn is_begun(&self) -> BoxFuture<'_, Result<bool, QueueError>> {
+        Box::pin(std::future::ready(Ok(true)))
+    }
+
     /// One task by its id, whatever its state.
     fn find(&self, id: &str) -> BoxFuture<'_, Result<Option<Seen>, QueueError>>;
 

@@ -284,7 +284,13 @@ impl Place {
                 field: self.field("field").unwrap_or("task").to_owned(),
                 trim: self.one_of("trim", &trim, Trim::default())?,
             }),
-            _ => Err(self.unusable("expected either ?list=name or ?stream=name".to_owned())),
+            (Some(_), Some(_)) => Err(self.unusable(
+                "list= and stream= are both there; leave out the one that does not hold the tasks"
+                    .to_owned(),
+            )),
+            (None, None) => {
+                Err(self.unusable("expected either ?list=name or ?stream=name".to_owned()))
+            }
         }
     }
 
@@ -536,7 +542,7 @@ mod tests {
     async fn what_does_not_fit_together_is_refused() {
         for (url, expect) in [
             ("redis://h", "either ?list"),
-            ("redis://h?list=a&stream=b", "either ?list"),
+            ("redis://h?list=a&stream=b", "list= and stream= are both there"),
             ("redis://h?list=a&group=g", "for streams"),
             ("redis://a,b?list=q", "several hosts"),
             ("redis+sentinel://a?list=q", "master="),

@@ -12,7 +12,7 @@ use super::{
 use crate::queue::{QueueError, Seen, State, Stats, Which};
 
 /// How far into a queue people may look: each look reads up to there.
-const MAX_LOOK: usize = 10_000;
+pub(super) const MAX_LOOK: usize = 10_000;
 
 impl Core {
     pub(super) async fn finished(&self, ids: &[Arc<str>]) -> Result<Vec<bool>, QueueError> {
@@ -26,7 +26,7 @@ impl Core {
     }
 
     pub(super) async fn peek(&self, skip: usize, count: usize) -> Result<Vec<Seen>, QueueError> {
-        let (skip, count) = (skip.min(MAX_LOOK), count.min(MAX_LOOK));
+        let count = count.min(MAX_LOOK.saturating_sub(skip));
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -62,6 +62,18 @@ impl Core {
             }
             _ => None,
         })
+    }
+
+    pub(super) async fn is_begun(&self) -> Result<bool, QueueError> {
+        let mut exists = cmd("EXISTS");
+        exists.arg(&self.key);
+        // What an instance leaves for ever, and what is put with a time of its own.
+        for name in ["version", "waiting"] {
+            exists.arg(format!("{}:{name}", self.prefix));
+        }
+        let found =
+            self.link.run(&self.endpoint, async |link| exists.query_async::<u64>(link).await);
+        found.await.map(|found| found > 0).map_err(|error| self.told(&error))
     }
 
     pub(super) async fn stats(&self) -> Result<Stats, QueueError> {

@@ -54,7 +54,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
-use self::{core::Core, waiting::Stand};
+use self::{core::Core, looking::MAX_LOOK, waiting::Stand};
 pub(crate) use link::Endpoint;
 pub use options::{Options, Order, Source, Trim};
 
@@ -122,6 +122,14 @@ impl Queue for Redis {
 
     fn peek(&self, skip: usize, count: usize) -> BoxFuture<'_, Result<Vec<Seen>, QueueError>> {
         self.0.peek(skip, count).boxed()
+    }
+
+    fn horizon(&self) -> usize {
+        MAX_LOOK
+    }
+
+    fn is_begun(&self) -> BoxFuture<'_, Result<bool, QueueError>> {
+        self.0.is_begun().boxed()
     }
 
     fn find(&self, id: &str) -> BoxFuture<'_, Result<Option<Seen>, QueueError>> {

@@ -130,3 +130,27 @@ async fn the_dead_behind_many_held_are_dropped_by_their_age() {
     }
     assert_eq!(stats.held, 1_200);
 }
+
+/// Whoever looks at a queue page by page comes to an end, although the last that is looked at is not the last that is there.
+#[tokio::test]
+async fn looking_ends_at_the_horizon() {
+    for fields in ["list=tasks", "stream=tasks"] {
+        let Some(redis) = server(&[]) else { return };
+        let queue = open(&redis.url(fields), Options::default()).await.unwrap();
+        let ids: Vec<String> = (0..10_700).map(|number| number.to_string()).collect();
+        queue.put(ids.iter().map(|id| task(id)).collect()).await.unwrap();
+        let mut seen = Vec::new();
+        loop {
+            let page = bodies_of(&queue.peek(seen.len(), 600).await.unwrap());
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+            assert!(seen.len() <= ids.len(), "{fields}: each is seen once");
+        }
+        assert_eq!(queue.horizon(), 10_000);
+        assert_eq!(seen, ids[..queue.horizon()], "{fields}");
+        assert_eq!(queue.peek(0, 20_000).await.unwrap().len(), queue.horizon(), "{fields}");
+        assert_eq!(queue.peek(usize::MAX, 1).await.unwrap().len(), 0, "{fields}");
+    }
+}

@@ -187,3 +187,23 @@ async fn a_list_of_others_keeps_its_time() {
     assert!(ttl("ours") > before - 20, "{} and {before}", ttl("ours"));
     assert!(ttl("theirs") <= 60_000);
 }
+
+#[tokio::test]
+async fn a_name_that_nobody_has_used_is_known_as_such() {
+    let later = || NewTask { not_before: Some(soon() + LIMIT), ..task("later") };
+    for (kind, number) in [("list", 0), ("list", 1), ("stream", 0), ("stream", 1)] {
+        let Some(redis) = server(&[]) else { return };
+        let queue = open(&redis.url(&format!("{kind}=tasks")), Options::default()).await.unwrap();
+        queue.stats().await.unwrap();
+        assert!(!queue.is_begun().await.unwrap(), "{kind}: to look begins nothing");
+        if number == 0 {
+            queue.put(vec![later()]).await.unwrap();
+        } else {
+            put(&queue, &["a"]).await;
+            let claimed = claim(&queue, 1).await;
+            settle(&queue, &claimed[0], done()).await;
+            queue.close().await.unwrap();
+        }
+        assert!(queue.is_begun().await.unwrap(), "{kind} {number}");
+    }
+}
