@@ -205,7 +205,7 @@ pub struct Stats {
 /// A task as it lies in the queue, for people to look at.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// Its id, or what the store calls it.
+    /// Its id, or what the store calls it; empty if it has neither.
     pub id: Arc<str>,
     /// Where it stands.
     pub state: State,

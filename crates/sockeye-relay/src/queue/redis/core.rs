@@ -16,7 +16,7 @@ use super::{
     link::{Link, is_group_gone, told},
     reply::{Fields, array},
     scripts::{LAYOUT, Scripts},
-    waiting::{Stand, Watch},
+    watch::{Stand, Watch},
     words::{Word, millis, since_epoch, words_of},
 };
 use crate::queue::{Accepted, Claim, Claimed, NewTask, QueueError, Settled, Settlement, Verdict};
@@ -259,14 +259,15 @@ impl Core {
             instance.last_claim += 1;
             let claim = Claim(instance.last_claim);
             let ticket = task.text();
+            let (body, fields) = task.body_and_fields();
             let one = Claimed {
                 claim,
-                body: task.body(),
+                body,
                 attempts: task.small(),
                 deliveries: task.small(),
                 queued_at: task.time(),
             };
-            instance.enter(claim, ticket);
+            instance.enter(claim, ticket, fields);
             claimed.push(one);
         }
         Ok(claimed)
@@ -326,8 +327,9 @@ impl Core {
         };
         let mut words = Vec::with_capacity(settlements.len() * 6);
         for (settlement, standing) in settlements.iter().zip(&standings) {
-            if let Standing::Held(ticket) = standing {
-                words_of(settlement, ticket, &mut words);
+            if let Standing::Held(ticket, fields) = standing {
+                let misread = fields.as_deref().map(|fields| self.misread(fields));
+                words_of(settlement, ticket, misread.as_deref(), &mut words);
             }
         }
         let mut answers = Fields::of(Value::Nil);
@@ -358,7 +360,7 @@ impl Core {
                 let claim = settlement.claim;
                 let settled = match standing {
                     Standing::Known(settled) => settled,
-                    Standing::Held(_) => match answers.count() {
+                    Standing::Held(..) => match answers.count() {
                         1 => Settled::Stored,
                         2 if instance.is_doubtful(claim) => Settled::Stored,
                         _ => Settled::Fenced,
@@ -371,6 +373,14 @@ impl Core {
                 settled
             })
             .collect())
+    }
+
+    /// What is said of an entry that was read as a whole and is no task.
+    fn misread(&self, fields: &str) -> String {
+        let Source::Stream { field, .. } = &self.source else { return String::new() };
+        format!(
+            "; its entry has the fields {fields} and no {field:?}, so that all of them were read as the task (`field=` in the queue's URL names the one to read)"
+        )
     }
 
     fn tell_dropped(&self, dropped: u64) {

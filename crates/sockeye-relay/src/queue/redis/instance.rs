@@ -1,8 +1,8 @@
 //! Who an instance is at present, and what it has claimed.
 
-use std::{collections::HashMap, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use super::waiting::Stand;
+use super::watch::Stand;
 use crate::queue::{Claim, Settled};
 
 /// Who this is at present, and what it has.
@@ -35,6 +35,8 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Holding {
     ticket: String,
+    /// The fields of an entry that was read as a whole.
+    fields: Option<Arc<str>>,
     /// It may have been settled: the answer was lost.
     is_doubtful: bool,
 }
@@ -42,8 +44,8 @@ pub(super) struct Holding {
 /// How a claim stands that is to be settled.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Standing {
-    /// It is this instance's, by this ticket.
-    Held(String),
+    /// It is this instance's, by this ticket; with the fields of an entry that was read as a whole.
+    Held(String, Option<Arc<str>>),
     /// What becomes of it is known without asking.
     Known(Settled),
 }
@@ -79,8 +81,8 @@ impl Instance {
     }
 
     /// A task was claimed.
-    pub(super) fn enter(&mut self, claim: Claim, ticket: String) {
-        self.claims.insert(claim, Holding { ticket, is_doubtful: false });
+    pub(super) fn enter(&mut self, claim: Claim, ticket: String, fields: Option<Arc<str>>) {
+        self.claims.insert(claim, Holding { ticket, fields, is_doubtful: false });
     }
 
     pub(super) fn standing(&self, claim: Claim) -> Standing {
@@ -92,7 +94,7 @@ impl Instance {
             && self.claims.iter().any(|(other, it)| *other > claim && it.ticket == holding.ticket);
         match is_claimed_again {
             true => Standing::Known(Settled::Stored),
-            false => Standing::Held(holding.ticket.clone()),
+            false => Standing::Held(holding.ticket.clone(), holding.fields.clone()),
         }
     }
 
@@ -136,14 +138,14 @@ mod tests {
     fn a_doubtful_claim_that_was_claimed_again_is_stored() {
         let mut instance = Instance::new(0);
         let [first, second] = [1, 2].map(Claim::new);
-        instance.enter(first, "7".to_owned());
+        instance.enter(first, "7".to_owned(), None);
         instance.doubt(first);
-        assert_eq!(instance.standing(first), Standing::Held("7".to_owned()));
-        instance.enter(second, "7".to_owned());
+        assert_eq!(instance.standing(first), Standing::Held("7".to_owned(), None));
+        instance.enter(second, "7".to_owned(), None);
         assert_eq!(instance.standing(first), Standing::Known(Settled::Stored));
         instance.forget(first);
         assert_eq!(instance.standing(first), Standing::Known(Settled::Fenced));
-        assert_eq!(instance.standing(second), Standing::Held("7".to_owned()));
+        assert_eq!(instance.standing(second), Standing::Held("7".to_owned(), None));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::SystemTime};
 
 use redis::{Value, cmd};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 
 use super::{
     core::{BATCH, Core},
@@ -36,10 +38,11 @@ impl Core {
             .into_iter()
             .map(|one| {
                 let mut one = Fields::of(one);
+                let (name, body) = (one.text(), one.body());
                 Seen {
-                    id: one.text().into(),
+                    id: id_in(&body).unwrap_or_else(|| name.into()),
                     state: State::Queued,
-                    body: one.body(),
+                    body,
                     attempts: one.small(),
                     result: None,
                     epitaph: None,
@@ -150,5 +153,23 @@ impl Core {
         words: impl IntoIterator<Item = Word<'a>>,
     ) -> Result<Value, QueueError> {
         self.script(script, words).await.map_err(|error| self.told(&error))
+    }
+}
+
+/// The id that an envelope says of itself. One of another form is known by its mapping, which is not for a store to read.
+fn id_in(body: &[u8]) -> Option<Arc<str>> {
+    #[derive(Deserialize)]
+    struct Envelope<'b> {
+        #[serde(borrow)]
+        id: &'b RawValue,
+        #[serde(rename = "event")]
+        _event: IgnoredAny,
+    }
+
+    let id = serde_json::from_slice::<Envelope<'_>>(body).ok()?.id.get();
+    match id.as_bytes().first()? {
+        b'"' => serde_json::from_str::<String>(id).ok().map(Arc::from),
+        b'0'..=b'9' | b'-' => Some(id.into()),
+        _ => None,
     }
 }

@@ -48,13 +48,14 @@ mod options;
 mod reply;
 mod scripts;
 mod waiting;
+mod watch;
 mod words;
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
-use self::{core::Core, looking::MAX_LOOK, waiting::Stand};
+use self::{core::Core, looking::MAX_LOOK, watch::Stand};
 pub(crate) use link::Endpoint;
 pub use options::{Options, Order, Source, Trim};
 

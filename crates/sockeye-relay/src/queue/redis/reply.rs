@@ -64,10 +64,18 @@ impl Fields {
 
     /// A body: as it is, or the fields of an entry as an object.
     pub(super) fn body(&mut self) -> Bytes {
+        self.body_and_fields().0
+    }
+
+    /// A body, and the names of the fields if it is an entry as a whole.
+    pub(super) fn body_and_fields(&mut self) -> (Bytes, Option<Arc<str>>) {
         match self.value() {
-            Value::BulkString(bytes) => bytes.into(),
-            Value::Array(fields) => object(fields),
-            _ => Bytes::new(),
+            Value::BulkString(bytes) => (bytes.into(), None),
+            Value::Array(fields) => {
+                let names = names(&fields);
+                (object(fields), Some(names.into()))
+            }
+            _ => (Bytes::new(), None),
         }
     }
 
@@ -83,6 +91,25 @@ impl Fields {
         let epitaph = Epitaph { reason: reason.unwrap_or(Reason::Invalid), error, attempts };
         Seen { id, state, body, attempts, result: None, epitaph: Some(epitaph), since }
     }
+}
+
+/// The names of the first fields of an entry, each with no more than its beginning.
+fn names(fields: &[Value]) -> String {
+    const MAX_NAMES: usize = 8;
+    const MAX_CHARS: usize = 40;
+
+    let name = |field: &Value| match field {
+        Value::BulkString(bytes) => {
+            String::from_utf8_lossy(bytes).chars().take(MAX_CHARS).collect()
+        }
+        _ => String::new(),
+    };
+    let names = fields.iter().step_by(2).take(MAX_NAMES).map(|field| format!("{:?}", name(field)));
+    let mut names = names.collect::<Vec<String>>().join(", ");
+    if fields.len() > 2 * MAX_NAMES {
+        names.push_str(", …");
+    }
+    names
 }
 
 /// The fields of an entry as an object of strings.

@@ -2,47 +2,15 @@
 
 use std::{future::ready, time::Duration};
 
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, Shared},
-};
-use parking_lot::Mutex;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{RedisError, Value, cmd};
 
-use super::{core::Core, options::Source, reply::Fields};
+use super::{core::Core, options::Source, reply::Fields, watch::Stand};
 
 /// How long Redis is asked to wait, in milliseconds.
 const BLOCK_MILLIS: u64 = 1000;
 /// How often is looked while something else than a task is waited for: the order, the end of a pause, Redis itself.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// How the last claim stood.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Stand {
-    /// It took what there was, and the next is due after so long.
-    #[default]
-    Open,
-    Due(Duration),
-    /// Paused, or another has the order.
-    Shut,
-}
-
-/// A wait that all who wait share, so that one that is dropped half-way leaves no second one behind.
-#[derive(Default)]
-pub(super) struct Watch(Mutex<Option<Shared<BoxFuture<'static, ()>>>>);
-
-impl Watch {
-    pub(super) fn wait(
-        &self,
-        begin: impl FnOnce() -> BoxFuture<'static, ()>,
-    ) -> Shared<BoxFuture<'static, ()>> {
-        let mut current = self.0.lock();
-        match &*current {
-            Some(wait) if wait.peek().is_none() => wait.clone(),
-            _ => current.insert(begin().shared()).clone(),
-        }
-    }
-}
 
 impl Core {
     /// Waits at the list or stream, a second at most.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use crate::queue::{Settlement, Verdict};
+use crate::queue::{Reason, Settlement, Verdict};
 
 /// An argument of a script.
 pub(super) enum Word<'a> {
@@ -14,8 +14,13 @@ pub(super) enum Word<'a> {
     Number(u64),
 }
 
-/// The six words of a settlement.
-pub(super) fn words_of<'a>(settlement: &'a Settlement, ticket: &'a str, words: &mut Vec<Word<'a>>) {
+/// The six words of a settlement. `misread` is said of a task that can't be read, as well.
+pub(super) fn words_of<'a>(
+    settlement: &'a Settlement,
+    ticket: &'a str,
+    misread: Option<&str>,
+    words: &mut Vec<Word<'a>>,
+) {
     let id = settlement.id.as_deref().unwrap_or_default();
     let none = Word::Text("");
     let (verb, x, y, z) = match &settlement.verdict {
@@ -43,7 +48,11 @@ pub(super) fn words_of<'a>(settlement: &'a Settlement, ticket: &'a str, words: &
         Verdict::Held(why) | Verdict::Dead(why) => {
             let verb = if matches!(settlement.verdict, Verdict::Held(_)) { "held" } else { "dead" };
             let reason = Word::Text(why.reason.as_str());
-            (verb, reason, Word::Text(&why.error), Word::Number(why.attempts.into()))
+            let error = match misread.filter(|_| why.reason == Reason::Invalid) {
+                Some(misread) => Word::Owned(format!("{}{misread}", why.error)),
+                None => Word::Text(&why.error),
+            };
+            (verb, reason, error, Word::Number(why.attempts.into()))
         }
     };
     words.extend([Word::Text(ticket), Word::Text(verb), Word::Text(id), x, y, z]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sockeye_relay::queue::{NewTask, Options, QueueError, Settled, Verdict, Which, open};
+use sockeye_relay::queue::{NewTask, Options, QueueError, Reason, Settled, Verdict, Which, open};
 
 use super::server;
 use crate::conformance::steps::*;
@@ -205,5 +205,42 @@ async fn a_name_that_nobody_has_used_is_known_as_such() {
             queue.close().await.unwrap();
         }
         assert!(queue.is_begun().await.unwrap(), "{kind} {number}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_without_the_field_dies_with_what_it_has_instead() {
+    let Some(redis) = server(&[]) else { return };
+    redis.call(&["XADD", "tasks", "*", "user", "ann", "text", "hi"]).unwrap();
+    redis.call(&["XADD", "tasks", "*", "payload", "no task"]).unwrap();
+    let queue = open(&redis.url("stream=tasks&field=payload"), Options::default()).await.unwrap();
+    for one in claim(&queue, 10).await {
+        let mut dead = settlement(&one, Verdict::Dead(epitaph(Reason::Invalid)));
+        dead.id = None;
+        assert_eq!(queue.settle(vec![dead]).await.unwrap(), [Settled::Stored]);
+    }
+    let dead = queue.dead(0, 10).await.unwrap();
+    let told: Vec<&str> = dead.iter().map(|one| &*one.epitaph.as_ref().unwrap().error).collect();
+    assert!(told[0].starts_with("said invalid; its entry has"), "{told:?}");
+    assert!(told[0].contains(r#"fields "user", "text" and no "payload""#), "{told:?}");
+    assert!(told[0].contains("`field=`"), "{told:?}");
+    assert_eq!(told[1], "said invalid", "the field was there");
+}
+
+#[tokio::test]
+async fn what_waits_is_shown_by_the_id_in_its_text() {
+    for fields in ["list=tasks", "stream=tasks"] {
+        let Some(redis) = server(&[]) else { return };
+        let queue = open(&redis.url(fields), Options::default()).await.unwrap();
+        let body = |text: &'static str| NewTask { body: text.into(), ..NewTask::default() };
+        let named = body(r#"{"event":"a","id":"order-7"}"#);
+        queue.put(vec![named, body(r#"{"event":"b"}"#)]).await.unwrap();
+        let ids = async || -> Vec<String> {
+            queue.peek(0, 10).await.unwrap().iter().map(|one| one.id.to_string()).collect()
+        };
+        assert_eq!(ids().await[0], "order-7", "{fields}");
+        let claimed = claim(&queue, 1).await;
+        assert_eq!(settle(&queue, &claimed[0], Verdict::Release).await, Settled::Stored);
+        assert_eq!(ids().await[0], "order-7", "{fields}: given back, too");
     }
 }
