@@ -15,6 +15,7 @@
 //! | `:done`, `:results`, `:replies` | ids by time; what was answered; lists made for results, by their end |
 //! | `:dead`, `:graves`, `:expires` | the dead and held in their order; what is known of them; the dead alone, in their order |
 //! | `:paused`, `:ticket`, `:deleted` | a pause; the last number; entries that others deleted while they were claimed |
+//! | `:unread` | stream: how much is not read, for a second, where Redis does not know (`lag`) |
 //!
 //! In a stream what is claimed is pending with the consumer of its instance; what was given back is pending with the consumer
 //! `~back`, what waits for its time with `~late`. Nothing is copied, and the stream's own order is the order.

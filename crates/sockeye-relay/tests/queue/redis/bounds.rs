@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sockeye_relay::queue::{Options, Queue, Reason, Settled, Verdict, Which, open};
+use sockeye_relay::queue::{Options, Queue, QueueError, Reason, Settled, Verdict, Which, open};
 
 use super::server;
 use crate::conformance::steps::*;
@@ -153,4 +153,39 @@ async fn looking_ends_at_the_horizon() {
         assert_eq!(queue.peek(0, 20_000).await.unwrap().len(), queue.horizon(), "{fields}");
         assert_eq!(queue.peek(usize::MAX, 1).await.unwrap().len(), 0, "{fields}");
     }
+}
+
+/// Where Redis does not know how much of a stream is unread, a put does not count it, and the bound still holds.
+#[tokio::test]
+async fn a_put_counts_no_stream_of_unknown_lag() {
+    let Some(redis) = server(&[]) else { return };
+    let fields = "stream=tasks&trim=none";
+    let queue = open(&redis.url(fields), Options::default()).await.unwrap();
+    assert!(claim(&queue, 1).await.is_empty(), "the group is there");
+    let ids: Vec<String> = (0..3_000).map(|number| number.to_string()).collect();
+    queue.put(ids.iter().map(|id| task(id)).collect()).await.unwrap();
+    // With an entry missing somewhere among the unread nobody knows how many there are.
+    let third = redis.call(&["XRANGE", "tasks", "-", "+", "COUNT", "3"]).unwrap();
+    let third = third.lines().nth(6).unwrap();
+    assert_eq!(redis.call(&["XDEL", "tasks", third]).unwrap(), "1");
+    let groups = redis.call(&["XINFO", "GROUPS", "tasks"]).unwrap();
+    assert!(groups.lines().skip_while(|line| *line != "lag").nth(1) != Some("2999"), "{groups}");
+    let ranges = || {
+        let said = redis.call(&["INFO", "commandstats"]).unwrap();
+        let line = said.lines().find(|line| line.starts_with("cmdstat_xrange:"));
+        line.map_or(0, |line| {
+            line.split(['=', ',']).nth(1).and_then(|calls| calls.parse().ok()).unwrap_or(0)
+        })
+    };
+    let before: u64 = ranges();
+    for id in ["a", "b", "c"] {
+        put(&queue, &[id]).await;
+    }
+    assert_eq!(ranges(), before, "far from its bound nothing is counted");
+    assert_eq!(queue.stats().await.unwrap().ready, 3_002);
+    let options = Options { max_tasks: 3_004, ..Options::default() };
+    let bounded = open(&redis.url(fields), options).await.unwrap();
+    put(&bounded, &["d", "e"]).await;
+    let error = bounded.put(vec![task("f")]).await.unwrap_err();
+    assert!(matches!(error, QueueError::Full { held: 3_004, bound: 3_004, .. }), "{error}");
 }

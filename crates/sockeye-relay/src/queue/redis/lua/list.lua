@@ -128,4 +128,11 @@ local function waiting(skip, count)
   return out
 end
 
+local function at_most()
+  local ready, delayed, claimed = counts()
+  return ready + delayed + claimed
+end
+
+local function put_unread() end
+
 local function tidy() end

@@ -176,6 +176,25 @@ local function our_group()
   end
 end
 
+-- How many entries the group has not read, where Redis does not know: as many as can be counted in a moment, and if these
+-- are many not again within the next second. Puts are added meanwhile.
+local function counted_unread(after)
+  local known = tonumber(call('GET', p .. ':unread') or nil)
+  if known then return known end
+  local count = #call('XRANGE', q, after, '+', 'COUNT', 10000)
+  if count >= 1000 then pcall_('SET', p .. ':unread', count, 'PX', 1000) end
+  return count
+end
+
+local function put_unread(count)
+  if call('EXISTS', p .. ':unread') == 1 then call('INCRBY', p .. ':unread', count) end
+end
+
+-- No less than there is, and nothing to count.
+local function at_most()
+  return call('XLEN', q) + call('HLEN', p .. ':waiting')
+end
+
 local function counts()
   local us = our_group()
   local late_puts = call('HLEN', p .. ':waiting')
@@ -195,8 +214,7 @@ local function counts()
     if trim == 'acked' and is_ours_alone() then
       unread = math.max(0, call('XLEN', q) - us.pending)
     else
-      -- Redis does not know: as many as can be counted in a moment.
-      unread = #call('XRANGE', q, after, '+', 'COUNT', 10000)
+      unread = counted_unread(after)
     end
   end
   local oldest = call('XPENDING', q, group, '-', '+', 1, BACK)[1] or call('XRANGE', q, after, '+', 'COUNT', 1)[1]
