@@ -29,6 +29,9 @@ pub(super) async fn list(options: List, output: &Output) -> Result<Exit, Failure
     let List { place, count, skip } = options;
     let (opened, _) = open_place(&place).await?;
     let dead = opened.queue.dead(skip, count.get()).await.map_err(|error| opened.failed(error))?;
+    if dead.is_empty() {
+        opened.tell_unused(output).await;
+    }
     match Reader::new(place.json) {
         Reader::Program => {
             for task in &dead {

@@ -37,10 +37,12 @@ pub(super) async fn lines(
         return Err(Wrong::Terminal.into());
     }
     let input = BufReader::with_capacity(CHUNK, stdin());
+    let keeps_ids = opened.keeps_ids();
     let tell = async |told: Vec<Told>| {
         // Whoever reads what is printed may be slow, and nothing else is to wait for that.
         let output = output.clone();
-        let printing = tokio::task::spawn_blocking(move || print(&told, reader, &output));
+        let printing =
+            tokio::task::spawn_blocking(move || print(&told, keeps_ids, reader, &output));
         printing.await.unwrap_or_else(|panicked| resume_unwind(panicked.into_panic()))
     };
     let queue = &*opened.queue;
@@ -62,7 +64,7 @@ struct Shown<'t> {
     reason: Option<&'t str>,
 }
 
-fn print(told: &[Told], reader: Reader, output: &Output) -> Result<(), Failure> {
+fn print(told: &[Told], keeps_ids: bool, reader: Reader, output: &Output) -> Result<(), Failure> {
     for Told { line, fate } in told {
         let (state, reason) = match fate {
             Fate::Queued(_) => ("queued", None),
@@ -72,9 +74,18 @@ fn print(told: &[Told], reader: Reader, output: &Output) -> Result<(), Failure> 
                 ("too-long", Some(format!("{bytes} bytes; a line may have at most {bound}")))
             }
         };
-        let id = fate.id().map(|id| &**id);
+        let is_put = fate.id().is_some();
+        // An id that was made for a text without one is found nowhere, unless the store writes it beside the text.
+        let is_found = keeps_ids || !matches!(fate, Fate::Invalid { .. });
+        let id = fate.id().map(|id| &**id).filter(|_| is_found);
         if let Some(reason) = &reason {
-            let kept = id.map_or_else(String::new, |id| format!(" (kept for the dead as {id})"));
+            let name = id.map_or_else(String::new, |id| format!(" as {id}"));
+            let kept = match is_put {
+                true => format!(
+                    " (it waits as it is, and lies among the dead{name} once a relay claims it)"
+                ),
+                false => String::new(),
+            };
             output.talk(&format!("line {line} of standard input: {reason}{kept}"));
         }
         match (reader, id) {

@@ -50,6 +50,10 @@ pub(super) async fn run(options: Put, output: &Output) -> Result<Exit, Failure> 
     let (opened, config) = open_place(&options.place).await?;
     let reader = Reader::new(options.place.json);
     match &options.event {
+        // The relay of this file would not read what is written here.
+        Some(_) if config.mapping()?.is_some() => Err(Failure::usage(
+            "[task] in the configuration reads tasks in the form of their producer, and EVENT would be written in another; leave EVENT out, and feed a line of that form on standard input",
+        )),
         Some(event) => one(&opened, event, &options, (reader, output)).await,
         None => {
             let bounds = Bounds::default().max_line_bytes(options.max_line.get());
@@ -84,7 +88,7 @@ async fn one(
     };
     let body = serde_json::to_vec(&envelope).map_err(|error| unreadable(error.to_string()))?;
     let task =
-        NewTask { not_before: options.not_before, ..read(&body.into()).map_err(unreadable)? };
+        NewTask { not_before: options.not_before, ..named(&body.into()).map_err(unreadable)? };
     let accepted = opened.queue.put(vec![task]).await.map_err(|error| opened.failed(error))?;
     for accepted in accepted {
         let (id, state): (Arc<str>, _) = match accepted {
@@ -102,6 +106,6 @@ async fn one(
     Ok(Exit::Done)
 }
 
-fn read(body: &bytes::Bytes) -> Result<NewTask, String> {
-    Reading::envelope().read(body)
+fn named(body: &bytes::Bytes) -> Result<NewTask, String> {
+    Reading::envelope().read_named(body)
 }

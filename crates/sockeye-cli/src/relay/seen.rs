@@ -1,8 +1,13 @@
 //! `sockeye relay peek` and `stats`: what lies in a queue, and how much.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sockeye_relay::queue::{Seen, State};
+use sockeye_relay::{
+    queue::{Seen, State},
+    task::{Mapping, Task},
+};
 
 use super::{
     age::{age, brief},
@@ -20,7 +25,8 @@ use crate::{
 /// A task as programs read it. Its keys are written in this order, which scripts rely on.
 #[derive(Serialize)]
 pub(super) struct Shown<'s> {
-    id: &'s str,
+    /// `null` if it has none, and its store none for it.
+    id: Option<&'s str>,
     state: &'static str,
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +50,7 @@ impl<'s> Shown<'s> {
         let epitaph = task.epitaph.as_ref();
         let json = raw(&task.body);
         Self {
-            id: &task.id,
+            id: Some(&*task.id).filter(|id| !id.is_empty()),
             state: word(task.state),
             attempts: task.attempts,
             since: task.since.map(rfc_3339),
@@ -85,6 +91,11 @@ pub(super) fn body(task: &Seen) -> String {
     String::from_utf8_lossy(&task.body[..task.body.len().min(400)]).into_owned()
 }
 
+/// The id that the relay will read in a task.
+fn id_in(mapping: Option<&Mapping>, body: &[u8]) -> Option<Arc<str>> {
+    Task::read(mapping, body).ok()?.id
+}
+
 /// Shows the tasks that wait.
 ///
 /// # Errors
@@ -92,8 +103,19 @@ pub(super) fn body(task: &Seen) -> String {
 /// [`Failure`].
 pub(super) async fn peek(options: Peek, output: &Output) -> Result<Exit, Failure> {
     let Peek { place, count, skip } = options;
-    let (opened, _) = open_place(&place).await?;
-    let seen = opened.queue.peek(skip, count.get()).await.map_err(|error| opened.failed(error))?;
+    let (opened, config) = open_place(&place).await?;
+    let mapping = config.mapping()?;
+    let seen = opened.queue.peek(skip, count.get()).await;
+    let mut seen = seen.map_err(|error| opened.failed(error))?;
+    if !opened.keeps_ids() && mapping.is_some() {
+        for task in &mut seen {
+            task.id = id_in(mapping.as_ref(), &task.body).unwrap_or_else(|| Arc::clone(&task.id));
+        }
+    }
+    if seen.is_empty() {
+        opened.tell_unused(output).await;
+    }
+    opened.tell_horizon(skip.saturating_add(seen.len()), output);
     match Reader::new(place.json) {
         Reader::Program => {
             for task in &seen {
@@ -103,7 +125,8 @@ pub(super) async fn peek(options: Peek, output: &Output) -> Result<Exit, Failure
         Reader::Person if seen.is_empty() => output.line("nothing waits")?,
         Reader::Person => {
             let row = |task: &Seen| {
-                [task.id.to_string(), word(task.state).to_owned(), age(task.since), body(task)]
+                let id = if task.id.is_empty() { "-" } else { &*task.id };
+                [id.to_owned(), word(task.state).to_owned(), age(task.since), body(task)]
             };
             let rows: Vec<_> = seen.iter().map(row).collect();
             for line in lines(["ID", "STATE", "AGE", "TASK"], &rows, width_of_stdout()) {
@@ -136,6 +159,7 @@ struct Amounts<'s> {
 pub(super) async fn stats(options: Stats, output: &Output) -> Result<Exit, Failure> {
     let (opened, _) = open_place(&options.place).await?;
     let stats = opened.queue.stats().await.map_err(|error| opened.failed(error))?;
+    opened.tell_unused(output).await;
     if Reader::new(options.place.json) == Reader::Program {
         let oldest_seconds =
             stats.oldest.map(|age| (age.as_secs_f64() * 1_000.0).round() / 1_000.0);

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
+use super::new_id;
 use crate::{
     queue::NewTask,
     task::{Mapping, Task},
@@ -68,6 +69,30 @@ impl Reading {
     /// It is no task: what was found, and what was expected.
     pub fn read(&self, body: &Bytes) -> Result<NewTask, String> {
         (self.read)(body)
+    }
+
+    /// Reads one, and gives it an id if it has none: in the text of an envelope, too, so that every store finds it by that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sockeye_relay::inlet::Reading;
+    ///
+    /// let reading = Reading::envelope();
+    /// let task = reading.read_named(&r#"{"event":"chat"}"#.into())?;
+    /// assert_eq!(reading.read(&task.body)?.id, task.id);
+    /// # Ok::<_, String>(())
+    /// ```
+    pub fn read_named(&self, body: &Bytes) -> Result<NewTask, String> {
+        let mut task = self.read(body)?;
+        if task.id.is_none() {
+            self.name(&mut task, new_id());
+        }
+        Ok(task)
     }
 
     /// Gives a task that has no id this one, in the text of an envelope, too: a store that knows a task by its text alone

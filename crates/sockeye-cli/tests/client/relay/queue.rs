@@ -7,8 +7,13 @@ use crate::sandbox::{Run, Sandbox};
 
 /// Puts the lines of a file.
 pub(super) fn put_lines(sandbox: &Sandbox, text: &str, args: &[&str]) -> Run {
+    put_lines_to(QUEUE, sandbox, text, args)
+}
+
+/// Puts the lines of a file into a queue.
+pub(super) fn put_lines_to(queue: &str, sandbox: &Sandbox, text: &str, args: &[&str]) -> Run {
     let file = File::open(sandbox.write("lines", text)).unwrap();
-    let args = [&["relay", "put", "--from", QUEUE], args].concat();
+    let args = [&["relay", "put", "--from", queue], args].concat();
     let output = sandbox.command(&args).stdin(Stdio::from(file)).output().unwrap();
     Run {
         code: output.status.code(),
