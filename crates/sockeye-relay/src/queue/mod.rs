@@ -5,6 +5,7 @@
 //! still settles is refused ([`Settled::Fenced`]).
 
 mod open;
+mod place;
 pub mod redis;
 pub mod sqlite;
 

@@ -12,7 +12,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
     Endpoint, Options, Order, Source,
-    instance::{Instance, Place, Standing},
+    instance::{Instance, Membership, Standing},
     link::{Link, is_group_gone, told},
     reply::{Fields, array},
     scripts::{LAYOUT, Scripts},
@@ -178,28 +178,32 @@ impl Core {
     async fn enter(&self) -> Result<bool, QueueError> {
         let before = {
             let mut instance = self.instance.lock();
-            let before = instance.place;
-            if before == Place::Gone {
-                *instance = Instance { place: Place::Gone, ..Instance::new(instance.last_claim) };
+            let before = instance.membership;
+            if before == Membership::Gone {
+                *instance =
+                    Instance { membership: Membership::Gone, ..Instance::new(instance.last_claim) };
             }
             before
         };
-        if matches!(before, Place::Entered | Place::Closed) {
+        if matches!(before, Membership::Entered | Membership::Closed) {
             return Ok(true);
         }
         self.join().await?;
-        self.instance.lock().place = Place::Entered;
-        Ok(before == Place::Outside)
+        self.instance.lock().membership = Membership::Entered;
+        Ok(before == Membership::Outside)
     }
 
     pub(super) async fn claim(&self, room: usize) -> Result<Vec<Claimed>, QueueError> {
         let _one = self.claiming.lock().await;
-        let (place, has_claims, is_unsure) = {
+        let (membership, has_claims, is_unsure) = {
             let instance = self.instance.lock();
-            (instance.place, instance.count() > 0, instance.is_unsure)
+            (instance.membership, instance.count() > 0, instance.is_unsure)
         };
         // Whoever has claims must be told first that they are fenced, which is for `renew` to say.
-        if room == 0 || place == Place::Closed || place == Place::Gone && has_claims {
+        if room == 0
+            || membership == Membership::Closed
+            || membership == Membership::Gone && has_claims
+        {
             return Ok(Vec::new());
         }
         self.enter().await?;
@@ -402,11 +406,11 @@ impl Core {
     }
 
     pub(super) async fn renew(&self) -> Result<bool, QueueError> {
-        let (place, name) = {
+        let (membership, name) = {
             let instance = self.instance.lock();
-            (instance.place, instance.name.clone())
+            (instance.membership, instance.name.clone())
         };
-        if place == Place::Entered {
+        if membership == Membership::Entered {
             let words = [Word::Number(millis(self.options.lease))];
             match self.script(&self.scripts.renew, words).await {
                 Ok(Value::Int(mine)) if mine >= 0 => {
@@ -464,7 +468,7 @@ impl Core {
 
     pub(super) async fn close(&self) -> Result<(), QueueError> {
         let _one = self.claiming.lock().await;
-        if matches!(self.instance.lock().place, Place::Entered | Place::Gone) {
+        if matches!(self.instance.lock().membership, Membership::Entered | Membership::Gone) {
             self.script(&self.scripts.close, []).await.map_err(|error| self.told(&error))?;
         }
         self.instance.lock().close();

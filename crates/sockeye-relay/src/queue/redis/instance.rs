@@ -9,7 +9,7 @@ use crate::queue::{Claim, Settled};
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) name: String,
-    pub(super) place: Place,
+    pub(super) membership: Membership,
     pub(super) claims: HashMap<Claim, Holding>,
     /// What became of claims that were settled, which whoever asked was not told: an error came in between.
     pub(super) untold: HashMap<Claim, Settled>,
@@ -22,7 +22,7 @@ pub(super) struct Instance {
 
 /// Whether it is among the instances at work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Place {
+pub(super) enum Membership {
     /// It has not claimed so far.
     Outside,
     Entered,
@@ -54,7 +54,7 @@ impl Instance {
     pub(super) fn new(last_claim: u128) -> Self {
         Self {
             name: uuid::Uuid::now_v7().simple().to_string(),
-            place: Place::Outside,
+            membership: Membership::Outside,
             claims: HashMap::new(),
             untold: HashMap::new(),
             last_claim,
@@ -66,8 +66,8 @@ impl Instance {
 
     /// The place of this name was taken away.
     pub(super) fn lose(&mut self, name: &str) {
-        if self.place == Place::Entered && self.name == name {
-            self.place = Place::Gone;
+        if self.membership == Membership::Entered && self.name == name {
+            self.membership = Membership::Gone;
         }
     }
 
@@ -124,7 +124,7 @@ impl Instance {
 
     /// Nothing is claimed any more.
     pub(super) fn close(&mut self) {
-        self.place = Place::Closed;
+        self.membership = Membership::Closed;
         self.claims.clear();
         self.untold.clear();
     }

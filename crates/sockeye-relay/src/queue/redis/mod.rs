@@ -42,6 +42,7 @@
 //! **Durability** is that of Redis: with `appendfsync everysec` or after a failover the last second may be lost, or come back.
 
 mod core;
+mod endpoint;
 mod instance;
 mod link;
 mod looking;
@@ -57,7 +58,8 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt as _, future::BoxFuture};
 
 use self::{core::Core, looking::MAX_LOOK, watch::Stand};
-pub(crate) use link::Endpoint;
+pub(super) use endpoint::{endpoint, source};
+use link::Endpoint;
 pub use options::{Options, Order, Source, Trim};
 
 use crate::queue::{
