@@ -249,7 +249,7 @@ pub enum Which {
 }
 
 /// A store of tasks. Every clone of one (`Arc`) is the same instance; another process, or a second store opened on the same
-/// place, is another.
+/// place, is another. It is one of those at work from its first claim or renewal on: who puts and looks is none.
 ///
 /// Futures are driven to their end by whoever calls: only [`Self::changed`] may be dropped half-way.
 pub trait Queue: fmt::Debug + Send + Sync {
@@ -265,6 +265,9 @@ pub trait Queue: fmt::Debug + Send + Sync {
     fn changed(&self) -> BoxFuture<'_, ()>;
 
     /// Settles claims, in this order; the answer has one entry for each. Those of a batch share a commit.
+    ///
+    /// After an error whoever asked asks again for all of them: what was carried out although its answer was lost is stored
+    /// then, as long as this instance has not lost its lease.
     fn settle(
         &self,
         settlements: Vec<Settlement>,

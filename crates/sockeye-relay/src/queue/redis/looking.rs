@@ -100,6 +100,8 @@ impl Core {
         if count == 0 {
             return Ok(Vec::new());
         }
+        // More than there can be, and a number that a script still counts with.
+        let skip = skip.min(u32::MAX as usize);
         let words = [Word::Number(skip as u64), Word::Number(count as u64)];
         let answer = self.ask(&self.scripts.graves, words).await?;
         Ok(array(answer)

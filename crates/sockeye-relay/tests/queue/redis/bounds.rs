@@ -152,6 +152,7 @@ async fn looking_ends_at_the_horizon() {
         assert_eq!(seen, ids[..queue.horizon()], "{fields}");
         assert_eq!(queue.peek(0, 20_000).await.unwrap().len(), queue.horizon(), "{fields}");
         assert_eq!(queue.peek(usize::MAX, 1).await.unwrap().len(), 0, "{fields}");
+        assert_eq!(queue.dead(usize::MAX, 1).await.unwrap().len(), 0, "{fields}");
     }
 }
 
