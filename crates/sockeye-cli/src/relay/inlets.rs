@@ -81,9 +81,7 @@ fn print(told: &[Told], keeps_ids: bool, reader: Reader, output: &Output) -> Res
         if let Some(reason) = &reason {
             let name = id.map_or_else(String::new, |id| format!(" as {id}"));
             let kept = match is_put {
-                true => format!(
-                    " (it waits as it is, and lies among the dead{name} once a relay claims it)"
-                ),
+                true => format!(" (it waits, and will lie among the dead{name})"),
                 false => String::new(),
             };
             output.talk(&format!("line {line} of standard input: {reason}{kept}"));

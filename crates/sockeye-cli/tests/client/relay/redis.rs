@@ -44,7 +44,7 @@ fn what_is_put_is_found_by_what_is_printed() {
         let run = put_lines_to(queue, &sandbox, "nonsense\n", &[]);
         let told = &json(&run, 2)[0];
         assert_eq!((&told["state"], told.get("id").is_some()), (&"invalid".into(), is_named));
-        assert!(run.stderr.contains("once a relay claims it)"), "{run:?}");
+        assert!(run.stderr.contains("(it waits, and will lie among the dead"), "{run:?}");
         assert_eq!(run.stderr.contains("among the dead as "), is_named, "{run:?}");
     }
 }
