@@ -65,7 +65,7 @@ struct Shown<'t> {
 }
 
 fn print(told: &[Told], keeps_ids: bool, reader: Reader, output: &Output) -> Result<(), Failure> {
-    for Told { line, fate } in told {
+    for Told { line, fate, is_id_inside } in told {
         let (state, reason) = match fate {
             Fate::Queued(_) => ("queued", None),
             Fate::Known(_) => ("known", None),
@@ -75,9 +75,8 @@ fn print(told: &[Told], keeps_ids: bool, reader: Reader, output: &Output) -> Res
             }
         };
         let is_put = fate.id().is_some();
-        // An id that was made for a text without one is found nowhere, unless the store writes it beside the text.
-        let is_found = keeps_ids || !matches!(fate, Fate::Invalid { .. });
-        let id = fate.id().map(|id| &**id).filter(|_| is_found);
+        // What was made for a text without one is found nowhere, unless the store keeps it beside the text.
+        let id = fate.id().map(|id| &**id).filter(|_| keeps_ids || *is_id_inside);
         if let Some(reason) = &reason {
             let name = id.map_or_else(String::new, |id| format!(" as {id}"));
             let kept = match is_put {

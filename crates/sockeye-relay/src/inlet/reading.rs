@@ -95,6 +95,11 @@ impl Reading {
         Ok(task)
     }
 
+    /// Whether an id that is given to a task stands in its text.
+    pub(super) const fn has_ids_inside(&self) -> bool {
+        self.has_ids_inside
+    }
+
     /// Gives a task that has no id this one, in the text of an envelope, too: a store that knows a task by its text alone
     /// then finds it by its id.
     pub(super) fn name(&self, task: &mut NewTask, id: Arc<str>) {

@@ -55,6 +55,9 @@ pub struct Told {
     pub line: u64,
     /// What became of it.
     pub fate: Fate,
+    /// Whether its id stands in its text, so that every store finds it by that. One that was made here and stands beside the
+    /// text is found only where a store keeps that: not in Redis.
+    pub is_id_inside: bool,
 }
 
 /// What became of a line.
@@ -194,6 +197,7 @@ struct Entry {
     task: Option<NewTask>,
     /// Whether the id is ours.
     is_named_here: bool,
+    is_id_inside: bool,
     trouble: Option<Fate>,
 }
 
@@ -203,7 +207,13 @@ impl Entry {
             Line::Whole(body) => body,
             Line::TooLong(bytes) => {
                 let trouble = Some(Fate::TooLong { bytes, bound: bounds.max_line_bytes });
-                return Self { line, task: None, is_named_here: false, trouble };
+                return Self {
+                    line,
+                    task: None,
+                    is_named_here: false,
+                    is_id_inside: false,
+                    trouble,
+                };
             }
         };
         match reading.read(&body) {
@@ -212,13 +222,14 @@ impl Entry {
                 if is_named_here {
                     reading.name(&mut task, new_id());
                 }
-                Self { line, task: Some(task), is_named_here, trouble: None }
+                let is_id_inside = !is_named_here || reading.has_ids_inside();
+                Self { line, task: Some(task), is_named_here, is_id_inside, trouble: None }
             }
             Err(reason) => {
                 let id = new_id();
                 let task = NewTask { id: Some(Arc::clone(&id)), body, ..NewTask::default() };
                 let trouble = Some(Fate::Invalid { id, reason });
-                Self { line, task: Some(task), is_named_here: true, trouble }
+                Self { line, task: Some(task), is_named_here: true, is_id_inside: false, trouble }
             }
         }
     }
@@ -256,7 +267,7 @@ fn gather<R: AsyncBufRead + Unpin>(
 fn told(entries: impl Iterator<Item = Entry>, accepted: Vec<Accepted>) -> Vec<Told> {
     let mut accepted = accepted.into_iter();
     entries
-        .filter_map(|Entry { line, task, is_named_here, trouble }| {
+        .filter_map(|Entry { line, task, is_named_here, is_id_inside, trouble }| {
             // One answer for each task that was put.
             let answer = task.and_then(|_| accepted.next());
             let fate = trouble.or_else(|| {
@@ -267,7 +278,7 @@ fn told(entries: impl Iterator<Item = Entry>, accepted: Vec<Accepted>) -> Vec<To
                     Accepted::Known(id) => Fate::Known(id),
                 })
             })?;
-            Some(Told { line, fate })
+            Some(Told { line, fate, is_id_inside })
         })
         .collect()
 }

@@ -69,11 +69,16 @@ async fn every_line_is_told_of() {
     let (told, summary) = put(&place, &text, Bounds::default().max_line_bytes(50)).await;
     assert_eq!(summary, Summary { queued: 2, known: 1, invalid: 2 });
     let told: Vec<Told> = told.into_iter().flatten().collect();
-    assert_eq!(told[0], Told { line: 1, fate: Fate::Queued("1".into()) });
-    assert_eq!(told[1], Told { line: 3, fate: Fate::Known("1".into()) });
-    assert_eq!(told[3], Told { line: 5, fate: Fate::TooLong { bytes: 100, bound: 50 } });
-    assert_eq!(told[4], Told { line: 6, fate: Fate::Queued("2".into()) });
-    let Told { line: 4, fate: Fate::Invalid { id, reason } } = &told[2] else { panic!("{told:?}") };
+    let check = |index: usize, line, fate, is_id_inside| {
+        assert_eq!(told[index], Told { line, fate, is_id_inside });
+    };
+    check(0, 1, Fate::Queued("1".into()), true);
+    check(1, 3, Fate::Known("1".into()), true);
+    check(3, 5, Fate::TooLong { bytes: 100, bound: 50 }, false);
+    check(4, 6, Fate::Queued("2".into()), true);
+    let Told { line: 4, fate: Fate::Invalid { id, reason }, is_id_inside: false } = &told[2] else {
+        panic!("{told:?}")
+    };
     assert!(reason.contains("expected an object"), "{reason}");
     // It is not dropped: whoever claims it can't read it either.
     let kept = place.queue.find(id).await.unwrap().unwrap();

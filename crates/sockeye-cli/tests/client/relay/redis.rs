@@ -65,6 +65,11 @@ fn tasks_of_another_form_are_neither_written_nor_misnamed() {
     assert_eq!(redis.call(&["LLEN", "tasks"]).unwrap(), "0", "nothing was put");
     redis.call(&["LPUSH", "tasks", r#"{"type":"chat","nr":17,"n":1}"#]).unwrap();
     assert_eq!(json(&with(&["peek"]), 0)[0]["id"], "17");
+    // A line without an id gets none that is found in its text, and so none is printed.
+    let lines = "{\"type\":\"chat\",\"n\":1}\n{\"type\":\"chat\",\"nr\":18,\"n\":1}\n";
+    let told = json(&put_lines_to(&queue, &sandbox, lines, &["--config", "relay.toml"]), 0);
+    assert_eq!((told[0].get("id"), &told[0]["state"]), (None, &"queued".into()));
+    assert_eq!(told[1]["id"], "18");
 }
 
 #[test]
