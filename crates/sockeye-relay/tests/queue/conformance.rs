@@ -36,6 +36,7 @@ macro_rules! conformance {
             what_was_tried_stays_claimed,
             what_is_released_is_at_the_head_in_its_order,
             what_comes_later_waits_for_its_time,
+            what_is_due_at_once_keeps_its_order,
             what_was_given_back_is_no_delivery,
             what_is_done_is_forgotten_past_its_bound,
             the_dead_are_kept_with_their_reason,

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use sockeye_relay::queue::{Settled, State, Verdict};
+use sockeye_relay::queue::{NewTask, Settled, State, Verdict};
 
 use super::steps::*;
 use crate::bench::{Bench, Wanted};
@@ -87,6 +87,36 @@ pub(crate) async fn what_comes_later_waits_for_its_time<B: Bench>(bench: &B) {
     assert!(SystemTime::now() >= due, "it was claimed before its time");
     assert_eq!(bodies(&again), ["a"]);
     assert_eq!(again[0].attempts, 4);
+}
+
+/// Whether it was put so, or was claimed before: as many as there are digits for would be sorted by these.
+pub(crate) async fn what_is_due_at_once_keeps_its_order<B: Bench>(bench: &B) {
+    let queue = bench.open().await;
+    let ids: Vec<String> = (1..=120).map(|n| n.to_string()).collect();
+    let due = soon();
+    let not_before = |id: &String| NewTask { not_before: Some(due), ..task(id) };
+    queue.put(ids.iter().map(not_before).collect()).await.expect("tasks are taken");
+    let mut found = Vec::new();
+    while found.len() < ids.len() {
+        for one in claim_within(&queue, 7, LONG).await {
+            found.extend(bodies(std::slice::from_ref(&one)));
+            settle(&queue, &one, done()).await;
+        }
+    }
+    assert_eq!(found, ids, "put with a time");
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let renamed: Vec<String> = ids.iter().map(|id| format!("again-{id}")).collect();
+    put(&queue, &renamed.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let claimed = claim(&queue, 120).await;
+    let due = soon();
+    for one in &claimed {
+        settle(&queue, one, Verdict::Later { due, attempts: 0 }).await;
+    }
+    let mut found = Vec::new();
+    while found.len() < claimed.len() {
+        found.extend(bodies(&claim_within(&queue, 7, LONG).await));
+    }
+    assert_eq!(found, renamed, "given back for a time");
 }
 
 /// A task that waits for its time again and again, or is put back while nobody is joined, is no poison.

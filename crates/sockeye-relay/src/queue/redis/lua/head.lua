@@ -14,6 +14,15 @@ local function alive(who)
   return call('EXISTS', p .. ':beat:' .. who) == 1
 end
 
+-- Of members with one score Redis sorts the names, as texts: with zeros before their numbers they keep the order of those.
+local function padded(name)
+  return (string.gsub(name, '%d+', function(digits) return string.rep('0', 20 - #digits) .. digits end))
+end
+
+local function unpadded(name)
+  return (string.gsub(name, '0*(%d+)', '%1'))
+end
+
 -- What is answered one by one is a table in the answer: `unpack` takes no more than some thousands, and fails once all of it
 -- has happened.
 

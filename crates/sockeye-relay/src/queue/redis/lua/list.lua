@@ -33,7 +33,7 @@ local function delay(ticket, due)
   local body = call('HGET', proc .. me, ticket)
   call('HDEL', proc .. me, ticket)
   call('HSET', p .. ':waiting', ticket, body)
-  call('ZADD', p .. ':due', due, ticket)
+  call('ZADD', p .. ':due', due, padded(ticket))
 end
 
 local function claimed_by(who)
@@ -55,8 +55,9 @@ local function give_back(who)
 end
 
 local function promote(limit)
-  for _, ticket in ipairs(call('ZRANGEBYSCORE', p .. ':due', '-inf', now(), 'LIMIT', 0, limit)) do
-    call('ZREM', p .. ':due', ticket)
+  for _, name in ipairs(call('ZRANGEBYSCORE', p .. ':due', '-inf', now(), 'LIMIT', 0, limit)) do
+    local ticket = unpadded(name)
+    call('ZREM', p .. ':due', name)
     call('ZADD', p .. ':back', ticket, ticket)
   end
 end
@@ -98,7 +99,7 @@ end
 local function append_late(body, due)
   local ticket = string.format('%.0f', call('INCR', p .. ':ticket'))
   call('HSET', p .. ':waiting', ticket, body)
-  call('ZADD', p .. ':due', due, ticket)
+  call('ZADD', p .. ':due', due, padded(ticket))
 end
 
 -- Ready, delayed, claimed, and when the oldest that is ready was put.

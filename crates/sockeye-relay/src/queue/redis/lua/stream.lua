@@ -59,7 +59,7 @@ end
 
 local function delay(id, due)
   hand_over(id, LATE)
-  call('ZADD', p .. ':due', due, id)
+  call('ZADD', p .. ':due', due, padded(id))
 end
 
 local function claimed_by(who)
@@ -111,8 +111,9 @@ local function add(body)
 end
 
 local function promote(limit)
-  for _, id in ipairs(call('ZRANGEBYSCORE', p .. ':due', '-inf', now(), 'LIMIT', 0, limit)) do
-    call('ZREM', p .. ':due', id)
+  for _, name in ipairs(call('ZRANGEBYSCORE', p .. ':due', '-inf', now(), 'LIMIT', 0, limit)) do
+    local id = unpadded(name)
+    call('ZREM', p .. ':due', name)
     local body = call('HGET', p .. ':waiting', id)
     if body then
       call('HDEL', p .. ':waiting', id)
@@ -164,7 +165,7 @@ end
 local function append_late(body, due)
   local name = string.format('put-%.0f', call('INCR', p .. ':ticket'))
   call('HSET', p .. ':waiting', name, body)
-  call('ZADD', p .. ':due', due, name)
+  call('ZADD', p .. ':due', due, padded(name))
 end
 
 -- The group, if somebody has claimed here before.
