@@ -9,7 +9,7 @@ use super::{
     failure::Wrong,
     options::{Bury, List, Retry, Show},
     place::{Opened, open_place},
-    seen::{Shown, word},
+    seen::Shown,
     table::{lines, width_of_stdout},
 };
 use crate::{
@@ -73,7 +73,7 @@ pub(super) async fn show(options: Show, output: &Output) -> Result<Exit, Failure
         }
         let mut rows = vec![
             ["id".to_owned(), task.id.to_string()],
-            ["state".to_owned(), word(task.state).to_owned()],
+            ["state".to_owned(), task.state.as_str().to_owned()],
             ["attempts".to_owned(), task.attempts.to_string()],
         ];
         if let Some(epitaph) = &task.epitaph {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sockeye_relay::{
-    queue::{Seen, State},
+    queue::Seen,
     task::{Mapping, Task},
 };
 
@@ -51,7 +51,7 @@ impl<'s> Shown<'s> {
         let json = raw(&task.body);
         Self {
             id: Some(&*task.id).filter(|id| !id.is_empty()),
-            state: word(task.state),
+            state: task.state.as_str(),
             attempts: task.attempts,
             since: task.since.map(rfc_3339),
             reason: epitaph.map(|epitaph| epitaph.reason.as_str()),
@@ -72,18 +72,6 @@ impl<'s> Shown<'s> {
 fn raw(bytes: &[u8]) -> Option<&RawValue> {
     let json: &RawValue = serde_json::from_slice(bytes).ok()?;
     (!json.get().contains(['\n', '\r'])).then_some(json)
-}
-
-/// The word for where a task stands.
-pub(super) const fn word(state: State) -> &'static str {
-    match state {
-        State::Queued => "queued",
-        State::Delayed => "delayed",
-        State::Claimed => "claimed",
-        State::Done => "done",
-        State::Held => "held",
-        State::Dead => "dead",
-    }
 }
 
 /// The first of a task, for people.
@@ -126,7 +114,7 @@ pub(super) async fn peek(options: Peek, output: &Output) -> Result<Exit, Failure
         Reader::Person => {
             let row = |task: &Seen| {
                 let id = if task.id.is_empty() { "-" } else { &*task.id };
-                [id.to_owned(), word(task.state).to_owned(), age(task.since), body(task)]
+                [id.to_owned(), task.state.as_str().to_owned(), age(task.since), body(task)]
             };
             let rows: Vec<_> = seen.iter().map(row).collect();
             for line in lines(["ID", "STATE", "AGE", "TASK"], &rows, width_of_stdout()) {

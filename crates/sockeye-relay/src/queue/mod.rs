@@ -239,6 +239,21 @@ pub enum State {
     Dead,
 }
 
+impl State {
+    /// The word that programs and people know it by.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Delayed => "delayed",
+            Self::Claimed => "claimed",
+            Self::Done => "done",
+            Self::Held => "held",
+            Self::Dead => "dead",
+        }
+    }
+}
+
 /// Which of the dead (and held) are meant.
 #[derive(Clone, Debug)]
 pub enum Which {
@@ -277,7 +292,7 @@ pub trait Queue: fmt::Debug + Send + Sync {
     ///
     /// `false`: the lease had run out, and others may have taken over what was claimed; the store begins anew as another instance, and every
     /// claim from before is fenced.
-    fn renew(&self, claims: Vec<Claim>) -> BoxFuture<'_, Result<bool, QueueError>>;
+    fn renew(&self) -> BoxFuture<'_, Result<bool, QueueError>>;
 
     /// How long claims stay this instance's without being renewed.
     fn lease(&self) -> Duration;
@@ -290,6 +305,11 @@ pub trait Queue: fmt::Debug + Send + Sync {
 
     /// The first `count` that wait, in the order in which they will be claimed, from the `skip`th on.
     fn peek(&self, skip: usize, count: usize) -> BoxFuture<'_, Result<Vec<Seen>, QueueError>>;
+
+    /// Whether [`Self::find`] and [`Self::cancel`] know tasks that wait. Default: yes.
+    fn finds_waiting(&self) -> bool {
+        true
+    }
 
     /// How far [`Self::peek`] looks: past so many it finds nothing, whatever is there. Default: to the end.
     fn horizon(&self) -> usize {

@@ -231,8 +231,7 @@ impl Driver {
             self.obey(order);
             has_happened = true;
         }
-        let tasks = &self.tasks;
-        if let Poll::Ready(kept) = self.keeping.poll(|| tasks.keys().copied().collect(), cx) {
+        if let Poll::Ready(kept) = self.keeping.poll(cx) {
             self.kept(kept);
             has_happened = true;
         }

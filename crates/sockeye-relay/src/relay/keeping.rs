@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
-use crate::queue::{Claim, Queue, QueueError, Stats};
+use crate::queue::{Queue, QueueError, Stats};
 
 /// The time between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -69,16 +69,12 @@ impl Keeping {
         has
     }
 
-    /// Ready with what has happened. `claims` are those that this instance holds.
-    pub(super) fn poll(
-        &mut self,
-        claims: impl FnOnce() -> Vec<Claim>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Kept> {
+    /// Ready with what has happened.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Kept> {
         if self.due.poll_tick(cx).is_ready() {
             if self.renewing.is_none() {
-                let (queue, claims) = (Arc::clone(&self.queue), claims());
-                let renewed = Box::pin(async move { queue.renew(claims).await });
+                let queue = Arc::clone(&self.queue);
+                let renewed = Box::pin(async move { queue.renew().await });
                 self.renewing = Some((Instant::now(), renewed));
             }
             cx.waker().wake_by_ref(); // the interval has to be polled until it waits

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use sockeye_relay::{
     delivery::{Confirm, Limits, Policy},
     queue::{
-        Accepted, Claim, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats,
-        Which,
+        Accepted, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats, Which,
     },
     relay::{Control, Relay, Routes, Settings},
     target::Options,
@@ -68,8 +67,8 @@ impl Queue for Remote {
         }
         self.ask(self.queue.settle(batch))
     }
-    fn renew(&self, claims: Vec<Claim>) -> BoxFuture<'_, Result<bool, QueueError>> {
-        self.ask(self.queue.renew(claims))
+    fn renew(&self) -> BoxFuture<'_, Result<bool, QueueError>> {
+        self.ask(self.queue.renew())
     }
     fn lease(&self) -> Duration {
         self.queue.lease()

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::queue::{Accepted, QueueError, Seen, State};
+use crate::queue::{Accepted, Queue, QueueError, Seen};
 
 /// Why it was not done.
 #[derive(Debug)]
@@ -32,9 +32,13 @@ impl Mistake {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
     }
 
-    pub(super) fn unknown(id: &str) -> Self {
-        let message =
-            format!("no task {id:?} waits, and none is remembered; the id may be another");
+    pub(super) fn unknown(id: &str, queue: &(impl Queue + ?Sized)) -> Self {
+        let message = match queue.finds_waiting() {
+            true => format!("no task {id:?} waits, and none is remembered; the id may be another"),
+            false => format!(
+                "no task {id:?} is done or dead, as far as is remembered; whether one waits, a queue in Redis does not tell by its id"
+            ),
+        };
         Self::new(StatusCode::NOT_FOUND, "unknown", message)
     }
 
@@ -104,7 +108,7 @@ impl From<&Accepted> for Taken {
 pub(super) fn seen(task: &Seen) -> Value {
     let mut shown = Map::new();
     shown.insert("id".to_owned(), (*task.id).into());
-    shown.insert("state".to_owned(), word(task.state).into());
+    shown.insert("state".to_owned(), task.state.as_str().into());
     shown.insert("attempts".to_owned(), task.attempts.into());
     if let Some(since) = task.since.and_then(moment) {
         shown.insert("since".to_owned(), since.into());
@@ -120,18 +124,6 @@ pub(super) fn seen(task: &Seen) -> Value {
         shown.insert("error".to_owned(), why);
     }
     shown.into()
-}
-
-/// The word for where a task stands.
-pub(super) const fn word(state: State) -> &'static str {
-    match state {
-        State::Queued => "queued",
-        State::Delayed => "delayed",
-        State::Claimed => "claimed",
-        State::Done => "done",
-        State::Held => "held",
-        State::Dead => "dead",
-    }
 }
 
 fn moment(time: std::time::SystemTime) -> Option<String> {

@@ -30,7 +30,7 @@ use serde_json::json;
 use sockeye::server::{self, serve::Limits};
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
-use self::answer::{Mistake, Taken, json, seen, word};
+use self::answer::{Mistake, Taken, json, seen};
 pub use self::token::{Exposed, Token, TokenError, check_exposure};
 use super::Reading;
 use crate::queue::Queue;
@@ -286,7 +286,7 @@ async fn body(body: Body, bound: usize) -> Result<bytes::Bytes, Mistake> {
 async fn find(State(inlet): State<Inlet>, Path(id): Path<String>) -> Result<Response, Mistake> {
     match inlet.0.queue.find(&id).await? {
         Some(task) => Ok(json(&seen(&task))),
-        None => Err(Mistake::unknown(&id)),
+        None => Err(Mistake::unknown(&id, &*inlet.0.queue)),
     }
 }
 
@@ -301,11 +301,11 @@ async fn cancel(State(inlet): State<Inlet>, Path(id): Path<String>) -> Result<Re
     }
     match inlet.0.queue.find(&id).await? {
         Some(task) => {
-            let state = word(task.state);
+            let state = task.state.as_str();
             let message = format!("the task is {state}; only one that waits can be taken back");
             Err(Mistake::new(StatusCode::CONFLICT, "not-waiting", message).with("state", state))
         }
-        None => Err(Mistake::unknown(&id)),
+        None => Err(Mistake::unknown(&id, &*inlet.0.queue)),
     }
 }
 

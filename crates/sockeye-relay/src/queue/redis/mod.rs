@@ -63,7 +63,7 @@ use link::Endpoint;
 pub use options::{Options, Order, Source, Trim};
 
 use crate::queue::{
-    Accepted, Claim, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats, Which,
+    Accepted, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats, Which,
 };
 
 /// A queue in Redis. See the module for what lies where.
@@ -108,7 +108,7 @@ impl Queue for Redis {
         self.0.settle(settlements).boxed()
     }
 
-    fn renew(&self, _claims: Vec<Claim>) -> BoxFuture<'_, Result<bool, QueueError>> {
+    fn renew(&self) -> BoxFuture<'_, Result<bool, QueueError>> {
         self.0.renew().boxed()
     }
 
@@ -139,6 +139,10 @@ impl Queue for Redis {
     fn find(&self, id: &str) -> BoxFuture<'_, Result<Option<Seen>, QueueError>> {
         let id: Arc<str> = id.into();
         async move { self.0.find(id).await }.boxed()
+    }
+
+    fn finds_waiting(&self) -> bool {
+        false
     }
 
     /// What waits is not found by its id in Redis: never.

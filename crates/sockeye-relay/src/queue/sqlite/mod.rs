@@ -43,7 +43,7 @@ use self::{
     writer::Writer,
 };
 use crate::queue::{
-    Accepted, Claim, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats, Which,
+    Accepted, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats, Which,
 };
 
 /// How long a wait for changes lasts at most.
@@ -204,7 +204,7 @@ impl Queue for Sqlite {
 
     /// What was claimed is this instance's as a whole: `claims` are not asked for one by one. An instance that was taken for dead
     /// claims nothing until it has been told here.
-    fn renew(&self, _claims: Vec<Claim>) -> BoxFuture<'_, Result<bool, QueueError>> {
+    fn renew(&self) -> BoxFuture<'_, Result<bool, QueueError>> {
         Box::pin(self.write(|ledger, others| {
             let own = ledger.page.own;
             if own.is_closed {

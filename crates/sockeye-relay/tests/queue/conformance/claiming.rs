@@ -60,7 +60,7 @@ pub(crate) async fn nothing_asked_is_nothing_done<B: Bench>(bench: &B) {
     assert_eq!(queue.put(Vec::new()).await.expect("nothing is put"), []);
     assert_eq!(queue.settle(Vec::new()).await.expect("nothing is settled"), []);
     assert_eq!(queue.finished(Vec::new()).await.expect("nothing is looked up"), [false; 0]);
-    assert!(queue.renew(Vec::new()).await.expect("an instance without claims lives"));
+    assert!(queue.renew().await.expect("an instance without claims lives"));
     queue.sweep().await.expect("an empty queue is swept");
     assert_eq!(bodies(&claim(&queue, 10).await), [""; 0]);
 }

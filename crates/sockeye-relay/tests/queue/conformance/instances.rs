@@ -24,7 +24,7 @@ pub(crate) async fn a_crash_gives_back_in_order<B: Bench>(bench: &B) {
     let mut taken = Vec::new();
     while taken.len() < 3 {
         taken.extend(claim_within(&other, 10, LONG).await);
-        other.renew(taken.iter().map(|one| one.claim).collect()).await.expect("it renews");
+        other.renew().await.expect("it renews");
     }
     let mut order = bodies(&taken);
     // Where each instance claims for itself, what nobody had is there before the dead one's lease has run out.
@@ -55,7 +55,7 @@ pub(crate) async fn a_lease_that_is_renewed_holds<B: Bench>(bench: &B) {
     let mut beat = tokio::time::interval(SHORT.lease / 3);
     while began.elapsed() < SHORT.lease * 3 {
         beat.tick().await;
-        assert!(one.renew(vec![claimed[0].claim]).await.expect("it renews"));
+        assert!(one.renew().await.expect("it renews"));
         other.sweep().await.expect("it is swept");
         assert!(claim(&other, 10).await.is_empty(), "it is another's");
     }
@@ -81,8 +81,8 @@ pub(crate) async fn one_that_was_fenced_begins_anew<B: Bench>(bench: &B) {
     put(&one, &["a"]).await;
     let stale = claim(&one, 1).await;
     let taken = claim_within(&other, 1, LONG).await;
-    assert!(!one.renew(vec![stale[0].claim]).await.expect("it answers"), "its lease ran out");
-    assert!(one.renew(Vec::new()).await.expect("it answers"), "it is another one now");
+    assert!(!one.renew().await.expect("it answers"), "its lease ran out");
+    assert!(one.renew().await.expect("it answers"), "it is another one now");
     assert_eq!(settle(&other, &taken[0], done()).await, Settled::Stored);
     other.close().await.expect("it closes");
 

@@ -97,7 +97,7 @@ async fn without_memory_nothing_is_put_and_what_is_done_still_leaves() {
         assert_eq!(settle(&queue, &first[0], done()).await, Settled::Stored);
         let second = claim(&queue, 10).await;
         assert_eq!(bodies(&second), ["b"]);
-        assert!(queue.renew(vec![second[0].claim]).await.unwrap());
+        assert!(queue.renew().await.unwrap());
         assert_eq!(settle(&queue, &second[0], done()).await, Settled::Stored);
     }
 }
@@ -111,8 +111,8 @@ async fn a_server_that_was_emptied_is_begun_anew() {
         let stale = claim(&queue, 1).await;
         redis.call(&["FLUSHALL"]).unwrap();
         assert_eq!(settle(&queue, &stale[0], done()).await, Settled::Fenced);
-        assert!(!queue.renew(Vec::new()).await.unwrap(), "its place is gone");
-        assert!(queue.renew(Vec::new()).await.unwrap());
+        assert!(!queue.renew().await.unwrap(), "its place is gone");
+        assert!(queue.renew().await.unwrap());
         put(&queue, &["c"]).await;
         assert_eq!(bodies(&claim_at_last(&queue).await), ["c"]);
     }
@@ -147,7 +147,7 @@ async fn claims_whose_answer_was_lost_come_back() {
         let mut heard = Vec::new();
         let all = async {
             while heard.len() < 2 {
-                assert!(queue.renew(Vec::new()).await.unwrap());
+                assert!(queue.renew().await.unwrap());
                 let some = queue.claim(10).await.unwrap();
                 assert!(some.iter().all(|one| one.deliveries == 1), "{fields}: {some:?}");
                 heard.extend(bodies(&some));
@@ -260,6 +260,6 @@ async fn an_instance_that_fell_is_fallen_before_all_it_had_is_back() {
     let other = open(&redis.url("list=tasks"), Options::default()).await.unwrap();
     assert!(claim(&other, 10).await.is_empty(), "nothing, until all of it is back");
     assert_eq!(other.stats().await.unwrap().claimed, 6_000 - 4_096, "the rest counts as claimed");
-    assert!(!one.renew(Vec::new()).await.unwrap(), "its place is gone");
+    assert!(!one.renew().await.unwrap(), "its place is gone");
     assert_eq!(bodies(&claim_at_last(&other).await)[0], "0");
 }

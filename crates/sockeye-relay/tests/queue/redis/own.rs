@@ -119,7 +119,7 @@ async fn what_a_consumer_of_others_left_is_taken_over() {
             at.is_some_and(|at| fields[at + 4].parse::<u64>().is_ok_and(|idle| idle > 300))
         })
         .unwrap();
-    queue.renew(Vec::new()).await.unwrap();
+    queue.renew().await.unwrap();
     queue.sweep().await.unwrap();
     let taken = claim_within(&queue, 10, LIMIT).await;
     assert_eq!(bodies(&taken), ["a"]);
@@ -149,7 +149,7 @@ async fn who_puts_and_looks_is_no_instance() {
         assert_eq!(others(), "0", "{fields}");
 
         let worker = open(&redis.url(fields), Options::default()).await.unwrap();
-        assert!(worker.renew(Vec::new()).await.unwrap(), "its place is new");
+        assert!(worker.renew().await.unwrap(), "its place is new");
         assert_eq!(others(), "1", "{fields}");
         assert_eq!(bodies(&claim(&worker, 10).await), ["a", "b"], "{fields}");
         assert_eq!(worker.stats().await.unwrap().instances.len(), 1, "{fields}");

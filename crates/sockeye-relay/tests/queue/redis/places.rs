@@ -48,7 +48,7 @@ async fn a_cluster_has_it_in_one_slot() {
         let claimed = claim_within(&queue, 10, LONG).await;
         assert_eq!(bodies(&claimed), ["a", "b"]);
         assert_eq!(settle(&queue, &claimed[0], done()).await, Settled::Stored);
-        assert!(queue.renew(Vec::new()).await.unwrap());
+        assert!(queue.renew().await.unwrap());
         queue.sweep().await.unwrap();
         queue.close().await.unwrap();
     }

@@ -214,7 +214,7 @@ async fn claims_and_is_stopped() {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).expect("somebody speaks");
     let settled = settle(&queue, &claimed[0], done()).await;
-    let lives = queue.renew(vec![claimed[0].claim]).await.expect("it answers");
+    let lives = queue.renew().await.expect("it answers");
     say(&format!("{settled:?} {lives}"));
 }
 

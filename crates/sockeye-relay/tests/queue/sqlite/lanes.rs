@@ -109,6 +109,6 @@ async fn one_that_was_taken_for_dead_claims_nothing_before_it_knows(bench: &Plac
     assert_eq!(bodies(&claim_within(&other, 1, LONG).await), ["a"]);
     put(&one, &["b"]).await;
     assert_eq!(bodies(&claim(&one, 1).await), [""; 0]);
-    assert!(!one.renew(Vec::new()).await.expect("it answers"));
+    assert!(!one.renew().await.expect("it answers"));
     assert_eq!(bodies(&claim(&one, 1).await), ["b"]);
 }
