@@ -99,6 +99,14 @@ pub(super) fn changes(before: &Status, after: &Status) -> Vec<Change> {
         (Some(_), None) => changes.push(Change::new("store-back")),
         _ => {}
     }
+    match (before.stands_by, after.stands_by) {
+        (false, true) => changes.push(
+            Change::new("standing-by")
+                .reason("another relay has this queue; it is taken over once that has ended, or its lease has run out"),
+        ),
+        (true, false) => changes.push(Change::new("claiming")),
+        _ => {}
+    }
     if after.is_stopping && !before.is_stopping {
         changes.push(Change::new("draining"));
     }

@@ -27,6 +27,8 @@ pub(super) struct Snapshot {
     pub(super) received: Option<IngressStats>,
     pub(super) last_error: Option<String>,
     pub(super) is_stopping: bool,
+    /// Another relay has the queue.
+    pub(super) stands_by: bool,
 }
 
 /// A connection.
@@ -90,6 +92,9 @@ pub(super) fn block(snapshot: &Snapshot, width: usize, is_colored: bool) -> Vec<
     }
     if snapshot.is_stopping {
         sent += "; draining";
+    }
+    if snapshot.stands_by {
+        sent += "; standing by for another relay";
     }
     lines.push(Line::new("in flight", sent, snapshot.is_stopping.then_some(YELLOW)));
     let mut done = format!("{}, {:.1} a second", snapshot.confirmed, snapshot.rate);
@@ -199,6 +204,7 @@ mod tests {
             received: None,
             last_error: Some("no ack\nin time".to_owned()),
             is_stopping: false,
+            stands_by: false,
         }
     }
 

@@ -288,6 +288,7 @@ impl Work {
             received: self.ingress.is_some().then(|| received.clone()),
             last_error: status.last_error.as_ref().map(ToString::to_string),
             is_stopping: status.is_stopping,
+            stands_by: status.stands_by,
         };
         self.teller.draw(status::block(&snapshot, width_of_stderr(), self.is_colored));
     }

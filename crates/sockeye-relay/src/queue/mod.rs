@@ -306,6 +306,12 @@ pub trait Queue: fmt::Debug + Send + Sync {
     /// The first `count` that wait, in the order in which they will be claimed, from the `skip`th on.
     fn peek(&self, skip: usize, count: usize) -> BoxFuture<'_, Result<Vec<Seen>, QueueError>>;
 
+    /// Whether the last claim took nothing because another instance has the order of all tasks. Default: no, as where each lane has an
+    /// owner of its own.
+    fn stands_by(&self) -> bool {
+        false
+    }
+
     /// Whether [`Self::find`] and [`Self::cancel`] know tasks that wait. Default: yes.
     fn finds_waiting(&self) -> bool {
         true

@@ -269,11 +269,21 @@ impl Driver {
         };
         match &error {
             Some(error) => self.store_failed(Asker::Claimer, error),
-            None => self.store_answers(Asker::Claimer),
+            None => {
+                self.store_answers(Asker::Claimer);
+                self.stands_by();
+            }
         }
         let is_doubtful = std::mem::take(&mut self.is_claim_doubtful) || error.is_some();
         self.arrived(arrivals, is_doubtful);
         self.done_meanwhile.clear();
+    }
+
+    fn stands_by(&mut self) {
+        let stands_by = self.queue.stands_by();
+        if std::mem::replace(&mut self.status.stands_by, stands_by) != stands_by {
+            self.tell_status();
+        }
     }
 
     /// Tells the machine of what was claimed; what is doubtful is given back.

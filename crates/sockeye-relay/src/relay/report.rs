@@ -30,6 +30,8 @@ pub struct Status {
     pub queue: Option<Stats>,
     /// What is wrong with the store, if it is.
     pub store_error: Option<Arc<str>>,
+    /// Whether another instance has the order of the queue, and this one waits for its lease to run out.
+    pub stands_by: bool,
     /// What went wrong last with a task, or with the store.
     pub last_error: Option<Arc<str>>,
     /// Whether it drains.
@@ -96,6 +98,7 @@ impl Status {
             blocked_lanes: 0,
             queue: None,
             store_error: None,
+            stands_by: false,
             last_error: None,
             is_stopping: false,
         }

@@ -114,3 +114,27 @@ fn looking_at_a_long_list_tells_how_far() {
     let run = relay(&sandbox, &["--from", &queue, "--dry-run"]);
     assert_eq!(json(&run, 0).len(), 10_000, "it ends");
 }
+
+#[test]
+fn the_second_of_two_stands_by_and_says_so() {
+    let Some(redis) = RedisServer::start(&[]).unwrap() else { return };
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-redis-two"));
+    let queue = redis.url("list=tasks");
+    let args = ["--from", &*queue, "--to", &*running.url];
+    let mut first = start(&sandbox, &args);
+    until(&mut first, "\"joined\"");
+    redis.call(&["LPUSH", "tasks", r#"{"event":"keep","args":[1]}"#]).unwrap();
+    while running.kept().is_empty() {
+        std::thread::yield_now();
+    }
+    let mut second = start(&sandbox, &args);
+    until(&mut second, "\"standing-by\"");
+    super::terminal::kill(first.id(), rustix::process::Signal::TERM);
+    until(&mut second, "\"claiming\"");
+    redis.call(&["LPUSH", "tasks", r#"{"event":"keep","args":[2]}"#]).unwrap();
+    while running.kept().len() < 2 {
+        std::thread::yield_now();
+    }
+    super::terminal::kill(second.id(), rustix::process::Signal::TERM);
+    assert_eq!(second.finish().unwrap().code(), Some(0));
+}

@@ -252,6 +252,7 @@ impl Core {
         instance.stand = match (stand.as_str(), due) {
             ("ok", Some(due)) => Stand::Due(due),
             ("ok", None) => Stand::Open,
+            ("standby", _) => Stand::Behind,
             _ => Stand::Shut,
         };
         if stand == "gone" {

@@ -95,7 +95,7 @@ impl Queue for Redis {
                 self.0.watch.wait(|| async move { core.wait_as_it_stands(stand).await }.boxed());
             match stand {
                 Stand::Due(due) => drop(tokio::time::timeout(due, wait).await),
-                Stand::Open | Stand::Shut => wait.await,
+                Stand::Open | Stand::Shut | Stand::Behind => wait.await,
             }
         }
         .boxed()
@@ -139,6 +139,10 @@ impl Queue for Redis {
     fn find(&self, id: &str) -> BoxFuture<'_, Result<Option<Seen>, QueueError>> {
         let id: Arc<str> = id.into();
         async move { self.0.find(id).await }.boxed()
+    }
+
+    fn stands_by(&self) -> bool {
+        self.0.instance.lock().stand == Stand::Behind
     }
 
     fn finds_waiting(&self) -> bool {

@@ -68,7 +68,9 @@ impl Core {
     /// Waits for whatever the last claim has to wait for.
     pub(super) fn wait_as_it_stands(&self, stand: Stand) -> BoxFuture<'_, ()> {
         match stand {
-            Stand::Shut => tokio::time::sleep(LOOK.min(self.options.lease / 3)).boxed(),
+            Stand::Shut | Stand::Behind => {
+                tokio::time::sleep(LOOK.min(self.options.lease / 3)).boxed()
+            }
             Stand::Due(Duration::ZERO) => ready(()).boxed(),
             Stand::Open | Stand::Due(_) => self.wait_for_task().boxed(),
         }

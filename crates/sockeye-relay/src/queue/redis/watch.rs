@@ -9,14 +9,16 @@ use futures_util::{
 use parking_lot::Mutex;
 
 /// How the last claim stood.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Stand {
     /// It took what there was, and the next is due after so long.
     #[default]
     Open,
     Due(Duration),
-    /// Paused, or another has the order.
+    /// Paused, or its place is gone.
     Shut,
+    /// Another instance has the order.
+    Behind,
 }
 
 /// A wait that all who wait share, so that one that is dropped half-way leaves no second one behind.
