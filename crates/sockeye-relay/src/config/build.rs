@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     delivery::{Confirm, Limits, Policy, Rate, Retry},
-    expression::Expression,
+    expression::{Expression, path_in_first},
     ingress::{
         Filter, Full, Receiver, SinkPlan, SpoolOptions,
         sink::{self, FileSink, OutputSink, RedisKind, RedisSink, TableSink, Webhook},
@@ -227,7 +227,7 @@ impl Config {
         let matches = expression("delivery.reply.where", &reply.matches)?;
         let judge = judge.cloned();
         Ok(Some(Reply::new(reply.event.as_str(), move |task, args| {
-            let is_answer = matches.is_true(args, Some(task.whole.value()));
+            let is_answer = matches.is_true(args, Some(task.subject()));
             is_answer
                 .then(|| judge.as_ref().map_or(Judgement::Success, |it| it.judge(Some(task), args)))
         })))
@@ -240,6 +240,14 @@ impl Config {
     /// [`ConfigError`]: `event_id` is not a JSONPath.
     pub fn spool_options(&self) -> Result<SpoolOptions, ConfigError> {
         let spool = &self.spool;
+        if let Some(path) = &spool.event_id
+            && let Some(meant) = path_in_first(path)
+        {
+            let reason = format!(
+                "{path:?} finds nothing, for the arguments are a list: {meant:?} is that of the first"
+            );
+            return Err(ConfigError::value("spool.event_id", reason));
+        }
         let event_id = spool.event_id.as_deref().map(JsonPath::parse).transpose();
         Ok(SpoolOptions {
             max_records: spool.max_records,
@@ -357,7 +365,7 @@ impl Rules {
     }
 
     fn judge(&self, task: Option<&Task>, args: &Value) -> Judgement {
-        let task = task.map(|task| task.whole.value());
+        let task = task.map(Task::subject);
         let holds = |rule: &Expression| rule.is_true(args, task);
         let is_permanent = self.permanent.as_ref().is_some_and(holds);
         match &self.success {
@@ -381,7 +389,7 @@ impl super::Mapping {
             MappedArgs::Each(paths) => {
                 task::Mapping::new(fields, paths.iter().map(String::as_str)).map_err(wrong)
             }
-            MappedArgs::Whole(path) => task::Mapping::new(fields, [])
+            MappedArgs::Whole(path) => task::Mapping::new(fields, [&**path])
                 .and_then(|mapping| mapping.with_args_at(path))
                 .map_err(wrong),
         }

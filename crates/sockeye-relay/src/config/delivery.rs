@@ -14,7 +14,8 @@ pub struct Delivery {
     pub confirm: Confirm,
     /// How long that may take.
     pub confirm_timeout: Time,
-    /// What an ack, or the event that answers, has to be for the task to be done. Default: any will do.
+    /// What an ack, or the event that answers, has to be for the task to be done, such as `$[0].code == 0`. The arguments are a list:
+    /// `$[0]` is the first. A path alone, such as `$[0].ok`, holds if it is there and neither `false` nor `null`. Default: any will do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<String>,
     /// Of those that are no success: which are final. Default: none, the task is tried again.
@@ -80,7 +81,9 @@ impl Default for Delivery {
 pub struct Reply {
     /// Its name.
     pub event: String,
-    /// Which task it answers, such as `$[0].reqId == task.id`.
+    /// Which task it answers, such as `$[0].reqId == task.id`. `task.event`, `task.id`, `task.key`, `task.nsp` and `task.args` are what
+    /// was read of the task, wherever `[task]` finds them; other names, such as `task.data.reqId`, are those of the JSON that its
+    /// producer wrote. An id (or a key) is equal to a number of the same digits: `"7"` is `7` there.
     #[serde(rename = "where")]
     pub matches: String,
 }
@@ -130,14 +133,14 @@ pub struct Event {
 }
 
 /// Where the parts of a task are, if its producer writes no envelope. A text that begins with `$` is a JSONPath (RFC 9535),
-/// any other stands for itself.
+/// any other stands for itself, and so does one behind a backslash.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
-    /// The event's name.
+    /// The event's name: a text.
     pub event: String,
-    /// The arguments: a path to a list, or a list of paths, one for each.
-    #[serde(default)]
+    /// The arguments: a list of paths, one for each, or the path of a whole list. `["$"]` is the whole task as the only argument, `[]`
+    /// is none. What a path finds goes through as its producer wrote it; one that finds nothing makes the task invalid.
     pub args: MappedArgs,
     /// Its id, by which copies are known and results found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,10 +198,4 @@ pub enum MappedArgs {
     Whole(String),
     /// Each of them.
     Each(Vec<String>),
-}
-
-impl Default for MappedArgs {
-    fn default() -> Self {
-        Self::Each(Vec::new())
-    }
 }

@@ -44,9 +44,26 @@ impl ConfigError {
         let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
         let place = line.map_or_else(|| place.to_owned(), |line| format!("{place}:{line}"));
         let message = error.message().trim_end();
-        let reason = unknown(message).unwrap_or_else(|| message.to_owned());
+        let reason =
+            unknown(message).or_else(|| missing(message)).unwrap_or_else(|| message.to_owned());
         Self::Wrong { place, reason }
     }
+}
+
+/// What is said of a key that is not there, from the words of serde: "missing field `x`".
+fn missing(message: &str) -> Option<String> {
+    let key = message.strip_prefix("missing field `")?.strip_suffix('`')?;
+    let expected = match key {
+        // A task whose arguments are forgotten would be emitted without any, and be done.
+        "args" => {
+            "write args = [\"$\"] for the whole task as the only argument, args = [] for none"
+        }
+        "event" => "write event = \"…\"",
+        "to" => "write where this sink is, such as to = \"file:events.ndjson\"",
+        "where" => "write which task an event answers, such as where = \"$[0].reqId == task.id\"",
+        _ => "it has no default",
+    };
+    Some(format!("the key {key:?} is missing; {expected}"))
 }
 
 /// What is said of a key that is none, from the words of serde: "unknown field `x`, expected one of `a`, `b`".

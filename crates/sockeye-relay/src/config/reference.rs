@@ -62,7 +62,8 @@ pub fn reference() -> String {
     table(
         "`[task]`",
         "Where the parts of a task are in the JSON of its producer. A text that begins with `$` is a JSONPath (RFC 9535), any other \
-         stands for itself. Without this table a task is an envelope: an object with these keys.",
+         stands for itself, and so does one behind a backslash. Expressions call what was found `task.event`, `task.id`, `task.key`, \
+         `task.nsp` and `task.args`. Without this table a task is an envelope: an object with these keys.",
         of::<Mapping>(),
     );
     table(

@@ -128,6 +128,10 @@ fn what_is_wrong_is_told_with_its_place() {
     );
     check("[to]\nurl = \"http://h\"\nzzz = 1", "unknown key \"zzz\"; the keys here are name, url");
     check("[task]\nevent = \"$.t\"\ndeadlin = \"$.k\"", "did you mean \"deadline\"?");
+    check(
+        "[task]\nevent = \"$.t\"",
+        "\"args\" is missing; write args = [\"$\"] for the whole task",
+    );
     check("[delivery]\nconfirm = \"maybe\"", "relay.toml:2: unknown variant `maybe`");
     check("[delivery]\nconfirm_timeout = \"soon\"", "\"soon\" is not a time");
     check("[spool]\nmax_bytes = \"large\"", "\"large\" is not a size");
@@ -153,7 +157,9 @@ fn what_does_not_go_together_is_told() {
     check("[delivery]\nsuccess = \"$[0] = 0\"", "delivery.success: column 6");
     check("[event.x]\npermanent = \"(\"", "event.x.permanent: column 2");
     check("[delivery]\nreply = { event = \"e\", where = \"$.[\" }", "delivery.reply.where: ");
-    check("[task]\nevent = \"$.[\"", "task: event: \"$.[\" is not a JSONPath");
+    check("[task]\nevent = \"type\"\nargs = []", "something like \"$.type\"");
+    check("[delivery]\nsuccess = \"$.ok\"", "delivery.success: column 2: ");
+    check("[task]\nargs = []\nevent = \"$.[\"", "task: event: \"$.[\" is not a JSONPath");
     check("[[sink]]\nto = \"nowhere\"", "expected redis://host/0?stream=NAME");
     check("[[sink]]\nto = \"redis://h/0?strm=x\"", "expected redis://host/0?stream=NAME");
     check(

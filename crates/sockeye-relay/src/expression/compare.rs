@@ -4,10 +4,13 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
-use super::syntax::{Comparison, Logic, Operand, Step};
+use super::{
+    Subject,
+    syntax::{Comparison, Logic, Operand, Step},
+};
 
 /// Whether it holds for these arguments and this task.
-pub(super) fn holds(logic: &Logic, args: &Value, task: Option<&Value>) -> bool {
+pub(super) fn holds(logic: &Logic, args: &Value, task: Option<Subject<'_>>) -> bool {
     match logic {
         Logic::Or(parts) => parts.iter().any(|part| holds(part, args, task)),
         Logic::And(parts) => parts.iter().all(|part| holds(part, args, task)),
@@ -17,6 +20,7 @@ pub(super) fn holds(logic: &Logic, args: &Value, task: Option<&Value>) -> bool {
             found.iter().any(|value| !matches!(value, Value::Null | Value::Bool(false)))
         }
         Logic::Compare(left, comparison, right) => {
+            let are_equal = if is_id(left) || is_id(right) { are_same_id } else { are_equal };
             let (left, right) = (found(left, args, task), found(right, args, task));
             let any = |fits: fn(&Value, &Value) -> bool| {
                 left.iter().any(|left| right.iter().any(|right| fits(left, right)))
@@ -34,7 +38,7 @@ pub(super) fn holds(logic: &Logic, args: &Value, task: Option<&Value>) -> bool {
 }
 
 /// What an operand finds.
-fn found<'v>(operand: &'v Operand, args: &'v Value, task: Option<&'v Value>) -> Vec<&'v Value> {
+fn found<'v>(operand: &'v Operand, args: &'v Value, task: Option<Subject<'v>>) -> Vec<&'v Value> {
     match operand {
         Operand::Args(path) => path.query(args).all(),
         Operand::Literal(value) => vec![value],
@@ -43,8 +47,33 @@ fn found<'v>(operand: &'v Operand, args: &'v Value, task: Option<&'v Value>) -> 
                 Step::Member(name) => value.get(name),
                 Step::Index(index) => value.get(index),
             };
-            task.and_then(|task| steps.iter().try_fold(task, walk)).into_iter().collect()
+            let found = task.and_then(|task| {
+                let named = match steps.first() {
+                    Some(Step::Member(name)) => task.named.and_then(|named| named.get(name)),
+                    _ => None,
+                };
+                match named {
+                    Some(named) => steps[1..].iter().try_fold(named, walk),
+                    None => steps.iter().try_fold(task.whole, walk),
+                }
+            });
+            found.into_iter().collect()
         }
+    }
+}
+
+/// Whether it is what a task is called by: a text, or a number that stands for its digits.
+fn is_id(operand: &Operand) -> bool {
+    matches!(operand, Operand::Task(steps)
+        if matches!(&**steps, [Step::Member(name)] if name == "id" || name == "key"))
+}
+
+/// As others, but that `"7"` and `7` are one id: a server may answer with the one where it was asked with the other.
+fn are_same_id(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::String(text), Value::Number(number))
+        | (Value::Number(number), Value::String(text)) => *text == number.to_string(),
+        _ => are_equal(left, right),
     }
 }
 

@@ -196,6 +196,12 @@ impl<'t> Parser<'t> {
                 expected: format!("a JSONPath: {}", error.message()),
             }
         })?;
+        if let Some(meant) = super::path_in_first(&rest[..end]) {
+            self.at += 1;
+            return Err(self.expected(&format!(
+                "an index, for the arguments are a list: {meant} is that of the first"
+            )));
+        }
         self.at += end;
         Ok(Operand::Args(path))
     }

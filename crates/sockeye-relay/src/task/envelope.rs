@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use sockeye::event::{Arg, RawArgs};
+use sockeye::event::{Arg, EncodeError, RawArgs, ToArgs as _};
 
 use super::{
     InvalidTask, Task, Whole,
@@ -37,20 +37,16 @@ pub(super) fn read(text: &str) -> Result<Task, InvalidTask> {
     if let Some(unknown) = members.names().find(|name| !FIELDS.contains(&&**name)) {
         return Err(InvalidTask::unknown_field(unknown, &FIELDS));
     }
-    let event: String = match members.find("event") {
-        Some(raw) => typed("event", raw, "a text")?,
+    let event = match members.find("event") {
+        Some(raw) => event(raw)?,
         None => return Err(InvalidTask::Missing { field: "event".into() }),
     };
-    if event.is_empty() {
-        let expected = "the name of the event to emit".to_owned();
-        return Err(InvalidTask::Type { field: "event".into(), found: "\"\"".into(), expected });
-    }
     let args = members.find("args").map_or_else(|| Ok(RawArgs::from_list::<u8>(&[])?), args)?;
     Ok(Task {
         id: members.find("id").map(|raw| name("id", raw)).transpose()?,
         key: members.find("key").map(|raw| name("key", raw)).transpose()?,
         namespace: members.find("nsp").map(namespace).transpose()?,
-        event: event.into(),
+        event,
         args,
         not_before: members.find("not_before").map(|raw| moment("not_before", raw)).transpose()?,
         deadline: members.find("deadline").map(|raw| moment("deadline", raw)).transpose()?,
@@ -60,6 +56,26 @@ pub(super) fn read(text: &str) -> Result<Task, InvalidTask> {
         traceparent: members.find("traceparent").map(|raw| name("traceparent", raw)).transpose()?,
         whole: Whole::of_text(text),
     })
+}
+
+/// The name of an event: a text that may be emitted.
+pub(super) fn event(raw: &RawValue) -> Result<Arc<str>, InvalidTask> {
+    let event: String = typed("event", raw, "a text")?;
+    let wrong = |expected: &str| InvalidTask::Type {
+        field: "event".into(),
+        found: quoted(raw.get()),
+        expected: expected.to_owned(),
+    };
+    if event.is_empty() {
+        return Err(wrong("the name of the event to emit"));
+    }
+    match RawArgs::from_list::<u8>(&[])?.to_event(&event) {
+        Ok(_) => Ok(event.into()),
+        Err(EncodeError::ReservedEventName { .. }) => {
+            Err(wrong("another name, for this one is reserved by Socket.IO"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The arguments: a list, in which `{"$bin":…}` is an attachment.
@@ -102,7 +118,7 @@ pub(super) fn reply_to(raw: &RawValue) -> Result<Arc<str>, InvalidTask> {
 /// The longest id or key.
 const MAX_NAME_BYTES: usize = 512;
 
-fn namespace(raw: &RawValue) -> Result<Arc<str>, InvalidTask> {
+pub(super) fn namespace(raw: &RawValue) -> Result<Arc<str>, InvalidTask> {
     let name: String = typed("nsp", raw, "a text, such as \"/imchat\"")?;
     if name.starts_with('/') && !name.contains([',', '?', '#']) {
         return Ok(name.into());
@@ -119,11 +135,11 @@ pub(super) fn moment(field: &str, raw: &RawValue) -> Result<std::time::SystemTim
     })
 }
 
-fn confirm(raw: &RawValue) -> Result<Confirm, InvalidTask> {
+pub(super) fn confirm(raw: &RawValue) -> Result<Confirm, InvalidTask> {
     typed("confirm", raw, "\"none\", \"written\", \"ack\" or \"event\"")
 }
 
-fn attempts(raw: &RawValue) -> Result<u32, InvalidTask> {
+pub(super) fn attempts(raw: &RawValue) -> Result<u32, InvalidTask> {
     let attempts: u32 = typed("attempts", raw, "a number from 1 on")?;
     if (1..=MAX_ATTEMPTS).contains(&attempts) {
         return Ok(attempts);

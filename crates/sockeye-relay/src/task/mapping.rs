@@ -1,23 +1,30 @@
 //! Reads tasks as a producer of others writes them: says by JSONPath (RFC 9535) where each part of a task is.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde_json::{Value, value::RawValue};
 use serde_json_path::JsonPath;
 use sockeye::event::{Arg, RawArgs};
 
 use super::{
-    InvalidTask, Task,
-    envelope::{FIELDS, args, moment, name, reply_to},
-    found::{quoted, typed},
+    InvalidTask, Task, Whole,
+    envelope::{self, FIELDS},
+    found::quoted,
+    located,
 };
 use thiserror::Error;
 
 /// Where the parts of a task are in the JSON of its producer.
 ///
 /// A text that begins with `$` is a path; any other stands for itself, and so does one behind a backslash. `args` is a path to
-/// a list, or a list of paths, one for each argument. Numbers that no double holds are not kept as they were written, as they
-/// are in envelopes.
+/// a list, or a list of paths, one for each argument. What a path finds goes through as its producer wrote it, to the last digit
+/// of a number and in the order of the keys.
 ///
 /// # Examples
 ///
@@ -37,12 +44,19 @@ pub struct Mapping {
     args: Vec<Source>,
     /// Whether the one path of `args` is that of the whole list.
     is_args_whole: bool,
+    /// Whether it was told that the event may be meant as a path.
+    has_warned: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug)]
 enum Source {
     Path(Box<JsonPath>, String),
-    Constant(String),
+    Constant {
+        text: String,
+        json: Box<RawValue>,
+        /// Whether a backslash before it says that it is no path.
+        is_meant: bool,
+    },
 }
 
 /// Why a mapping can't be used. The fault of whoever wrote it.
@@ -71,6 +85,19 @@ pub enum MappingError {
     /// The event is not mapped.
     #[error("no event: say where its name is, such as event = \"$.type\", or what it is")]
     NoEvent,
+    /// A text stands where only a path makes sense.
+    #[error("{field}: {text:?} has no $ before it, so it stands for itself, {consequence}")]
+    NoPath {
+        /// The field.
+        field: String,
+        /// What was given.
+        text: String,
+        /// What would come of it, and what was meant, likely.
+        consequence: String,
+    },
+    /// A text that stands for itself can't.
+    #[error("{0}")]
+    Constant(InvalidTask),
 }
 
 impl Mapping {
@@ -90,13 +117,37 @@ impl Mapping {
                 let hint = super::hint(field, &FIELDS);
                 return Err(MappingError::Field { field: field.to_owned(), hint });
             };
-            mapped.insert(known, Source::new(field, text)?);
-        }
-        if !mapped.contains_key("event") {
-            return Err(MappingError::NoEvent);
+            let source = Source::new(known, text)?;
+            if known == "id" && matches!(source, Source::Constant { .. }) {
+                let path = likely(text);
+                let consequence = format!(
+                    "and every task but the first would be a copy of it; expected a path, such as {path:?}"
+                );
+                return Err(MappingError::NoPath {
+                    field: field.to_owned(),
+                    text: text.to_owned(),
+                    consequence,
+                });
+            }
+            mapped.insert(known, source);
         }
         let args = args.into_iter().map(|text| Source::new("args", text));
-        Ok(Self { fields: mapped, args: args.collect::<Result<_, _>>()?, is_args_whole: false })
+        let args = args.collect::<Result<Vec<_>, _>>()?;
+        let Some(event) = mapped.get("event") else { return Err(MappingError::NoEvent) };
+        let is_path = |source: &Source| matches!(source, Source::Path(..));
+        if let Source::Constant { text, is_meant: false, .. } = event
+            && !mapped.values().chain(&args).any(is_path)
+        {
+            let path = likely(text);
+            let consequence = format!(
+                "and nothing else is a path: every task would be the same; expected something like {path:?}, or {:?} if the text is meant",
+                format!("\\{text}")
+            );
+            let (field, text) = ("event".to_owned(), text.clone());
+            return Err(MappingError::NoPath { field, text, consequence });
+        }
+        let has_warned = Arc::default();
+        Ok(Self { fields: mapped, args, is_args_whole: false, has_warned })
     }
 
     /// The same, with the whole list of the arguments at one path.
@@ -105,7 +156,16 @@ impl Mapping {
     ///
     /// [`MappingError`].
     pub fn with_args_at(mut self, path: &str) -> Result<Self, MappingError> {
-        self.args = vec![Source::new("args", path)?];
+        let source = Source::new("args", path)?;
+        if matches!(source, Source::Constant { .. }) {
+            let consequence = format!(
+                "and a text is no list of arguments; expected the path of the whole list, such as {:?}, or a list with a path for each",
+                likely(path)
+            );
+            let (field, text) = ("args".to_owned(), path.to_owned());
+            return Err(MappingError::NoPath { field, text, consequence });
+        }
+        self.args = vec![source];
         self.is_args_whole = true;
         Ok(self)
     }
@@ -113,74 +173,89 @@ impl Mapping {
     pub(super) fn read(&self, text: &str) -> Result<Task, InvalidTask> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| InvalidTask::Json { reason: error.to_string() })?;
-        let Some(event) = self.find("event", &value)? else {
+        let body = Body { text, value: &value };
+        let Some(event) = self.find("event", body, envelope::event)? else {
             return Err(self.missing("event"));
         };
-        let confirm = self.find("confirm", &value)?;
-        let attempts = self.find("attempts", &value)?;
+        self.warn_once(body);
+        let named = |field| self.find(field, body, |raw| envelope::name(field, raw));
+        let moment = |field| self.find(field, body, |raw| envelope::moment(field, raw));
         Ok(Task {
-            id: self.named("id", &value)?,
-            key: self.named("key", &value)?,
-            namespace: self.named("nsp", &value)?,
-            event: name("event", &event)?,
-            args: self.args(&value)?,
-            not_before: self.moment("not_before", &value)?,
-            deadline: self.moment("deadline", &value)?,
-            confirm: confirm
-                .map(|raw| typed("confirm", &raw, "\"none\", \"written\", \"ack\" or \"event\""))
-                .transpose()?,
-            max_attempts: attempts
-                .map(|raw| typed("attempts", &raw, "a number from 1 on"))
-                .transpose()?,
-            reply_to: self.find("reply_to", &value)?.map(|raw| reply_to(&raw)).transpose()?,
-            traceparent: self.named("traceparent", &value)?,
-            whole: value.into(),
+            id: named("id")?,
+            key: named("key")?,
+            namespace: self.find("nsp", body, envelope::namespace)?,
+            event,
+            args: self.args(body)?,
+            not_before: moment("not_before")?,
+            deadline: moment("deadline")?,
+            confirm: self.find("confirm", body, envelope::confirm)?,
+            max_attempts: self.find("attempts", body, envelope::attempts)?,
+            reply_to: self.find("reply_to", body, envelope::reply_to)?,
+            traceparent: named("traceparent")?,
+            whole: Whole::of_mapped(text),
         })
     }
 
-    fn args(&self, value: &Value) -> Result<RawArgs, InvalidTask> {
+    fn args(&self, body: Body<'_>) -> Result<RawArgs, InvalidTask> {
+        let found =
+            |source: &Source| source.find("args", body)?.ok_or_else(|| source.missing("args"));
         if let ([source], true) = (&*self.args, self.is_args_whole) {
-            return match source.find("args", value)? {
-                Some(found) => args(&found),
-                None => Err(self.missing("args")),
-            };
+            return envelope::args(&found(source)?);
         }
         let args = self.args.iter().map(|source| {
-            let found = source.find("args", value)?;
-            let found = found.ok_or_else(|| source.missing("args"))?;
-            Arg::from_raw(found).map_err(|error| InvalidTask::Args { reason: error.to_string() })
+            Arg::from_raw(found(source)?)
+                .map_err(|error| InvalidTask::Args { reason: error.to_string() })
         });
         Ok(Arg::raw_args(&args.collect::<Result<Vec<_>, _>>()?)?)
     }
 
-    fn named(&self, field: &str, value: &Value) -> Result<Option<Arc<str>>, InvalidTask> {
-        self.find(field, value)?.map(|raw| name(field, &raw)).transpose()
-    }
-
-    fn moment(
+    /// Reads what is there, unless it is `null`.
+    fn find<T>(
         &self,
         field: &str,
-        value: &Value,
-    ) -> Result<Option<std::time::SystemTime>, InvalidTask> {
-        self.find(field, value)?.map(|raw| moment(field, &raw)).transpose()
+        body: Body<'_>,
+        read: impl FnOnce(&RawValue) -> Result<T, InvalidTask>,
+    ) -> Result<Option<T>, InvalidTask> {
+        let Some(source) = self.fields.get(field) else { return Ok(None) };
+        let found = source.find(field, body)?.filter(|raw| raw.get() != "null");
+        found.map(|raw| read(&raw)).transpose()
     }
 
-    fn find(&self, field: &str, value: &Value) -> Result<Option<Box<RawValue>>, InvalidTask> {
-        self.fields.get(field).map_or(Ok(None), |source| source.find(field, value))
+    /// Says once that the tasks have what the event is called: a path may have been meant.
+    fn warn_once(&self, body: Body<'_>) {
+        let Some(Source::Constant { text, is_meant: false, .. }) = self.fields.get("event") else {
+            return;
+        };
+        if body.value.get(text).is_some_and(Value::is_string)
+            && !self.has_warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                target: "sockeye::relay",
+                "every task emits the event {text:?}, as [task] says, and there is a {text:?} in the tasks: to emit what that holds, \
+                 write event = {:?}",
+                likely(text)
+            );
+        }
     }
 
     fn missing(&self, field: &'static str) -> InvalidTask {
         self.fields
             .get(field)
-            .or_else(|| self.args.first())
             .map_or_else(|| InvalidTask::Missing { field: field.into() }, |it| it.missing(field))
     }
+}
+
+/// A task as its producer wrote it, and its values.
+#[derive(Clone, Copy)]
+struct Body<'b> {
+    text: &'b str,
+    value: &'b Value,
 }
 
 impl Source {
     fn new(field: &str, text: &str) -> Result<Self, MappingError> {
         if !text.starts_with('$') {
-            return Ok(Self::Constant(text.strip_prefix('\\').unwrap_or(text).to_owned()));
+            return Self::constant(field, text);
         }
         match JsonPath::parse(text) {
             Ok(path) => Ok(Self::Path(Box::new(path), text.to_owned())),
@@ -192,23 +267,47 @@ impl Source {
         }
     }
 
-    /// What is there; `None` if nothing is, or `null`.
-    fn find(&self, field: &str, value: &Value) -> Result<Option<Box<RawValue>>, InvalidTask> {
-        let found = match self {
-            Self::Constant(text) => return Ok(Some(raw(&Value::from(text.as_str()))?)),
-            Self::Path(path, text) => {
-                let nodes = path.query(value).all();
-                if let [first, second, ..] = nodes[..] {
-                    return Err(InvalidTask::Many {
-                        field: field.to_owned(),
-                        path: text.clone(),
-                        found: quoted(&format!("{first}, {second}")),
-                    });
-                }
-                nodes.first().copied()
-            }
+    /// A text that stands for itself, if the field takes it.
+    fn constant(field: &str, text: &str) -> Result<Self, MappingError> {
+        let (text, is_meant) = match text.strip_prefix('\\') {
+            Some(text) => (text, true),
+            None => (text, false),
         };
-        found.filter(|found| field == "args" || !found.is_null()).map(raw).transpose()
+        let is_number =
+            matches!(field, "attempts" | "not_before" | "deadline") && text.parse::<u64>().is_ok();
+        let json = if is_number { RawValue::from_string(text.to_owned()) } else { written(text) };
+        let json = json.map_err(|error| {
+            MappingError::Constant(InvalidTask::Json { reason: error.to_string() })
+        })?;
+        let read = match field {
+            "event" => envelope::event(&json).map(drop),
+            "nsp" => envelope::namespace(&json).map(drop),
+            "confirm" => envelope::confirm(&json).map(drop),
+            "attempts" => envelope::attempts(&json).map(drop),
+            "not_before" | "deadline" => envelope::moment(field, &json).map(drop),
+            "args" => Ok(()),
+            _ => envelope::name(field, &json).map(drop),
+        };
+        read.map_err(MappingError::Constant)?;
+        Ok(Self::Constant { text: text.to_owned(), json, is_meant })
+    }
+
+    /// What is there, as it was written; `None` if nothing is.
+    fn find(&self, field: &str, body: Body<'_>) -> Result<Option<Box<RawValue>>, InvalidTask> {
+        let (path, text) = match self {
+            Self::Constant { json, .. } => return Ok(Some(json.clone())),
+            Self::Path(path, text) => (path, text),
+        };
+        let nodes = path.query_located(body.value).all();
+        if let [first, second, ..] = &nodes[..] {
+            return Err(InvalidTask::Many {
+                field: field.to_owned(),
+                path: text.clone(),
+                found: quoted(&format!("{}, {}", first.node(), second.node())),
+            });
+        }
+        let found = nodes.first().and_then(|node| located::at(body.text, node.location()));
+        Ok(found.map(RawValue::to_owned))
     }
 
     fn missing(&self, field: &str) -> InvalidTask {
@@ -216,12 +315,16 @@ impl Source {
             Self::Path(_, path) => {
                 InvalidTask::NotThere { field: field.to_owned(), path: path.clone() }
             }
-            Self::Constant(_) => InvalidTask::Missing { field: field.to_owned() },
+            Self::Constant { .. } => InvalidTask::Missing { field: field.to_owned() },
         }
     }
 }
 
-fn raw(value: &Value) -> Result<Box<RawValue>, InvalidTask> {
-    serde_json::value::to_raw_value(value)
-        .map_err(|error| InvalidTask::Json { reason: error.to_string() })
+/// The path that may have been meant by a text without its begin.
+fn likely(text: &str) -> String {
+    format!("$.{}", text.trim_start_matches(['\\', '.']))
+}
+
+fn written(text: &str) -> serde_json::Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(text)
 }

@@ -26,8 +26,12 @@ impl<'j> Members<'j> {
 
     /// The member of this name, unless it is `null`. Of several the last counts, as everywhere in JSON.
     pub(super) fn find(&self, name: &str) -> Option<&'j RawValue> {
-        let found = self.0.iter().rev().find(|(other, _)| other == name).map(|&(_, raw)| raw);
-        found.filter(|raw| raw.get() != "null")
+        self.last(name).filter(|raw| raw.get() != "null")
+    }
+
+    /// The last member of this name, whatever it is.
+    pub(super) fn last(&self, name: &str) -> Option<&'j RawValue> {
+        self.0.iter().rev().find(|(other, _)| other == name).map(|&(_, raw)| raw)
     }
 }
 

@@ -3,6 +3,7 @@
 mod envelope;
 mod found;
 mod invalid;
+mod located;
 mod mapping;
 mod members;
 mod moment;
@@ -12,13 +13,14 @@ mod whole;
 
 use std::{sync::Arc, time::SystemTime};
 
+use serde_json::{Map, Value};
 use sockeye::event::RawArgs;
 
 pub use invalid::InvalidTask;
 pub use mapping::{Mapping, MappingError};
 pub use whole::Whole;
 
-use crate::delivery::Confirm;
+use crate::{delivery::Confirm, expression::Subject};
 
 /// The largest task that is read, in bytes.
 pub const MAX_TASK_BYTES: usize = 16 * 1024 * 1024;
@@ -77,6 +79,28 @@ impl Task {
         let text = std::str::from_utf8(body).map_err(|_| InvalidTask::NotText)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as files from Windows begin
         mapping.map_or_else(|| envelope::read(text), |mapping| mapping.read(text))
+    }
+
+    /// It as expressions see it: `task.event`, `task.id`, `task.key`, `task.nsp` and `task.args` are what was read, wherever the
+    /// mapping found them; everything else is as its producer wrote it. On a clash of names what was read wins.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        let whole = self.whole.value();
+        self.whole
+            .named(|| self.named())
+            .map_or_else(|| Subject::from(whole), |named| Subject::new(named, whole))
+    }
+
+    fn named(&self) -> Map<String, Value> {
+        let texts = [
+            ("event", Some(&self.event)),
+            ("id", self.id.as_ref()),
+            ("key", self.key.as_ref()),
+            ("nsp", self.namespace.as_ref()),
+        ];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, (**text?).into())));
+        let args = serde_json::from_str(&format!("[{}]", self.args.text())).unwrap_or_default();
+        texts.chain([("args", args)]).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

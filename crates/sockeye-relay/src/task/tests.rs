@@ -49,6 +49,10 @@ fn what_is_wrong_with_an_envelope_is_told() {
     check(r#"{"event":null}"#, "no \"event\"");
     check(r#"{"event":""}"#, "event is \"\"; expected the name of the event");
     check(r#"{"event":1}"#, "event is 1; expected a text");
+    check(
+        r#"{"event":"connect"}"#,
+        "event is \"connect\"; expected another name, for this one is reserved",
+    );
     check(r#"{"event":"e","arg":[1]}"#, "\"arg\", which is none; did you mean \"args\"?");
     check(r#"{"event":"e","xyz":1}"#, "the fields are id, key, nsp, event");
     check(r#"{"event":"e","args":"hi"}"#, "args is \"hi\"; expected a list");
@@ -105,7 +109,10 @@ fn what_a_mapping_does_not_find_is_told() {
     }
     check(r#"{"data":1}"#, "event: nothing is at $.type");
     check(r#"{"type":"e"}"#, "args: nothing is at $.data");
-    check(r#"{"type":{},"data":1}"#, "event is {}; expected a text or a number");
+    check(r#"{"type":{},"data":1}"#, "event is {}; expected a text");
+    check(r#"{"type":7,"data":1}"#, "event is 7; expected a text");
+    check(r#"{"type":"","data":1}"#, "event is \"\"; expected the name of the event");
+    check(r#"{"type":"disconnect","data":1}"#, "event is \"disconnect\"; expected another name");
     check(r#"{"type":"e","data":1,"a":{"id":1},"b":{"id":2}}"#, "$..id finds more than one: 1, 2");
     check("nonsense", "not JSON");
     let mapping = Mapping::new([("event", "e"), ("reply_to", "$.to")], []).unwrap();
@@ -125,6 +132,77 @@ fn a_mapping_that_is_wrong_fails_at_once() {
     check(&[("event", "$.[")], "event: \"$.[\" is not a JSONPath");
     check(&[("evnt", "$.type")], "did you mean \"event\"?");
     check(&[("id", "$.id")], "no event");
+    check(
+        &[("event", "type")],
+        r#"every task would be the same; expected something like "$.type""#,
+    );
+    check(&[("event", "type"), ("nsp", "/imchat")], r#"expected something like "$.type""#);
+    check(
+        &[("event", "$.type"), ("id", "reqId")],
+        r#"a copy of it; expected a path, such as "$.reqId""#,
+    );
+    check(&[("event", "connect"), ("id", "$.id")], "event is \"connect\"; expected another name");
+    check(&[("event", "$.type"), ("nsp", "imchat")], "nsp is \"imchat\"; expected the name of a");
+    check(&[("event", "$.type"), ("confirm", "maybe")], "confirm is \"maybe\"; expected");
+    check(&[("event", "$.type"), ("attempts", "0")], "attempts is 0; expected a number from 1");
+    check(&[("event", "$.type"), ("deadline", "soon")], "deadline is \"soon\"; expected a time");
+    let whole = Mapping::new([("event", "$.type")], []).unwrap().with_args_at("data");
+    let error = whole.unwrap_err().to_string();
+    assert!(error.contains("path of the whole list, such as \"$.data\""), "{error}");
+    Mapping::new([("event", "\\tick")], []).unwrap();
+    Mapping::new([("event", "tick")], ["$.n"]).unwrap();
+}
+
+#[test]
+fn constants_count_as_what_they_are() {
+    let fields = [
+        ("event", "$.type"),
+        ("attempts", "3"),
+        ("confirm", "written"),
+        ("deadline", "1796126460000"),
+    ];
+    let task = Task::read(Some(&Mapping::new(fields, []).unwrap()), br#"{"type":"e"}"#).unwrap();
+    assert_eq!((task.max_attempts, task.confirm), (Some(3), Some(Confirm::Written)));
+    assert!(task.deadline.is_some());
+}
+
+#[test]
+fn what_a_mapping_finds_goes_through_as_it_was_written() {
+    let body = r#" {"type":"e","id":123456789012345678901234567890,
+        "data":[{"z":123456789012345678901234567890,"a":1.50,"z2":1e2},{"skip":1,"skip":{"b":[ 1, 2]}}]} "#;
+    let fields = [("event", "$.type"), ("id", "$.id")];
+    let paths = ["$.data[0]", "$.data[-1].skip", "$['data'][?@.a].z", "$.data[1].skip.b[1]"];
+    let task = Task::read(Some(&Mapping::new(fields, paths).unwrap()), body.as_bytes()).unwrap();
+    assert_eq!(task.id.as_deref(), Some("123456789012345678901234567890"));
+    assert_eq!(
+        task.args.text(),
+        r#"{"z":123456789012345678901234567890,"a":1.50,"z2":1e2},{"b":[ 1, 2]},123456789012345678901234567890,2"#
+    );
+    let whole = Mapping::new(fields, ["$"]).unwrap();
+    assert_eq!(Task::read(Some(&whole), body.as_bytes()).unwrap().args.text(), body.trim());
+    let list = Mapping::new(fields, []).unwrap().with_args_at("$.data").unwrap();
+    let task = Task::read(Some(&list), body.as_bytes()).unwrap();
+    assert!(task.args.text().starts_with(r#"{"z":123456789012345678901234567890,"a":1.50"#));
+}
+
+#[test]
+fn expressions_see_what_was_read() {
+    let mapping =
+        Mapping::new([("event", "$.type"), ("id", "$.data.reqId"), ("nsp", "/imchat")], ["$.data"]);
+    let body = br#"{"type":"message","id":"theirs","key":"mine","data":{"reqId":7}}"#;
+    let task = Task::read(Some(&mapping.unwrap()), body).unwrap();
+    for holds in [
+        "task.id == $[0].reqId",
+        "task.id == '7'",
+        "task.event == 'message' and task.type == 'message'",
+        "task.nsp == '/imchat'",
+        "task.key == 'mine'", // not mapped
+        "task.data.reqId == 7 and task.args[0].reqId == 7",
+    ] {
+        let expression = crate::expression::Expression::parse(holds).unwrap();
+        let args = serde_json::json!([{"reqId": 7}]);
+        assert!(expression.is_true(&args, Some(task.subject())), "{holds}");
+    }
 }
 
 proptest! {
