@@ -24,10 +24,10 @@ use super::{
     beat::Beat,
     failure::Wrong,
     inlets::lines,
+    mapped::Mapped,
     options::Run,
     place::open,
     plan,
-    seen::Shown,
     states::{Change, Form, Teller},
     work::Work,
 };
@@ -53,7 +53,7 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if options.explain {
-        config.settings()?; // what can't be promised is told
+        check(&config)?; // what can't be promised is told
         output.data(explain(&config).trim_end())?;
         return Ok(Exit::Done);
     }
@@ -82,21 +82,35 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
     exit
 }
 
-/// Shows what would be emitted.
+/// Tells all that can be wrong before anything is opened.
+fn check(config: &Config) -> Result<(), Failure> {
+    config.check()?;
+    for (key, address) in [("listen", &config.listen), ("health", &config.health)] {
+        if let Some(address) = address {
+            address_of(key, address)?;
+        }
+    }
+    plan::token(config)?;
+    Ok(())
+}
+
+/// Shows what would be emitted, as the relay would read it.
 async fn dry_run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     const PAGE: usize = 500;
 
+    let settings = config.settings()?;
+    let targets = config.target_names();
     let opened = open(config).await?;
-    let reader = config.settings()?.reader;
     let (mut skip, mut invalid) = (0, 0);
     loop {
         let page = opened.queue.peek(skip, PAGE).await.map_err(|error| opened.failed(error))?;
-        for task in &page {
-            match reader.read(&task.body) {
-                Ok(_) => output.json(&Shown::new(task).json())?,
+        for (index, seen) in page.iter().enumerate() {
+            match Mapped::of(seen, &settings, &targets) {
+                Ok(mapped) => output.json(&mapped.json())?,
                 Err(reason) => {
                     invalid += 1;
-                    output.talk(&format!("{}: {reason}", task.id));
+                    let number = skip + index + 1;
+                    output.talk(&format!("task {number}, {}: {reason}", seen.id));
                 }
             }
         }
@@ -114,6 +128,7 @@ async fn dry_run(config: &Config, output: &Output) -> Result<Exit, Failure> {
 
 async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Result<Exit, Failure> {
     // All that can be wrong is told before anything is opened.
+    check(&config)?;
     let (settings, mapping, token) = (config.settings()?, config.mapping()?, plan::token(&config)?);
     let plans = config.sinks()?;
     let prints_events = config.sink.iter().any(|sink| sink.to.reveal() == "-");
@@ -208,11 +223,14 @@ async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Res
 /// Listens, if an address is named.
 async fn listen(key: &str, address: Option<&str>) -> Result<Option<TcpListener>, Failure> {
     let Some(address) = address else { return Ok(None) };
-    let listen: Listen = address.parse().map_err(|error| ConfigError::Value {
+    Ok(Some(address_of(key, address)?.bind().await?))
+}
+
+fn address_of(key: &str, address: &str) -> Result<Listen, ConfigError> {
+    address.parse().map_err(|error| ConfigError::Value {
         key: key.to_owned(),
         reason: format!("{address:?}: {error}"),
-    })?;
-    Ok(Some(listen.bind().await?))
+    })
 }
 
 /// Why tasks do not go through at present.

@@ -7,6 +7,7 @@ mod dead;
 mod drive;
 mod failure;
 mod inlets;
+mod mapped;
 mod notify;
 mod options;
 mod place;

@@ -95,8 +95,8 @@ fn shown(url: &str) -> String {
     let mut shown = match place.find("://").map(|index| index + 3) {
         Some(begin) => {
             let (scheme, rest) = place.split_at(begin);
-            let end = rest.find('/').unwrap_or(rest.len());
-            let user = rest[..end].rfind('@').map_or(0, |index| index + 1);
+            // A password may have a slash in it, which its owner forgot to escape.
+            let user = rest.rfind('@').map_or(0, |index| index + 1);
             format!("{scheme}{}", &rest[user..])
         }
         None => place.to_owned(),
@@ -116,6 +116,7 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         assert_eq!(shown("redis://me:p@w@h:1/0?list=a@b"), "redis://h:1/0?list=a@b");
+        assert_eq!(shown("redis://:pa/ss@h/0?list=t"), "redis://h/0?list=t");
         assert_eq!(shown("redis://h?list=tasks"), "redis://h?list=tasks");
         assert_eq!(shown("sqlite:a@b/relay.db"), "sqlite:a@b/relay.db");
         let url = "redis+sentinel://a,b:2/0?master=m&sentinel_password=x&stream=s";

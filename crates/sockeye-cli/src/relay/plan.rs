@@ -98,7 +98,7 @@ fn lay_over(to: &mut Vec<Connection>, url: Option<&str>, reach: &Reach) -> Resul
     }
     let Some(connection) = to.first_mut() else { return Ok(()) };
     if let Some(url) = url {
-        url.clone_into(&mut connection.url);
+        connection.url = Location::new(url);
     }
     let Reach { nsp, path, transport, eio, parser, headers, query, auth, auth_command, .. } = reach;
     if let Some(nsp) = nsp {
@@ -181,7 +181,7 @@ fn payload(text: &str) -> Result<Map<String, Value>, Unreadable> {
 /// Servers may repeat what is secret in what they say.
 fn hide(connection: &Connection) {
     let secrets = Secrets::of_process();
-    secrets.target(&connection.url);
+    secrets.target(connection.url.reveal());
     for (name, value) in &connection.query {
         secrets.add_field(name, value.reveal());
     }

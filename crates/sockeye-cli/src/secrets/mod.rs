@@ -166,7 +166,7 @@ impl Secrets {
     /// A URL as it was given: its user and password are secret.
     pub(crate) fn user(&self, url: &str) -> String {
         let begin = url.find("://").map_or(0, |index| index + 3);
-        let end = url[begin..].find('/').map_or(url.len(), |index| begin + index);
+        let end = host_end(url, begin);
         match url[begin..end].rsplit_once('@') {
             Some((user, host)) if user != REDACTED => {
                 self.learn(user, SHORTEST);
@@ -257,8 +257,11 @@ impl Secrets {
         let mut rest = text;
         while let Some(mark) = rest.find("://") {
             let end = rest[mark + 3..].find(is_end).map_or(rest.len(), |end| mark + 3 + end);
-            shown += &rest[..mark];
-            shown += &self.user(&rest[mark..end]);
+            // With its scheme: of a queue's URL an `@` is never of the path.
+            let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || c == '+';
+            let begin = rest[..mark].trim_end_matches(is_of_scheme).len();
+            shown += &rest[..begin];
+            shown += &self.user(&rest[begin..end]);
             rest = &rest[end..];
         }
         shown + rest
@@ -505,6 +508,24 @@ fn is_open_pair(name: &str, value: &str) -> bool {
 /// Whether a text that a person typed is better forgotten.
 pub(crate) fn is_better_forgotten(line: &str) -> bool {
     names::in_line(line) || !is_open(line) || Secrets::of_process().holds(line)
+}
+
+/// Where in a URL the user and the host end, if they begin here: before the path. A password may have a slash in it that its
+/// owner forgot to escape: then what stands before the slash is no host and port, or the path of a queue would have an `@`.
+fn host_end(url: &str, begin: usize) -> usize {
+    let rest = &url[begin..];
+    let all = rest.find('?').unwrap_or(rest.len());
+    let Some(slash) = rest[..all].find('/') else { return begin + all };
+    let authority = &rest[..slash];
+    let is_of_queue = url.starts_with("redis") || url.starts_with("valkey");
+    let is_host = authority.contains('@')
+        || authority.rsplit_once(':').is_none_or(|(host, port)| {
+            !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+        });
+    match rest[..all].rfind('@').filter(|at| *at > slash && (is_of_queue || !is_host)) {
+        Some(at) => begin + rest[at..all].find('/').map_or(all, |end| at + end),
+        None => begin + slash,
+    }
 }
 
 const fn shortest(secrecy: Secrecy) -> usize {

@@ -146,6 +146,10 @@ fn other_peoples_spelling_hides_nothing() {
     check("closed with code=1006", "closed with code=1006");
     check("at /in?code=abcd&a=b&code=efgh", "at /in?code=‹redacted›&a=b&code=‹redacted›");
     check("?a=b#code=abcd", "?a=b#code=‹redacted›");
+    check("see redis://:pa/ss@h:1/0, or h", "see redis://‹redacted›@h:1/0, or h");
+    check("redis://me:p@a/ss@h?list=t", "redis://‹redacted›@h?list=t");
+    check("see https://me:pa/ss@h/a", "see https://‹redacted›@h/a");
+    check("see https://h:8080/@me and https://h/@me", "see https://h:8080/@me and https://h/@me");
     check("see http://me:pw@h:1/a, or h", "see http://‹redacted›@h:1/a, or h");
     check(r#"\"token=\\\"abc\\\"\""#, r#"\"token=\\\"‹redacted›\\\"\""#);
     // However a name or what is around it is written.

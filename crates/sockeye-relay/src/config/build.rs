@@ -12,6 +12,7 @@ use super::{
     Config, ConfigError, Connection, Eio, Event, Fsync, MappedArgs, OnConnect, Parser, Sink,
     Transport, WhenFull,
     fetch::{self, FetchError, Learn},
+    values::CUT_LOGIN,
 };
 use crate::{
     delivery::{Confirm, Limits, Policy, Rate, Retry},
@@ -67,6 +68,7 @@ impl Config {
                 "0 would send nothing; expected 1 or more",
             ));
         }
+        self.check_bounds()?;
         if delivery.confirm == Confirm::Event && delivery.reply.is_none() {
             return Err(ConfigError::value(
                 "delivery.confirm",
@@ -94,6 +96,74 @@ impl Config {
             dedupes: self.store.done_count > 0,
             grace: delivery.grace.0,
         })
+    }
+
+    /// Bounds that would lay the whole queue among the dead, or let nothing through.
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        let is_zero = |time: Option<super::Time>| time.is_some_and(|time| time.0.is_zero());
+        let check = |key: String, is_wrong: bool, consequence: &str| match is_wrong {
+            true => {
+                Err(ConfigError::value(key, format!("with 0 {consequence}; expected 1 or more")))
+            }
+            false => Ok(()),
+        };
+        let delivery = &self.delivery;
+        let dead = "every task would be dead before it is sent";
+        let unconfirmed = "nothing could be confirmed";
+        check("delivery.max_attempts".into(), delivery.max_attempts == 0, dead)?;
+        check("delivery.max_deliveries".into(), delivery.max_deliveries == 0, dead)?;
+        check("delivery.max_age".into(), is_zero(delivery.max_age), dead)?;
+        let timeout = Some(delivery.confirm_timeout);
+        check("delivery.confirm_timeout".into(), is_zero(timeout), unconfirmed)?;
+        for (name, event) in &self.event {
+            let key = |key: &str| format!("event.{name}.{key}");
+            check(key("max_attempts"), event.max_attempts == Some(0), dead)?;
+            check(key("max_age"), is_zero(event.max_age), dead)?;
+            check(key("confirm_timeout"), is_zero(event.confirm_timeout), unconfirmed)?;
+        }
+        check("store.max_tasks".into(), self.store.max_tasks == 0, "the queue would take nothing")
+    }
+
+    /// Whether a relay could be made of it, as far as that shows before anything is opened or asked: all that is wrong in it is
+    /// told here, and the files that it names for TLS are read.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.settings()?;
+        self.check_queue()?;
+        self.sinks()?;
+        self.spool_options()?;
+        let learn: Learn = Arc::new(|_| {});
+        self.connections(None, &learn)?;
+        for connection in &self.to.0 {
+            connection.check_url()?;
+        }
+        Ok(())
+    }
+
+    fn check_queue(&self) -> Result<(), ConfigError> {
+        let is_stdin = self.reads_stdin();
+        let key = if is_stdin || self.from.is_none() { "queue" } else { "from" };
+        if is_stdin && self.queue.as_ref().is_some_and(|queue| queue.reveal() == "-") {
+            return Err(ConfigError::value("queue", "\"-\" keeps nothing; expected sqlite:FILE"));
+        }
+        queue::check(self.queue_url(), self.queue_options())
+            .map_err(|error| ConfigError::value(key, error))
+    }
+
+    /// What the connections are called, in their order.
+    #[must_use]
+    pub fn target_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (index, connection) in self.to.0.iter().enumerate() {
+            names.push(connection.name.clone().unwrap_or_else(|| {
+                let host = connection.host().unwrap_or_else(|| "server".to_owned());
+                if names.contains(&host) { format!("{host} {}", index + 1) } else { host }
+            }));
+        }
+        names
     }
 
     /// Which connection a task goes to.
@@ -163,6 +233,23 @@ impl Config {
         receiver: Option<&Arc<dyn Receiver>>,
         learn: &Learn,
     ) -> Result<Vec<Arc<Target>>, ConfigError> {
+        let connections = self.connections(receiver, learn)?;
+        let mut targets = Vec::with_capacity(connections.len());
+        for (name, builder, options) in connections {
+            let target = Target::start(name.as_str(), builder, options);
+            let target =
+                target.map_err(|error| ConfigError::value(format!("to {name:?}"), error))?;
+            targets.push(Arc::new(target));
+        }
+        Ok(targets)
+    }
+
+    /// The connections, before they begin to connect: what each is called, and what it is made of.
+    fn connections(
+        &self,
+        receiver: Option<&Arc<dyn Receiver>>,
+        learn: &Learn,
+    ) -> Result<Vec<(String, Builder, Options)>, ConfigError> {
         if self.to.0.is_empty() {
             return Err(ConfigError::value(
                 "to",
@@ -171,18 +258,11 @@ impl Config {
         }
         let judge = self.judge()?;
         let reply = self.reply(judge.as_ref())?;
-        let mut targets: Vec<Arc<Target>> = Vec::new();
-        for (index, connection) in self.to.0.iter().enumerate() {
-            let name = connection.name.clone().unwrap_or_else(|| {
-                let host = connection.host().unwrap_or_else(|| "server".to_owned());
-                let is_taken = targets.iter().any(|target| **target.name() == *host);
-                if is_taken { format!("{host} {}", index + 1) } else { host }
-            });
-            if targets.iter().any(|target| **target.name() == *name) {
+        let mut connections: Vec<(String, Builder, Options)> = Vec::new();
+        for (name, connection) in self.target_names().into_iter().zip(&self.to.0) {
+            if connections.iter().any(|(other, ..)| *other == name) {
                 return Err(ConfigError::value("to.name", format!("{name:?} is given twice")));
             }
-            let wrong =
-                |reason: &dyn std::fmt::Display| ConfigError::value(format!("to {name:?}"), reason);
             let script = connection.on_connect.iter().map(OnConnect::build);
             let options = Options {
                 script: script.collect::<Result<_, _>>()?,
@@ -191,10 +271,9 @@ impl Config {
                 receiver: receiver.cloned(),
                 delays: None,
             };
-            let target = Target::start(name.as_str(), connection.builder(learn)?, options);
-            targets.push(Arc::new(target.map_err(|error| wrong(&error))?));
+            connections.push((name, connection.builder(learn)?, options));
         }
-        Ok(targets)
+        Ok(connections)
     }
 
     /// What an ack means.
@@ -421,18 +500,42 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 impl Connection {
     /// The host and the port, as the URL names them.
     fn host(&self) -> Option<String> {
-        let url = url::Url::parse(&self.url).ok()?;
+        let url = url::Url::parse(self.url.reveal()).ok()?;
         let host = url.host_str()?;
         Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     }
 
     /// The URL, with its namespace.
     fn place(&self) -> Result<String, ConfigError> {
-        let Some(namespace) = &self.nsp else { return Ok(self.url.clone()) };
-        let mut url = url::Url::parse(&self.url)
-            .map_err(|error| ConfigError::value("to.url", format!("{:?}: {error}", self.url)))?;
+        if self.url.has_cut_login() {
+            return Err(ConfigError::value("to.url", CUT_LOGIN));
+        }
+        let Some(namespace) = &self.nsp else { return Ok(self.url.reveal().to_owned()) };
+        let mut url = url::Url::parse(self.url.reveal())
+            .map_err(|error| ConfigError::value("to.url", format!("{}: {error}", self.url)))?;
         url.set_path(namespace);
         Ok(url.into())
+    }
+
+    /// What the client would say of the URL once it begins to connect.
+    fn check_url(&self) -> Result<(), ConfigError> {
+        const EXPECTED: &str = "expected http://, https://, ws:// or wss://, then a host, such as https://host/namespace";
+
+        let wrong = |reason: &str| {
+            let reason = format!("{} can't be connected to{reason}; {EXPECTED}", self.url);
+            Err(ConfigError::value("to.url", reason))
+        };
+        if self.url.reveal().is_empty() {
+            return Err(ConfigError::value("to.url", format!("no server is named; {EXPECTED}")));
+        }
+        match url::Url::parse(&self.place()?) {
+            Ok(url) if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") => {
+                wrong(&format!(" by {:?}", url.scheme()))
+            }
+            Ok(url) if url.host_str().is_none_or(str::is_empty) => wrong(""),
+            Ok(_) => Ok(()),
+            Err(error) => wrong(&format!(" ({error})")),
+        }
     }
 
     /// A client of this connection.
@@ -561,6 +664,9 @@ impl Sink {
         let to = self.to.reveal();
         let wrong =
             |reason: &dyn std::fmt::Display| ConfigError::value(format!("sink {name:?}"), reason);
+        if self.to.has_cut_login() {
+            return Err(wrong(&CUT_LOGIN));
+        }
         if to == "-" {
             return Ok(SinkPlan::new(name, OutputSink::new(tokio::io::stdout())));
         }

@@ -8,7 +8,7 @@ use serde::{
     de::{self, value::MapAccessDeserializer},
 };
 
-use super::{Secret, Time};
+use super::{Location, Secret, Time};
 
 /// A connection to a Socket.IO server.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -18,7 +18,7 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The server: http, https, ws or wss, then host, port and as the path the namespace, such as `https://host/imchat`.
-    pub url: String,
+    pub url: Location,
     /// The namespace, instead of the path of the URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nsp: Option<String>,
@@ -183,7 +183,7 @@ impl<'de> Deserialize<'de> for Connections {
             }
 
             fn visit_str<E: de::Error>(self, url: &str) -> Result<Connections, E> {
-                let url = url.to_owned();
+                let url = Location::new(url);
                 Ok(Connections(vec![Connection { url, ..Connection::default() }]))
             }
 

@@ -13,7 +13,11 @@ mod storage;
 mod tests;
 mod values;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -137,19 +141,19 @@ impl Config {
 
     /// Takes over from the configuration of a running relay what can't be changed while it runs; says which keys had other
     /// values. Of the connections their `keys` can be changed.
-    pub fn keep_fixed(&mut self, running: &Self) -> Vec<&'static str> {
-        let mut kept = Vec::new();
+    pub fn keep_fixed(&mut self, running: &Self) -> Vec<String> {
+        let mut kept: Vec<String> = Vec::new();
         macro_rules! keep {
             ($($key:literal: $($field:ident).+,)+) => {
                 $(if self.$($field).+ != running.$($field).+ {
                     self.$($field).+.clone_from(&running.$($field).+);
-                    kept.push($key);
+                    kept.push($key.to_owned());
                 })+
             };
         }
         if !self.to.differs_in_keys_alone(&running.to) {
             self.to.clone_from(&running.to);
-            kept.push("to");
+            kept.push("to".to_owned());
         }
         keep! {
             "from": from,
@@ -165,6 +169,25 @@ impl Config {
             "delivery.success": delivery.success,
             "delivery.permanent": delivery.permanent,
             "delivery.reply": delivery.reply,
+        }
+        // Answers are judged by the connections, which stay.
+        let names: BTreeSet<&String> = self.event.keys().chain(running.event.keys()).collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        for name in names {
+            let old = running.event.get(&name).cloned().unwrap_or_default();
+            let new = self.event.get(&name).cloned().unwrap_or_default();
+            for (key, differs) in [
+                ("success", new.success != old.success),
+                ("permanent", new.permanent != old.permanent),
+            ] {
+                if differs {
+                    kept.push(format!("event.{name}.{key}"));
+                }
+            }
+            if (&new.success, &new.permanent) != (&old.success, &old.permanent) {
+                let event = self.event.entry(name).or_default();
+                (event.success, event.permanent) = (old.success, old.permanent);
+            }
         }
         kept
     }

@@ -93,7 +93,8 @@ pub struct Sink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The place: `redis://host/0?stream=NAME` (or `list=`, or `channel=`), `sqlite:FILE`, `file:FILE`, `-` for standard
-    /// output, or the URL of a webhook.
+    /// output, or the URL of a webhook, whose path is not shown.
+    #[serde(serialize_with = "origin")]
     pub to: Location,
     /// Which events, by name; `*` stands for any text. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -113,6 +114,11 @@ pub struct Sink {
     /// Of a stream or a table: how many entries are kept. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_entries: Option<u64>,
+}
+
+/// Of a webhook: where it begins. Whoever knows the rest may post to it.
+fn origin<S: serde::Serializer>(to: &Location, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&to.origin())
 }
 
 impl Sink {

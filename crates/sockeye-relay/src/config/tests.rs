@@ -13,7 +13,7 @@ token = "t0ken"
 
 [[to]]
 name = "first"
-url = "https://example.com"
+url = "https://example.com/?token=s3cret"
 nsp = "/imchat"
 keys = ["acct-1"]
 eio = "3"
@@ -56,7 +56,7 @@ rotate_bytes = "16MiB"
 
 [[sink]]
 name = "hook"
-to = "https://example.com/hook?key=s3cret"
+to = "https://example.com/hook/s3cret?key=s3cret"
 secret = "whsec_czNjcmV0"
 
 [spool]
@@ -110,7 +110,7 @@ fn one_connection_is_a_text_or_a_table() {
         ["to = \"http://h/x\"", "[to]\nurl = \"http://h/x\"", "[[to]]\nurl = \"http://h/x\""]
     {
         let config = Config::read(text, "relay.toml").unwrap();
-        assert_eq!(config.to.0[0].url, "http://h/x", "{text}");
+        assert_eq!(config.to.0[0].url.reveal(), "http://h/x", "{text}");
     }
 }
 
@@ -148,8 +148,17 @@ fn what_does_not_go_together_is_told() {
         let settings = config.settings().map(drop);
         let error = settings.and_then(|()| config.sinks().map(drop)).unwrap_err().to_string();
         assert!(error.contains(expect), "{text}: {error}");
+        assert!(!error.contains("s3cret"), "{error}");
     }
     check("[delivery]\nin_flight = 0", "delivery.in_flight: 0 would send nothing");
+    check("[delivery]\nmax_attempts = 0", "delivery.max_attempts: with 0 every task would be dead");
+    check("[delivery]\nmax_deliveries = 0", "delivery.max_deliveries: with 0 every task");
+    check("[delivery]\nmax_age = 0", "delivery.max_age: with 0 every task");
+    check("[delivery]\nconfirm_timeout = \"0s\"", "delivery.confirm_timeout: with 0 nothing");
+    check("[event.x]\nmax_attempts = 0", "event.x.max_attempts: with 0 every task would be dead");
+    check("[event.x]\nmax_age = 0", "event.x.max_age: with 0");
+    check("[event.x]\nconfirm_timeout = 0", "event.x.confirm_timeout: with 0");
+    check("[store]\nmax_tasks = 0", "store.max_tasks: with 0 the queue would take nothing");
     check("[delivery]\nconfirm = \"event\"", "add reply = ");
     check("[event.x]\nconfirm = \"event\"", "event.x.confirm: \"event\" needs delivery.reply");
     check("[delivery]\nrate = { per_second = -1 }", "delivery.rate: expected numbers above 0");
@@ -160,6 +169,8 @@ fn what_does_not_go_together_is_told() {
     check("[task]\nevent = \"type\"\nargs = []", "something like \"$.type\"");
     check("[delivery]\nsuccess = \"$.ok\"", "delivery.success: column 2: ");
     check("[task]\nargs = []\nevent = \"$.[\"", "task: event: \"$.[\" is not a JSONPath");
+    check("[[sink]]\nto = \"redis://:pa/s3cret@h?stream=x\"", "write / as %2F in a password");
+    check("[[sink]]\nto = \"https://u:pa/s3cret@h\"", "write / as %2F in a password");
     check("[[sink]]\nto = \"nowhere\"", "expected redis://host/0?stream=NAME");
     check("[[sink]]\nto = \"redis://h/0?strm=x\"", "expected redis://host/0?stream=NAME");
     check(
@@ -179,6 +190,7 @@ async fn what_no_connection_can_be_made_of_is_told() {
     }
     check("", "no server is named");
     check("to = \"nonsense\"", "to \"server\": ");
+    check("to = \"https://u:pa/s3cret@h\"", "to.url: there is an @ behind the first /");
     check(
         "[to]\nurl = \"http://h\"\nheaders = { \"a b\" = \"s3cret\" }",
         "not the name of a header",
@@ -193,6 +205,38 @@ async fn what_no_connection_can_be_made_of_is_told() {
         "[to]\nurl = \"http://h\"\non_connect = [{ event = \"login\", expect = \"((\" }]",
         "on_connect \"login\".success",
     );
+}
+
+#[test]
+fn all_is_checked_before_anything_is_opened() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(text: &str, expect: &str) {
+        let error = Config::read(text, "relay.toml").unwrap().check().unwrap_err().to_string();
+        assert!(error.contains(expect), "{text}: {error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+    let with = |text: &str| format!("to = \"http://h\"\n{text}");
+    check("", "to: no server is named");
+    check(
+        "to = \"h:3000/ns\"",
+        "to.url: h:3000/ns can't be connected to by \"h\"; expected http://",
+    );
+    check("to = \"ftp://me:s3cret@h\"", "by \"ftp\"");
+    check("to = \"https://\"", "to.url: https:// can't be connected to");
+    check("[to]\nname = \"a\"", "to.url: no server is named");
+    check(
+        "[to]\nurl = \"http://h\"\nheaders = { \"a b\" = \"s3cret\" }",
+        "not the name of a header",
+    );
+    check(&with("from = \"127.0.0.1:6379\""), "from: the queue's URL: it has no scheme");
+    check(&with("from = \"redis://h/tasks\""), "either ?list=tasks or ?stream=tasks");
+    check(&with("from = \"-\"\nqueue = \"redis://h\""), "queue: redis://h: expected either");
+    check(&with("from = \"redis://:pa/s3cret@h?list=t\""), "from: ");
+    check(&with("[[sink]]\nto = \"nowhere\""), "expected redis://host/0?stream=NAME");
+    check(&with("[spool]\nevent_id = \"$.id\""), "spool.event_id: \"$.id\" finds nothing");
+    check(&with("[task]\nevent = \"type\"\nargs = []"), "every task would be the same");
+    check(&with("[store]\nlease = \"1ms\""), "a lease shorter than 100ms");
+    Config::read(FULL, "relay.toml").unwrap().check().unwrap();
 }
 
 #[test]
@@ -240,4 +284,17 @@ fn what_a_running_relay_cannot_change_is_named() {
     assert_eq!(other.keep_fixed(&config), ["to"]);
     assert_eq!(other.to, config.to);
     assert!(config.clone().keep_fixed(&config).is_empty());
+    // Of an event the promise can change, and what its answers mean can't.
+    let mut running = config.clone();
+    let action = running.event.get_mut("action").unwrap();
+    action.success = Some("$[0].ok".to_owned());
+    let mut other = running.clone();
+    other.event.remove("action");
+    let new =
+        Event { permanent: Some("$[0].no".to_owned()), max_attempts: Some(2), ..Event::default() };
+    other.event.insert("new".to_owned(), new);
+    assert_eq!(other.keep_fixed(&running), ["event.action.success", "event.new.permanent"]);
+    assert_eq!(other.event["action"].success.as_deref(), Some("$[0].ok"));
+    assert_eq!(other.event["action"].confirm, None);
+    assert_eq!((&other.event["new"].permanent, other.event["new"].max_attempts), (&None, Some(2)));
 }

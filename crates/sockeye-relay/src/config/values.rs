@@ -147,6 +147,28 @@ impl Location {
         &self.0
     }
 
+    /// Whether a password may have a `/` in it that ends the host before it begins, as in `redis://:pa/ss@host`.
+    #[must_use]
+    pub fn has_cut_login(&self) -> bool {
+        login_end(&self.0).is_some_and(|(_, is_cut)| is_cut)
+    }
+
+    /// A place that is a secret by its path, as that of a webhook is, more often than not: what is shown is where it begins.
+    pub(super) fn origin(&self) -> String {
+        let shown = self.to_string();
+        let place = shown.split('?').next().unwrap_or(&shown);
+        match place.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => {
+                let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let is_bare = path.is_empty() && place.len() == shown.len();
+                let hidden = if is_bare { "" } else { HIDDEN };
+                let slash = if rest.len() == host.len() && is_bare { "" } else { "/" };
+                format!("{scheme}://{host}{slash}{hidden}")
+            }
+            _ => shown,
+        }
+    }
+
     /// What it may be called: the place without what may be secret. The path of a webhook is, more often than not.
     pub(super) fn name(&self) -> String {
         let shown = self.to_string().replace(&format!("{HIDDEN}@"), "");
@@ -161,6 +183,26 @@ impl Location {
     }
 }
 
+/// What is told of a place whose login has a `/` in it.
+pub(super) const CUT_LOGIN: &str = "there is an @ behind the first /, so what was meant as a password is read as a path; write / as %2F in a password, and @ as %40 in a path";
+
+/// Where the login in a URL ends, behind its `@`, and whether a `/` is in it. The path of a server or a webhook may have an `@` of
+/// its own; what stands before it was no host then if it has a colon, or if the scheme is another.
+fn login_end(url: &str) -> Option<(usize, bool)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let begin = url.len() - rest.len();
+    let rest = &rest[..rest.find('?').unwrap_or(rest.len())];
+    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+    let is_web = matches!(scheme, "http" | "https" | "ws" | "wss");
+    let within = if is_web && (authority.contains('@') || !authority.contains(':')) {
+        authority
+    } else {
+        rest
+    };
+    let end = within.rfind('@')?;
+    Some((begin + end + 1, end > authority.len()))
+}
+
 /// Fields of a query that are no secrets; others are not shown.
 const SHOWN: [&str; 12] = [
     "list", "stream", "channel", "group", "field", "order", "lease", "trim", "sync", "master",
@@ -171,13 +213,10 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (place, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
         match place.split_once("://") {
-            Some((scheme, rest)) => {
-                let end = rest.find('/').unwrap_or(rest.len());
-                match rest[..end].rsplit_once('@') {
-                    Some((_, host)) => write!(f, "{scheme}://{HIDDEN}@{host}{}", &rest[end..])?,
-                    None => f.write_str(place)?,
-                }
-            }
+            Some((scheme, _)) => match login_end(place) {
+                Some((end, _)) => write!(f, "{scheme}://{HIDDEN}@{}", &place[end..])?,
+                None => f.write_str(place)?,
+            },
             None => f.write_str(place)?,
         }
         for (index, field) in query.split('&').filter(|field| !field.is_empty()).enumerate() {
@@ -346,6 +385,32 @@ mod tests {
     }
 
     #[test]
+    fn the_path_of_a_webhook_is_its_secret() {
+        let rows = [
+            ("https://hooks.example/T0/s3cret?x=1", "https://hooks.example/(hidden)"),
+            ("https://u:p@hooks.example/T0", "https://(hidden)@hooks.example/(hidden)"),
+            ("https://hooks.example/?key=s3cret", "https://hooks.example/(hidden)"),
+            ("https://hooks.example", "https://hooks.example"),
+            ("https://hooks.example/", "https://hooks.example/"),
+            ("file:/var/log/events.jsonl", "file:/var/log/events.jsonl"),
+            ("redis://h:6379/0?stream=e", "redis://h:6379/0?stream=e"),
+        ];
+        for (place, shown) in rows {
+            assert_eq!(Location::new(place).origin(), shown);
+            assert_eq!(Location::new(shown).origin(), shown, "the same again");
+        }
+    }
+
+    #[test]
+    fn a_slash_in_a_login_is_found() {
+        let cut = |url| Location::new(url).has_cut_login();
+        assert!(cut("redis://:pa/ss@h/0?list=t") && cut("https://u:a/b@h"));
+        assert!(!cut("redis://:pa%2Fss@h/0?list=t") && !cut("redis://h/0?list=a@b"));
+        assert!(!cut("sqlite:a/b@c.db") && !cut("file:a@b/c") && !cut("unix:/a@b?list=t"));
+        assert!(!cut("https://u:p@h:1/@me") && !cut("https://h/@me"));
+    }
+
+    #[test]
     fn a_location_is_shown_without_its_secrets() {
         #[track_caller] // a failure points at the row, not at this function
         fn check(text: &str, expect: &str) {
@@ -361,6 +426,12 @@ mod tests {
             "redis+sentinel://h1,h2/0?sentinel_password=(hidden)&list=t",
         );
         check("https://h/hook?key=x", "https://h/hook?key=(hidden)");
+        check("redis://:pa/ss@h/0?list=t", "redis://(hidden)@h/0?list=t");
+        check("redis://u:p/a/s@s@h", "redis://(hidden)@h");
+        check("redis://u:p@a/s@h?list=t", "redis://(hidden)@h?list=t");
+        check("https://u:p/a@h/x", "https://(hidden)@h/x");
+        check("https://u:p@h:1/@me", "https://(hidden)@h:1/@me");
+        check("https://h/@me", "https://h/@me");
         check("https://me:pw@h?a", "https://(hidden)@h?a=(hidden)");
     }
 

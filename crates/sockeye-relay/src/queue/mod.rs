@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
-pub use open::{Options, open};
+pub use open::{Options, check, open};
 
 /// A claimed task, as its store knows it. Opaque to everybody else, and not used twice by one instance.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use super::{
     Queue, QueueError,
     place::Place,
-    redis::{self, Order, Redis},
+    redis::{self, Endpoint, Order, Redis, Source},
     sqlite::{self, Retention, Sqlite},
 };
 
@@ -51,10 +51,31 @@ impl Default for Options {
 /// None of them shows a user or a password.
 pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Queue>, QueueError> {
     let place = Place::parse(url)?;
-    open_place(&place, options).await
+    let options = bounds(&place, options)?;
+    if place.scheme == "sqlite" {
+        let options = of_sqlite(&place, options)?;
+        return Ok(Arc::new(Sqlite::open(PathBuf::from(&place.path), options)?));
+    }
+    let (source, options, endpoint) = of_redis(&place, options)?;
+    Ok(Arc::new(Redis::open(endpoint, place.shown.clone(), source, options).await?))
 }
 
-async fn open_place(place: &Place, mut options: Options) -> Result<Arc<dyn Queue>, QueueError> {
+/// Checks a queue's URL as far as it can be without the queue: nothing is opened, nobody is asked.
+///
+/// # Errors
+///
+/// [`QueueError::Unusable`], as of [`open`].
+pub fn check(url: &str, options: Options) -> Result<(), QueueError> {
+    let place = Place::parse(url)?;
+    let options = bounds(&place, options)?;
+    if place.scheme == "sqlite" {
+        return of_sqlite(&place, options).map(drop);
+    }
+    of_redis(&place, options).map(drop)
+}
+
+/// The bounds, where the URL says otherwise.
+fn bounds(place: &Place, mut options: Options) -> Result<Options, QueueError> {
     options.max_tasks = place.number("max_tasks")?.unwrap_or(options.max_tasks);
     options.done.count = place.number("done_count")?.unwrap_or(options.done.count);
     options.dead.count = place.number("dead_count")?.unwrap_or(options.dead.count);
@@ -66,39 +87,34 @@ async fn open_place(place: &Place, mut options: Options) -> Result<Arc<dyn Queue
             place.unusable("a lease shorter than 100ms is lost before it is renewed".to_owned())
         );
     }
-    if place.scheme == "sqlite" {
-        open_sqlite(place, options)
-    } else {
-        open_redis(place, options).await
-    }
+    Ok(options)
 }
 
-fn open_sqlite(place: &Place, options: Options) -> Result<Arc<dyn Queue>, QueueError> {
+fn of_sqlite(place: &Place, options: Options) -> Result<sqlite::Options, QueueError> {
     if place.path.is_empty() {
         return Err(place.unusable("it names no file; expected sqlite:queue.db".to_owned()));
     }
     let sync = [("full", sqlite::Synchronous::Full), ("normal", sqlite::Synchronous::Normal)];
     let usual = sqlite::Options::default();
-    let options = sqlite::Options {
+    Ok(sqlite::Options {
         max_tasks: options.max_tasks,
         done: options.done,
         dead: options.dead,
         lease: options.lease,
         synchronous: place.one_of("sync", &sync, usual.synchronous)?,
         ..usual
-    };
-    Ok(Arc::new(Sqlite::open(PathBuf::from(&place.path), options)?))
+    })
 }
 
-async fn open_redis(place: &Place, options: Options) -> Result<Arc<dyn Queue>, QueueError> {
+fn of_redis(
+    place: &Place,
+    options: Options,
+) -> Result<(Source, redis::Options, Endpoint), QueueError> {
     let source = redis::source(place)?;
     let usual = redis::Options::default();
+    let order = [("strict", Order::Strict), ("none", Order::None)];
     let options = redis::Options {
-        order: place.one_of(
-            "order",
-            &[("strict", Order::Strict), ("none", Order::None)],
-            usual.order,
-        )?,
+        order: place.one_of("order", &order, usual.order)?,
         max_tasks: options.max_tasks,
         done: options.done,
         dead: options.dead,
@@ -106,7 +122,7 @@ async fn open_redis(place: &Place, options: Options) -> Result<Arc<dyn Queue>, Q
         timeout: place.duration("timeout")?.unwrap_or(usual.timeout),
     };
     let endpoint = redis::endpoint(place, options.timeout)?;
-    Ok(Arc::new(Redis::open(endpoint, place.shown.clone(), source, options).await?))
+    Ok((source, options, endpoint))
 }
 
 #[cfg(test)]
@@ -118,6 +134,11 @@ mod tests {
         for (url, expect) in [
             ("redis://h", "either ?list"),
             ("redis://h?list=a&stream=b", "list= and stream= are both there"),
+            ("redis://h/tasks", "either ?list=tasks or ?stream=tasks"),
+            ("redis://h/0", "either ?list=name"),
+            ("127.0.0.1:6379", "expected something like redis://127.0.0.1:6379?list=tasks"),
+            ("h:6379/0", "expected something like redis://h:6379/0?list=tasks"),
+            ("redis://:pa/s3cret@h?list=q", "write / as %2F"),
             ("redis://h?list=a&group=g", "for streams"),
             ("redis://a,b?list=q", "several hosts"),
             ("redis+sentinel://a?list=q", "master="),

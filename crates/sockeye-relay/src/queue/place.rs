@@ -62,6 +62,12 @@ impl Place {
             ));
         };
         if !SCHEMES.contains(&scheme) {
+            if rest.split(['/', '?']).next().is_some_and(|port| port.parse::<u16>().is_ok()) {
+                return Err(unusable(format!(
+                    "it has no scheme; expected something like redis://{scheme}:{}?list=tasks",
+                    rest.split('?').next().unwrap_or(rest)
+                )));
+            }
             let near = nearest(scheme, SCHEMES.iter().copied());
             return Err(unusable(format!("the scheme {scheme:?} is not known{near}")));
         }
@@ -76,6 +82,12 @@ impl Place {
             None if has_hosts => return Err(unusable(format!("expected {scheme}://host"))),
             None => ("", rest),
         };
+        if has_hosts && path.contains('@') {
+            return Err(unusable(
+                "there is an @ behind the first /, so what was meant as a password is read as a path; write / as %2F in it"
+                    .to_owned(),
+            ));
+        }
         let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
         let decoded = |text: &str| (!text.is_empty()).then(|| decode(text));

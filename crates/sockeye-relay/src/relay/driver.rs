@@ -316,13 +316,13 @@ impl Driver {
                     continue;
                 }
             };
-            let Some(target) = self.settings.routes.of(task.key.as_deref()) else {
-                let settlement = invalid(format!(
-                    "no connection is for the key {:?}; give one of them keys that fit, or none",
-                    task.key.as_deref().unwrap_or_default()
-                ));
-                self.machine.decided(now(), settlement);
-                continue;
+            let target = match self.settings.routes.of(task.key.as_deref()) {
+                Ok(target) => target,
+                Err(error) => {
+                    let settlement = invalid(error.to_string());
+                    self.machine.decided(now(), settlement);
+                    continue;
+                }
             };
             let job = Job {
                 id: task.id.clone(),

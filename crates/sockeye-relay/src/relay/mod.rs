@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub use control::Control;
 pub use report::{Counts, Ended, Status, TargetStatus};
-pub use routes::{Routes, Unroutable};
+pub use routes::{NoRoute, Routes, Unroutable};
 pub use settings::{Reader, Settings};
 
 use crate::{metrics::Metrics, queue::Queue, target::Target};

@@ -12,6 +12,13 @@ pub struct Routes {
     otherwise: Option<usize>,
 }
 
+/// No connection is for a task.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("no connection is for the key {key:?}; give one of them keys that fit, or none")]
+pub struct NoRoute {
+    key: String,
+}
+
 /// A route leads nowhere.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("a route leads to connection {target}, and there are {targets}")]
@@ -41,10 +48,15 @@ impl Routes {
         self
     }
 
-    /// Where a task of this key goes; `None` if nowhere.
-    pub(super) fn of(&self, key: Option<&str>) -> Option<usize> {
+    /// Where a task of this key goes: the number of a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoute`]: nowhere.
+    pub fn of(&self, key: Option<&str>) -> Result<usize, NoRoute> {
         let fits = |key: &str| self.routes.iter().find(|(pattern, _)| pattern.matches(key));
-        key.and_then(fits).map(|&(_, target)| target).or(self.otherwise)
+        let found = key.and_then(fits).map(|&(_, target)| target).or(self.otherwise);
+        found.ok_or_else(|| NoRoute { key: key.unwrap_or_default().to_owned() })
     }
 
     pub(super) fn check(&self, targets: usize) -> Result<(), Unroutable> {
@@ -63,12 +75,12 @@ mod tests {
     #[test]
     fn the_first_that_fits_decides() {
         let routes = Routes::default().key("acct-1", 0).key("acct-*", 1);
-        assert_eq!(routes.of(Some("acct-1")), Some(0));
-        assert_eq!(routes.of(Some("acct-2")), Some(1));
-        assert_eq!(routes.of(Some("else")), None);
-        assert_eq!(routes.of(None), None);
+        assert_eq!(routes.of(Some("acct-1")), Ok(0));
+        assert_eq!(routes.of(Some("acct-2")), Ok(1));
+        assert!(routes.of(Some("else")).unwrap_err().to_string().contains("for the key \"else\""));
+        assert!(routes.of(None).is_err());
         let routes = routes.otherwise(2);
-        assert_eq!(routes.of(None), Some(2));
+        assert_eq!(routes.of(None), Ok(2));
         assert_eq!(routes.check(3), Ok(()));
         assert_eq!(
             routes.check(2).unwrap_err().to_string(),

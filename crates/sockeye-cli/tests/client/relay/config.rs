@@ -45,7 +45,12 @@ fn the_file_says_it_all() {
         "{run:?}"
     );
     let dry = relay(&sandbox, &["--dry-run"]);
-    assert_eq!(dry.code, Some(10), "the third is no task: {dry:?}");
+    let shown = json(&dry, 10);
+    assert_eq!((&shown[0]["event"], &shown[0]["args"]), (&"keep".into(), &value!([{"n": 1}])));
+    assert_eq!(shown[0]["id"], "1");
+    assert!(shown[0]["target"].as_str().unwrap().starts_with("127.0.0.1:"), "{dry:?}");
+    assert!(dry.stderr.contains("task 3, "), "its place and its id: {dry:?}");
+    assert!(dry.stderr.contains(": event: nothing is at $.type"), "{dry:?}");
 
     let mut peer = start(&sandbox, &[]);
     until(&mut peer, "\"joined\"");
@@ -195,6 +200,60 @@ fn what_is_promised_depends_on_the_configuration() {
     assert!(written.starts_with("Tasks are done once their bytes are written"), "{written}");
     let list = explain(&["--config", "written.toml", "--from", "redis://127.0.0.1:1?list=tasks"]);
     assert!(list.contains("\nStore     Redis"), "{list}");
+}
+
+#[test]
+fn what_could_not_run_is_not_explained() {
+    #[track_caller] // a failure points at the row, not at this function
+    fn check(args: &[&str], expect: &str) {
+        let run = relay(&Sandbox::new("relay-explain-wrong"), &[&["--explain"], args].concat());
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains(expect), "{run:?}");
+        assert!(!run.stderr.contains("s3cret"), "{run:?}");
+    }
+    let to = ["--to", "http://127.0.0.1:1"];
+    check(&[], "no server is named");
+    check(&["--to", "127.0.0.1:1"], "to.url: 127.0.0.1:1 can't be connected to");
+    check(&[&to[..], &["--from", "127.0.0.1:6379"]].concat(), "redis://127.0.0.1:6379?list=tasks");
+    check(&[&to[..], &["--from", "redis://h/tasks"]].concat(), "either ?list=tasks");
+    check(&[&to[..], &["--from", "redis://:pa/s3cret@h?list=t"]].concat(), "write / as %2F");
+    check(&[&to[..], &["--sink", "nowhere"]].concat(), "expected redis://host/0?stream=NAME");
+}
+
+#[test]
+fn secrets_in_places_are_not_printed() {
+    let sandbox = Sandbox::new("relay-places");
+    let args =
+        ["--print-config", "--to", "https://h/ns?token=s3cret", "--sink", "https://h/s3cret/x"];
+    let run = relay(&sandbox, &[&args[..], &["--from", "redis://:s3/cret@h?list=t"]].concat());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    for shown in ["https://h/ns?token=(hidden)", "https://h/(hidden)", "redis://(hidden)@h?list=t"]
+    {
+        assert!(run.stdout.contains(shown), "{shown}: {}", run.stdout);
+    }
+    assert!(!run.stdout.contains("s3cret") && !run.stdout.contains("s3/cret"), "{}", run.stdout);
+}
+
+#[test]
+fn a_dry_run_reads_tasks_as_the_relay_does() {
+    let sandbox = Sandbox::new("relay-dry");
+    let part = |at: u8| format!("[[to]]\nname = \"{at}\"\nurl = \"http://127.0.0.1:{at}\"\n");
+    let file = format!(
+        "from = \"sqlite:relay.db\"\n{}keys = [\"a\"]\n{}keys = [\"b\"]\n",
+        part(1),
+        part(2)
+    );
+    sandbox.write("relay.toml", file);
+    let lines = r#"{"id":"1","event":"e","key":"b","nsp":"/n","args":[123456789012345678901234567890,{"$bin":"AP8="}]}
+{"id":"2","event":"e","key":"c"}
+{"id":"3","event":"connect","key":"a"}
+"#;
+    put_lines(&sandbox, lines, &[]);
+    let dry = relay(&sandbox, &["--dry-run"]);
+    let expect = r#"{"id":"1","event":"e","args":[123456789012345678901234567890,{"$bin":"AP8="}],"key":"b","nsp":"/n","target":"2"}"#;
+    assert_eq!((dry.code, dry.stdout.trim_end()), (Some(10), expect));
+    assert!(dry.stderr.contains("task 2, 2: no connection is for the key \"c\""), "{dry:?}");
+    assert!(dry.stderr.contains("event is \"connect\"; expected another name"), "{dry:?}");
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn mistakes_name_what_to_change() {
         "leave --queue out",
     );
     check(&["--from", QUEUE], 2, "--to");
-    check(&["--from", QUEUE, "--to", "ftp://127.0.0.1:1"], 2, "to \"127.0.0.1:1\": ");
+    check(&["--from", QUEUE, "--to", "ftp://127.0.0.1:1"], 2, "can't be connected to by \"ftp\"");
     check(
         &["--from", QUEUE, "--to", "http://127.0.0.1:1", "--listen", "0.0.0.0:0"],
         2,

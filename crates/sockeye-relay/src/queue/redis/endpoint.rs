@@ -36,7 +36,12 @@ pub(in crate::queue) fn source(place: &Place) -> Result<Source, QueueError> {
                 .to_owned(),
         )),
         (None, None) => {
-            Err(place.unusable("expected either ?list=name or ?stream=name".to_owned()))
+            // What was meant as the name, perhaps.
+            let path = place.path.trim_matches('/');
+            let is_name =
+                !path.is_empty() && path.parse::<u32>().is_err() && !place.scheme.ends_with("unix");
+            let name = if is_name { path } else { "name" };
+            Err(place.unusable(format!("expected either ?list={name} or ?stream={name}")))
         }
     }
 }

@@ -59,7 +59,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 
 use self::{core::Core, looking::MAX_LOOK, watch::Stand};
 pub(super) use endpoint::{endpoint, source};
-use link::Endpoint;
+pub(super) use link::Endpoint;
 pub use options::{Options, Order, Source, Trim};
 
 use crate::queue::{
