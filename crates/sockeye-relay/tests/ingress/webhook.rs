@@ -133,6 +133,27 @@ async fn a_server_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_not_reached_is_waited_for() {
+    let place = Place::new("unreached");
+    // It takes connections, and never says a word of TLS: nothing was asked of it then.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hook = Webhook::builder(format!("https://{}/", listener.local_addr().unwrap()))
+        .timeout(Duration::from_millis(20))
+        .dial(|dialer| dialer.proxy(Proxy::none()).timeout(Duration::from_millis(100)))
+        .build()
+        .unwrap();
+    let mut plan = SinkPlan::new("hook", hook);
+    plan.backoff = quick();
+    plan.max_attempts = 2;
+    let ingress = place.ingress(SpoolOptions::default(), vec![plan]).await;
+    ingress.receive(event("e", 1)).await.unwrap();
+    until("tried", || ingress.stats().sinks[0].failed > 3).await;
+    assert_eq!((ingress.stats().sinks[0].dead, ingress.stats().spool_records), (0, 1));
+    let error = ingress.stats().sinks[0].error.clone().unwrap_or_default();
+    assert!(!error.contains("20 ms"), "{error}");
+}
+
+#[tokio::test]
 async fn what_can_not_be_a_webhook_is_refused() {
     for url in ["ftp://a/", "nonsense", "https://user:word@a/"] {
         assert!(Webhook::builder(url).build().is_err(), "{url}");

@@ -77,14 +77,11 @@ impl Webhook {
         }
     }
 
-    async fn post(&mut self, record: &Record) -> Result<(), SinkError> {
-        let mut sender = match self.sender.take() {
-            Some(mut sender) => match sender.ready().await {
-                Ok(()) => sender,
-                Err(_) => self.connect().await?,
-            },
-            None => self.connect().await?,
-        };
+    async fn post(
+        &mut self,
+        mut sender: SendRequest<Full<Bytes>>,
+        record: &Record,
+    ) -> Result<(), SinkError> {
         let failed = |error: hyper::Error| SinkError::Failed {
             reason: format!("no answer ({error})"),
             retry_after: None,
@@ -106,6 +103,16 @@ impl Webhook {
             return Err(SinkError::Failed { reason, retry_after });
         }
         Err(SinkError::Refused { reason })
+    }
+
+    /// A connection that takes a request: the last one, or another.
+    async fn connected(&mut self) -> Result<SendRequest<Full<Bytes>>, SinkError> {
+        if let Some(mut sender) = self.sender.take()
+            && let Ok(Ok(())) = timeout(self.timeout, sender.ready()).await
+        {
+            return Ok(sender);
+        }
+        self.connect().await
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, SinkError> {
@@ -185,8 +192,10 @@ impl Sink for Webhook {
     fn deliver<'a>(&'a mut self, batch: &'a [Record]) -> BoxFuture<'a, Result<usize, SinkError>> {
         async move {
             let Some(record) = batch.first() else { return Ok(0) };
+            // That nobody is there is no fault of the record: the dialer has a limit of its own.
+            let sender = self.connected().await?;
             let time = self.timeout;
-            timeout(time, self.post(record)).await.unwrap_or_else(|_| {
+            timeout(time, self.post(sender, record)).await.unwrap_or_else(|_| {
                 Err(SinkError::Failed {
                     reason: format!("no answer within {} ms", time.as_millis()),
                     retry_after: None,
@@ -211,7 +220,8 @@ impl WebhookBuilder {
         self
     }
 
-    /// How long a request may take, from dialling to the end of the answer. Default: 15 s.
+    /// How long a request may take, from its begin to the end of the answer; dialling has a time of its own, that of the dialer.
+    /// Default: 15 s.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
