@@ -71,9 +71,16 @@ pub trait Receiver: fmt::Debug + Send + Sync {
     /// Writes a gap into the same stream of records; to be called at each reconnect, before what comes after it.
     fn gap(&self, gap: Gap) -> BoxFuture<'static, Result<Receipt, ReceiveError>>;
 
-    /// Until when an earlier process has stored what came: the first connection ends a gap that began then. `None`, as it is
-    /// unless implemented: there was none before.
-    fn stored_until(&self) -> Option<SystemTime> {
+    /// Notes that a target is joined, without a gap before it. Nothing, unless implemented.
+    fn joined(&self, _target: &Arc<str>) {}
+
+    /// Notes that a target's connection was lost then, so that [`Self::lost_at`] says so in a later process, until a gap tells of
+    /// it. Nothing, unless implemented.
+    fn parted(&self, _target: &Arc<str>, _at: SystemTime) {}
+
+    /// Since when an earlier process has not had what a target was sent: the first connection ends a gap that began then. `None`,
+    /// as it is unless implemented: there was none before.
+    fn lost_at(&self, _target: &str) -> Option<SystemTime> {
         None
     }
 }

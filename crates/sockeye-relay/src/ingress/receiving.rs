@@ -286,8 +286,16 @@ impl Receiver for Ingress {
         self.spool.store(Draft::of_gap(&gap, SystemTime::now()), None)
     }
 
-    fn stored_until(&self) -> Option<SystemTime> {
-        self.spool.used_at()
+    fn joined(&self, target: &Arc<str>) {
+        self.spool.joined(target.clone());
+    }
+
+    fn parted(&self, target: &Arc<str>, at: SystemTime) {
+        self.spool.parted(target.clone(), at);
+    }
+
+    fn lost_at(&self, target: &str) -> Option<SystemTime> {
+        self.spool.lost_at(target)
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Draft {
     pub(super) at_ms: u64,
     pub(super) namespace: Arc<str>,
     pub(super) event: Option<Arc<str>>,
+    /// Of a gap: whose, and when it ended, in milliseconds since 1970.
+    pub(super) ends: Option<(Arc<str>, u64)>,
     pub(super) text: String,
 }
 
@@ -72,6 +74,7 @@ impl Draft {
             at_ms: millis(now),
             namespace: received.namespace.clone(),
             event: Some(received.event.clone()),
+            ends: None,
             text,
         }
     }
@@ -85,7 +88,8 @@ impl Draft {
             gap.is_recovered,
             json(&gap.target)
         );
-        Self { at_ms: millis(now), namespace: "".into(), event: None, text }
+        let ends = Some((gap.target.clone(), millis(gap.to)));
+        Self { at_ms: millis(now), namespace: "".into(), event: None, ends, text }
     }
 
     /// How much of the spool's bound it takes.
@@ -97,7 +101,7 @@ impl Draft {
 impl Record {
     pub(super) fn new(spool: &str, seq: u64, draft: Draft) -> Self {
         let id = format!("{spool}-{seq}");
-        let Draft { at_ms, namespace, event, mut text } = draft;
+        let Draft { at_ms, namespace, event, mut text, .. } = draft;
         let _ = write!(text, r#""seq":{seq},"id":"{id}"}}"#);
         Self { seq, id: id.into(), at_ms, namespace, event, line: text.into() }
     }

@@ -63,12 +63,12 @@ impl Listening {
             times: 0,
         };
         Self {
-            name,
             replies,
             script,
             standing: watch::Sender::new(out),
             // What was sent since another process was here is missed, too.
-            lost_at: Mutex::new(receiver.as_ref().and_then(|it| it.stored_until())),
+            lost_at: Mutex::new(receiver.as_ref().and_then(|it| it.lost_at(&name))),
+            name,
             receiver,
             partings: Mutex::default(),
             untaken: Mutex::default(),
@@ -137,6 +137,9 @@ impl Listening {
         self.standing.send_if_modified(|standing| match standing {
             Standing::In { .. } => false,
             Standing::Out { times, .. } => {
+                if let Some(receiver) = &self.receiver {
+                    receiver.joined(&self.name);
+                }
                 *standing = Standing::In { since: now, times: *times + 1 };
                 true
             }
@@ -173,7 +176,13 @@ impl Listening {
         let now = SystemTime::now();
         self.standing.send_if_modified(|standing| match standing {
             Standing::In { times, .. } => {
-                self.lost_at.lock().get_or_insert(now);
+                let mut lost_at = self.lost_at.lock();
+                if lost_at.is_none() {
+                    *lost_at = Some(now);
+                    if let Some(receiver) = &self.receiver {
+                        receiver.parted(&self.name, now);
+                    }
+                }
                 *standing = Standing::Out { since: now, because: Arc::clone(why), times: *times };
                 true
             }

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod files;
+mod gaps;
 mod killed;
 mod place;
 mod redis;

@@ -1,6 +1,9 @@
 //! What the server sends is acknowledged once it is safe, and not before.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
 use futures_util::future::BoxFuture;
 use sockeye_relay::{
@@ -114,6 +117,51 @@ async fn a_gap_stands_between_what_came_before_and_behind_it() {
     assert_eq!((&*gap.target, gap.is_recovered), ("only", false));
     assert!(before <= gap.from && gap.from <= gap.to, "{gap:?}");
     event(&mut came, 2).await.send(Ok(Receipt::Known)).unwrap();
+}
+
+/// What it is told of connections, by a process that follows another.
+#[derive(Debug)]
+struct Notes(Mutex<Vec<String>>, SystemTime);
+
+impl Receiver for Notes {
+    fn receive(&self, _: Received) -> BoxFuture<'static, Answer> {
+        Box::pin(std::future::ready(Ok(Receipt::Unwanted)))
+    }
+
+    fn gap(&self, gap: Gap) -> BoxFuture<'static, Answer> {
+        let is_first = gap.from == self.1;
+        self.0.lock().unwrap().push(format!("gap of {} {is_first}", gap.target));
+        Box::pin(std::future::ready(Ok(Receipt::Stored { seq: 1 })))
+    }
+
+    fn joined(&self, target: &Arc<str>) {
+        self.0.lock().unwrap().push(format!("joined {target}"));
+    }
+
+    fn parted(&self, target: &Arc<str>, at: SystemTime) {
+        assert!(at > self.1);
+        self.0.lock().unwrap().push(format!("parted {target}"));
+    }
+
+    fn lost_at(&self, target: &str) -> Option<SystemTime> {
+        assert_eq!(target, "only");
+        Some(self.1)
+    }
+}
+
+#[tokio::test]
+async fn a_loss_is_noted_when_it_happens() {
+    let world = World::new("noted").await;
+    let notes = Arc::new(Notes(Mutex::default(), SystemTime::now() - Duration::from_secs(60)));
+    let receiver: Option<Arc<dyn Receiver>> = Some(Arc::clone(&notes) as _);
+    let target = target("only", &world.url, Options { receiver, ..Options::default() });
+    stands(&target, Standing::is_in).await;
+    world.server.of("/imchat").disconnect();
+    stands(&target, |standing| standing.is_in() && standing.times() == 2).await;
+    let told = notes.0.lock().unwrap().clone();
+    let expect =
+        ["gap of only true", "joined only", "parted only", "gap of only false", "joined only"];
+    assert_eq!(told, expect);
 }
 
 #[tokio::test]

@@ -80,6 +80,9 @@ impl<'t> Ledger<'t> {
                 draft.text,
             ])?;
         let seq = self.transaction.last_insert_rowid().cast_unsigned();
+        if let Some((target, at)) = &draft.ends {
+            self.found(target, *at)?;
+        }
         if let Some(id) = id {
             self.remember(id)?;
         }
@@ -89,6 +92,36 @@ impl<'t> Ledger<'t> {
         let counter = if is_gap { &mut self.changes.gaps } else { &mut self.changes.stored };
         *counter += 1;
         Ok(Receipt::Stored { seq })
+    }
+
+    /// Notes that a target is joined, if nothing is known of it: it can be lost from now on.
+    pub(super) fn joined(&self, target: &str) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached("INSERT INTO target (name) VALUES (?) ON CONFLICT DO NOTHING")?
+            .execute([target])?;
+        Ok(())
+    }
+
+    /// Notes when a target was lost, unless it was before and no gap has told of that, or a later gap has told of this.
+    pub(super) fn lost(&self, target: &str, at_ms: u64) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO target (name, lost_at) VALUES (?1, ?2) ON CONFLICT DO UPDATE
+                 SET lost_at = coalesce(lost_at, excluded.lost_at) WHERE excluded.lost_at > told_until",
+            )?
+            .execute(params![target, at_ms.cast_signed()])?;
+        Ok(())
+    }
+
+    /// Notes that a gap which ended then is stored.
+    fn found(&self, target: &str, at_ms: u64) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO target (name, told_until) VALUES (?1, ?2) ON CONFLICT DO UPDATE
+                 SET lost_at = NULL, told_until = excluded.told_until",
+            )?
+            .execute(params![target, at_ms.cast_signed()])?;
+        Ok(())
     }
 
     fn remember(&self, id: &str) -> rusqlite::Result<()> {
@@ -241,6 +274,7 @@ impl<'t> Ledger<'t> {
                 at_ms: row.get::<_, i64>(1)?.cast_unsigned(),
                 namespace: row.get::<_, String>(3)?.into(),
                 event: (!is_gap).then(|| event.into()),
+                ends: None,
                 text,
             };
             records.push(Record::new(self.name, row.get::<_, i64>(0)?.cast_unsigned(), draft));

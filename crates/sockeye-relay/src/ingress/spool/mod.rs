@@ -7,6 +7,7 @@ mod ledger;
 mod open;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -40,7 +41,8 @@ struct Shared {
     tally: Arc<Tally>,
     tail: watch::Receiver<u64>,
     name: Arc<str>,
-    used_at: Option<SystemTime>,
+    lost: HashMap<String, SystemTime>,
+    all_lost: Option<SystemTime>,
     options: SpoolOptions,
 }
 
@@ -94,17 +96,35 @@ impl Spool {
     /// [`SpoolError`]: it is in use, newer than this program, another program's, or the disk does not allow it.
     pub fn open(path: impl AsRef<Path>, options: SpoolOptions) -> Result<Self, SpoolError> {
         let opened = open::open(path.as_ref(), &options)?;
-        let (name, used_at) = (opened.name.clone(), opened.used_at);
+        let (name, lost, all_lost) = (opened.name.clone(), opened.lost.clone(), opened.all_lost);
         let inbox = Arc::new(Inbox::new(&options));
         let tally = Arc::new(Tally::default());
         let tail = desk::start(opened, options.clone(), inbox.clone(), tally.clone())?;
-        Ok(Self { shared: Arc::new(Shared { inbox, tally, tail, name, used_at, options }) })
+        Ok(Self { shared: Arc::new(Shared { inbox, tally, tail, name, lost, all_lost, options }) })
     }
 
-    /// When somebody last wrote to it, before it was opened: what was received after that is not in it. `None` if it is new.
+    /// Since when what a target was sent is not in it, as it was when it was opened: since the connection was lost, or since an earlier
+    /// process ended. `None` if it is new.
     #[must_use]
-    pub fn used_at(&self) -> Option<SystemTime> {
-        self.shared.used_at
+    pub fn lost_at(&self, target: &str) -> Option<SystemTime> {
+        self.shared.lost.get(target).copied().or(self.shared.all_lost)
+    }
+
+    /// Notes that a target is joined, so that a later process knows of a gap.
+    pub(super) fn joined(&self, target: Arc<str>) {
+        self.note(move |ledger| ledger.joined(&target));
+    }
+
+    /// Notes when a target was lost, for a later process.
+    pub(super) fn parted(&self, target: Arc<str>, at: SystemTime) {
+        let at_ms = super::record::millis(at);
+        self.note(move |ledger| ledger.lost(&target, at_ms));
+    }
+
+    /// Has something done that nobody waits for. If it fails, a later process takes the last time that somebody wrote.
+    fn note(&self, work: impl FnMut(&mut Ledger<'_>) -> rusqlite::Result<()> + Send + 'static) {
+        let (chore, _) = inbox::chore(work);
+        self.shared.inbox.push_chore(chore);
     }
 
     /// Stores a draft; it has its place when this returns.

@@ -1,17 +1,18 @@
 //! Opens the file of a spool: one relay's alone, ours, and of the layout of today.
 
 use std::{
+    collections::HashMap,
     fs::{self, File, TryLockError},
     path::Path,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    super::SpoolOptions,
+    super::{SpoolOptions, record::millis},
     SpoolError,
     ledger::{self, Page},
 };
@@ -20,14 +21,17 @@ use super::{
 const APPLICATION: i32 = 0x536f_6b53;
 
 /// Each step from one layout to the next. Steps that were released are never changed: a file remembers how many it has had.
-const STEPS: &[M<'static>] = &[M::up(include_str!("layout.sql"))];
+const STEPS: &[M<'static>] =
+    &[M::up(include_str!("layout.sql")), M::up(include_str!("targets.sql"))];
 
 pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) page: Page,
     pub(super) name: Arc<str>,
-    /// When somebody last wrote to it, before it was opened now.
-    pub(super) used_at: Option<SystemTime>,
+    /// Since when each target is lost, of those that were joined before.
+    pub(super) lost: HashMap<String, SystemTime>,
+    /// The same of all others, which the file does not know: when somebody last wrote to it. `None` if it is new.
+    pub(super) all_lost: Option<SystemTime>,
     /// Held for as long as the file is open; the system lets go of it when the process ends, however it ends.
     pub(super) _lock: File,
 }
@@ -56,12 +60,13 @@ pub(super) fn open(path: &Path, options: &SpoolOptions) -> Result<Opened, SpoolE
     }
     let used_at = used_at(path);
     let mut connection = prepare(path, options)?;
-    let (page, name) = (|| {
+    let (page, name, lost) = (|| {
         let name = name(&mut connection)?;
-        Ok((ledger::page(&connection)?, name))
+        let lost = lost(&mut connection, used_at)?;
+        Ok((ledger::page(&connection)?, name, lost))
     })()
     .map_err(|error: rusqlite::Error| unusable(error.to_string()))?;
-    Ok(Opened { connection, page, name, used_at, _lock: lock })
+    Ok(Opened { connection, page, name, lost, all_lost: used_at, _lock: lock })
 }
 
 /// When a file was last written to, or its log; `None` if there is no such file.
@@ -112,6 +117,30 @@ fn prepare(path: &Path, options: &SpoolOptions) -> Result<Connection, SpoolError
             .map_err(failed)?;
     }
     Ok(connection)
+}
+
+/// Since when each target is lost that was joined before. Those that were joined until the end were lost with it: the last time that
+/// somebody wrote. That is kept, for the file is written to again before they are joined.
+fn lost(
+    connection: &mut Connection,
+    used_at: Option<SystemTime>,
+) -> rusqlite::Result<HashMap<String, SystemTime>> {
+    let transaction = connection.transaction()?;
+    if let Some(at) = used_at {
+        transaction.execute(
+            "UPDATE target SET lost_at = ? WHERE lost_at IS NULL",
+            [millis(at).cast_signed()],
+        )?;
+    }
+    let lost = transaction
+        .prepare("SELECT name, lost_at FROM target WHERE lost_at IS NOT NULL")?
+        .query_map([], |row| {
+            let at: i64 = row.get(1)?;
+            Ok((row.get(0)?, UNIX_EPOCH + Duration::from_millis(at.max(0).cast_unsigned())))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    transaction.commit()?;
+    Ok(lost)
 }
 
 /// The spool's name: by it sinks know whether they have had its records.
@@ -167,7 +196,7 @@ mod tests {
         assert_eq!(open(&ours, &options).ok().unwrap().name, first);
         Connection::open(&ours).unwrap().pragma_update(None, "user_version", 9).unwrap();
         let error = refused(&ours);
-        assert!(matches!(error, SpoolError::Newer { found: 9, known: 1, .. }), "{error}");
+        assert!(matches!(error, SpoolError::Newer { found: 9, known: 2, .. }), "{error}");
 
         let text = folder.join("text");
         std::fs::write(&text, "no database at all, ".repeat(100)).unwrap();
