@@ -98,7 +98,8 @@ impl Config {
         toml::from_str(text).map_err(|error| ConfigError::of_toml(place, text, &error))
     }
 
-    /// Reads a file. Paths in it are relative to its folder.
+    /// Reads a file. Relative paths in it are those of the working directory, as everywhere else: a relay that a service manager
+    /// starts has its configuration in one folder, and its queue, spool and files in another.
     ///
     /// # Errors
     ///
@@ -106,30 +107,7 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let mut config = Self::read(&text, &path.display().to_string())?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            config.lie_in(folder);
-        }
-        Ok(config)
-    }
-
-    /// Takes relative paths as those of this folder.
-    fn lie_in(&mut self, folder: &Path) {
-        let mut paths: Vec<&mut std::path::PathBuf> = vec![&mut self.spool.path];
-        paths.extend(&mut self.token_file);
-        for Connection { auth_file, cacert, cert, key, .. } in &mut self.to.0 {
-            paths.extend(cacert);
-            paths.extend([auth_file, cert, key].into_iter().flatten());
-        }
-        for path in paths {
-            *path = folder.join(&*path);
-        }
-        for url in [&mut self.from, &mut self.queue].into_iter().flatten() {
-            *url = in_folder(url, folder);
-        }
-        for sink in &mut self.sink {
-            sink.to = in_folder(&sink.to, folder);
-        }
+        Self::read(&text, &path.display().to_string())
     }
 
     /// It as TOML, with every default, and without secrets.
@@ -191,16 +169,4 @@ impl Config {
         }
         kept
     }
-}
-
-/// The URL of a file, in this folder if it is relative.
-fn in_folder(url: &Location, folder: &Path) -> Location {
-    for scheme in ["sqlite:", "file:"] {
-        if let Some(path) = url.reveal().strip_prefix(scheme)
-            && !path.starts_with('/')
-        {
-            return Location::new(format!("{scheme}{}", folder.join(path).display()));
-        }
-    }
-    url.clone()
 }

@@ -82,7 +82,7 @@ Every key of the configuration of `sockeye relay`, made of the program's own typ
 decide over the file; `sockeye relay --print-config` shows what came out. A key that is none is an error that names the nearest.
 
 Times are like `\"500ms\"`, `\"30s\"`, `\"5m\"`, `\"1h\"`, `\"30d\"`, sizes like `\"64KiB\"`, `\"16MiB\"`, `\"1GiB\"`. Relative paths are those of \
-the file's folder. Secrets are shown nowhere.
+the directory that the relay works in, wherever the file is (with systemd: `WorkingDirectory=`). Secrets are shown nowhere.
 ";
 
 fn of<T: schemars::JsonSchema>() -> Schema {

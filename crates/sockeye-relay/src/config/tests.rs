@@ -240,16 +240,18 @@ fn all_is_checked_before_anything_is_opened() {
 }
 
 #[test]
-fn relative_paths_are_those_of_the_file() {
+fn relative_paths_are_those_of_the_working_directory() {
     let folder = env::temp_dir().join(format!("sockeye-config-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("relay.toml");
-    fs::write(&file, "from = \"sqlite:q.db\"\ntoken_file = \"t\"\n[[sink]]\nto = \"file:/abs\"")
+    fs::write(&file, "from = \"sqlite:q.db\"\ntoken_file = \"t\"\n[[sink]]\nto = \"file:f\"")
         .unwrap();
     let config = Config::load(&file).unwrap();
-    assert_eq!(config.queue_url(), format!("sqlite:{}", folder.join("q.db").display()));
-    assert_eq!(config.token_file, Some(folder.join("t")));
-    assert_eq!(config.sink[0].to.reveal(), "file:/abs");
+    // All of them, whether they are written or the usual ones.
+    assert_eq!(config.queue_url(), "sqlite:q.db");
+    assert_eq!(config.spool.path, Path::new("relay-spool.db"));
+    assert_eq!(config.token_file.as_deref(), Some(Path::new("t")));
+    assert_eq!(config.sink[0].to.reveal(), "file:f");
     fs::remove_dir_all(&folder).unwrap();
     assert!(matches!(Config::load(&file), Err(ConfigError::Unreadable { .. })));
 }
