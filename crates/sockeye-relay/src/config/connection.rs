@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{self, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Location, Secret, Time};
+use super::{
+    Location, Secret, Time,
+    several::{self, Short},
+};
 
 /// A connection to a Socket.IO server.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -23,7 +23,7 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nsp: Option<String>,
     /// Tasks of these keys go here; `*` stands for any text. A connection without keys gets all that fit nowhere.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "several::texts")]
     pub keys: Vec<String>,
     /// Where the server's Engine.IO listens.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Time>,
     /// Believe only the certificates in these files (PEM), and those that they signed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "several::texts")]
     pub cacert: Vec<PathBuf>,
     /// The certificate of this client (PEM).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,7 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
     /// Believe the server that holds the key with one of these hashes, `sha256/BASE64`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "several::texts")]
     pub pin: Vec<String>,
     /// Believe every certificate, so that anybody on the way can read and change everything.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -173,34 +173,14 @@ impl Connections {
 
 impl<'de> Deserialize<'de> for Connections {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        several::tables(deserializer).map(Self)
+    }
+}
 
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Connections;
+impl Short for Connection {
+    const EXPECTED: &'static str = "a URL, a table [to], or several [[to]]";
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a URL, a table [to], or several [[to]]")
-            }
-
-            fn visit_str<E: de::Error>(self, url: &str) -> Result<Connections, E> {
-                let url = Location::new(url);
-                Ok(Connections(vec![Connection { url, ..Connection::default() }]))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Connections, A::Error> {
-                let one = Connection::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Connections(vec![one]))
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Connections, A::Error> {
-                let mut connections = Vec::new();
-                while let Some(connection) = seq.next_element()? {
-                    connections.push(connection);
-                }
-                Ok(Connections(connections))
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+    fn short(text: &str) -> Self {
+        Self { url: Location::new(text), ..Self::default() }
     }
 }

@@ -8,6 +8,7 @@ mod delivery;
 mod error;
 mod fetch;
 mod reference;
+mod several;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -81,8 +82,8 @@ pub struct Config {
     pub task: Option<Mapping>,
     /// How much the queue holds, and for how long.
     pub store: Store,
-    /// Where what the server sends goes: `[[sink]]`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Where what the server sends goes: a place, a table `[sink]`, or several `[[sink]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "several::tables")]
     pub sink: Vec<Sink>,
     /// Where it is kept until the sinks have it.
     pub spool: Spool,

@@ -71,7 +71,11 @@ pub fn reference() -> String {
         "How much the queue holds, and for how long. A URL may say otherwise.",
         of::<Store>(),
     );
-    table("`[[sink]]`", "Where what the server sends goes.", of::<Sink>());
+    table(
+        "`[sink]`, or several `[[sink]]`",
+        "Where what the server sends goes. `sink = \"file:events.ndjson\"` is the short form of one that needs nothing else.",
+        of::<Sink>(),
+    );
     table("`[spool]`", "Where it is kept until the sinks have it.", of::<Spool>());
     page
 }
@@ -84,6 +88,25 @@ decide over the file; `sockeye relay --print-config` shows what came out. A key 
 Times are like `\"500ms\"`, `\"30s\"`, `\"5m\"`, `\"1h\"`, `\"30d\"`, sizes like `\"64KiB\"`, `\"16MiB\"`, `\"1GiB\"`. Relative paths are those of \
 the directory that the relay works in, wherever the file is (with systemd: `WorkingDirectory=`). Secrets are shown nowhere.
 ";
+
+/// The tables that have a key of this name, as they are written; empty for the top.
+pub(super) fn tables_with(key: &str) -> Vec<&'static str> {
+    let tables = [
+        ("", of::<Config>()),
+        ("[to]", of::<Connection>()),
+        ("[[to.on_connect]]", of::<OnConnect>()),
+        ("[delivery]", of::<Delivery>()),
+        ("[delivery.reply]", of::<Reply>()),
+        ("[delivery.rate]", of::<Rate>()),
+        ("[event.NAME]", of::<Event>()),
+        ("[task]", of::<Mapping>()),
+        ("[store]", of::<Store>()),
+        ("[[sink]]", of::<Sink>()),
+        ("[spool]", of::<Spool>()),
+    ];
+    let has = |schema: &Schema| properties(schema).iter().any(|(name, _)| name == key);
+    tables.iter().filter(|(_, schema)| has(schema)).map(|&(table, _)| table).collect()
+}
 
 fn of<T: schemars::JsonSchema>() -> Schema {
     SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<T>()

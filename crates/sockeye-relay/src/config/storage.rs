@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Location, Secret, Size, Time};
+use super::{
+    Location, Secret, Size, Time,
+    several::{self, Short},
+};
 
 /// How much a queue holds, and for how long.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -97,7 +100,7 @@ pub struct Sink {
     #[serde(serialize_with = "origin")]
     pub to: Location,
     /// Which events, by name; `*` stands for any text. Default: all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "several::texts")]
     pub events: Vec<String>,
     /// The secret that a webhook's requests are signed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,6 +138,15 @@ impl Sink {
             fsync: Fsync::default(),
             max_entries: None,
         }
+    }
+}
+
+impl Short for Sink {
+    const EXPECTED: &'static str =
+        "a place such as \"file:events.ndjson\", a table [sink], or several [[sink]]";
+
+    fn short(text: &str) -> Self {
+        Self::new(Location::new(text))
     }
 }
 

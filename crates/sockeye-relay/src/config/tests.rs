@@ -115,6 +115,28 @@ fn one_connection_is_a_text_or_a_table() {
 }
 
 #[test]
+fn one_of_several_needs_no_list() {
+    for text in [
+        "sink = \"file:x\"",
+        "sink = [\"file:x\"]",
+        "[sink]\nto = \"file:x\"",
+        "[[sink]]\nto = \"file:x\"",
+    ] {
+        let config = Config::read(text, "relay.toml").unwrap();
+        assert_eq!(config.sink, [Sink::new(Location::new("file:x"))], "{text}");
+    }
+    let text = "sink = { to = \"-\", events = \"chat\" }\n[to]\nurl = \"http://h\"\nkeys = \"a\"\ncacert = \"c.pem\"";
+    let config = Config::read(text, "relay.toml").unwrap();
+    assert_eq!(
+        (&*config.sink[0].events, &*config.to.0[0].keys),
+        (&["chat".to_owned()][..], &["a".to_owned()][..])
+    );
+    assert_eq!(config.to.0[0].cacert, [Path::new("c.pem")]);
+    let config = Config::read("to = [\"http://a\", { url = \"http://b\" }]", "relay.toml").unwrap();
+    assert_eq!(config.to.0.len(), 2);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     #[track_caller] // a failure points at the row, not at this function
     fn check(text: &str, expect: &str) {
@@ -135,7 +157,25 @@ fn what_is_wrong_is_told_with_its_place() {
     check("[delivery]\nconfirm = \"maybe\"", "relay.toml:2: unknown variant `maybe`");
     check("[delivery]\nconfirm_timeout = \"soon\"", "\"soon\" is not a time");
     check("[spool]\nmax_bytes = \"large\"", "\"large\" is not a size");
-    check("from = 1", "relay.toml:1: invalid type");
+    check("from = 1", "relay.toml:1: found integer `1`; expected a string");
+    check(
+        "confirm = \"event\"",
+        "relay.toml:1: the key \"confirm\" is not known here; it belongs in [delivery] or in [event.NAME] or in [task]",
+    );
+    check("url = \"http://h\"", "it belongs in [to]");
+    check("[delivery]\nlisten = \"x\"", "it belongs at the top, before the first [table]");
+    check("[event.x]\nin_flight = 3", "it belongs in [delivery]");
+    check("[[delivery]]\nconfirm = \"ack\"", "write [delivery] instead of [[delivery]]");
+    check(
+        "[event]\nconfirm = \"ack\"",
+        "relay.toml:2: found string \"ack\"; expected a table; what differs",
+    );
+    check("delivery = \"ack\"", "expected a table [delivery]");
+    check("spool = \"x.db\"", "expected a table [spool], such as");
+    check("[to]\nurl = \"http://a\"\n[to]\nurl = \"http://b\"", "is written [[to]]");
+    check("[[sink]]\nevents = [\"a\"]", "the key \"to\" is missing; write where this sink is");
+    check("[[sink]]\nto = \"-\"\nevents = 3", "a text, or a list of texts");
+    check("sink = 3", "a table [sink], or several [[sink]]");
     check("from = \"x", "relay.toml:1:");
     check("to = 3", "a URL, a table [to], or several [[to]]");
 }
