@@ -83,6 +83,9 @@ impl Ends for Unroutable {
 
 impl Ends for SpoolError {
     fn exit(&self) -> Exit {
-        Exit::Fault
+        match self {
+            Self::NoSuchDead { .. } => Exit::Usage,
+            _ => Exit::Fault,
+        }
     }
 }

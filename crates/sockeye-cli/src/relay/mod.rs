@@ -15,6 +15,7 @@ mod plan;
 mod put;
 mod rate;
 mod seen;
+mod spool;
 mod states;
 mod status;
 mod switch;
@@ -22,7 +23,7 @@ mod table;
 mod work;
 
 pub(crate) use self::options::Options;
-use self::options::{Command, Dead};
+use self::options::{Command, Dead, Spool};
 use crate::{
     exit::Exit,
     failure::{Failure, NotStarted},
@@ -51,6 +52,7 @@ pub(crate) fn run(options: Options, output: &mut Output) -> Result<Exit, Failure
             Command::Dead(Dead::Show(options)) => dead::show(options, output).await,
             Command::Dead(Dead::Retry(options)) => dead::retry(options, output).await,
             Command::Dead(Dead::Drop(options)) => dead::drop(options, output).await,
+            Command::Spool(Spool::Dead(dead)) => spool::run(dead, output),
         }
     });
     log.settle();

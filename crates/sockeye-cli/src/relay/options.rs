@@ -51,6 +51,83 @@ pub(super) enum Command {
     /// Look at the dead and the held, and decide what becomes of them
     #[command(subcommand)]
     Dead(Dead),
+    /// Look at what the server sent and the sinks did not take
+    #[command(subcommand)]
+    Spool(Spool),
+}
+
+/// What to do with a spool, whether a relay is at work on it or not.
+#[derive(Debug, Subcommand)]
+pub(super) enum Spool {
+    /// Look at the records that a sink refused, and decide what becomes of them
+    #[command(subcommand)]
+    Dead(SpoolDead),
+}
+
+/// Which spool, and for whom to print.
+#[derive(Debug, Args)]
+pub(super) struct SpoolPlace {
+    /// The spool [default: that of the file, or relay-spool.db]
+    #[arg(long, value_name = "FILE")]
+    pub(super) spool: Option<PathBuf>,
+    /// The file that names it [default: relay.toml, if it is there]
+    #[arg(long, value_name = "FILE", env = "SOCKEYE_RELAY_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Print JSON, one object a line, even to a terminal
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What to do with the records that a sink refused.
+#[derive(Debug, Subcommand)]
+pub(super) enum SpoolDead {
+    Ls(SpoolList),
+    Retry(SpoolRetry),
+    Drop(SpoolDrop),
+}
+
+/// List the records that a sink refused, the oldest first
+#[derive(Debug, Args)]
+pub(super) struct SpoolList {
+    #[command(flatten)]
+    pub(super) place: SpoolPlace,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = Count::of(50))]
+    pub(super) count: Count,
+    /// Pass over so many first
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) skip: usize,
+}
+
+/// Have their sinks try some again, behind what waits, as new records
+///
+/// A relay that is at work takes them up within about a second, another when it is started.
+#[derive(Debug, Args)]
+pub(super) struct SpoolRetry {
+    #[command(flatten)]
+    pub(super) place: SpoolPlace,
+    /// Which, by number
+    #[arg(conflicts_with = "all", value_name = "NUMBER")]
+    pub(super) numbers: Vec<u64>,
+    /// All of them
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// Drop some for good
+#[derive(Debug, Args)]
+pub(super) struct SpoolDrop {
+    #[command(flatten)]
+    pub(super) place: SpoolPlace,
+    /// Which, by number
+    #[arg(conflicts_with = "all", value_name = "NUMBER")]
+    pub(super) numbers: Vec<u64>,
+    /// All of them, if --yes is given, too
+    #[arg(long, requires = "yes")]
+    pub(super) all: bool,
+    /// Do it
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 /// Which queue, and for whom to print.

@@ -83,8 +83,9 @@ impl Delivering {
             }
             // Taken before they are read: what is committed meanwhile must not be passed over.
             let end = *tail.borrow();
-            let records = match self.spool.read(self.cursor, self.max_batch, MAX_BATCH_BYTES).await
-            {
+            let name = self.name.clone();
+            let read = self.spool.read(name, self.cursor, self.max_batch, MAX_BATCH_BYTES);
+            let records = match read.await {
                 Ok(records) => records,
                 Err(error) => {
                     self.tell(&error.to_string());
@@ -172,7 +173,6 @@ impl Delivering {
             self.tell(&error);
             if counts >= self.max_attempts {
                 tracing::warn!(target: "sockeye::relay", sink = %self.name, id = %first.id, %error, "a record is laid among the dead");
-                add(&self.marks.dead, 1);
                 if !self.move_to(first.seq, Some((first.clone(), error))).await {
                     return None;
                 }

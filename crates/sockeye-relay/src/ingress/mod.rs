@@ -26,5 +26,5 @@ pub use options::{Full, SpoolOptions};
 pub use received::{Gap, Receipt, ReceiveError, Received, Receiver};
 pub use receiving::{Ingress, SinkPlan};
 pub use record::Record;
-pub use spool::{Dead, Spool, SpoolError};
+pub use spool::{Dead, DeadRecords, Spool, SpoolError};
 pub use stats::{IngressStats, SinkStats};

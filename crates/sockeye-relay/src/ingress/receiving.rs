@@ -209,7 +209,7 @@ impl Ingress {
         let tally = self.spool.tally();
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let last = *self.spool.tail().borrow();
-        let lost = tally.lost.lock().clone();
+        let (lost, dead) = (tally.lost.lock().clone(), tally.dead.lock().clone());
         let sinks = self.lines.iter().map(|line| {
             let at_ms = of(&line.marks.at_ms);
             let waited = if at_ms == 0 { 0 } else { now_ms().saturating_sub(at_ms) };
@@ -217,7 +217,7 @@ impl Ingress {
                 name: line.name.clone(),
                 delivered: of(&line.marks.delivered),
                 failed: of(&line.marks.failed),
-                dead: of(&line.marks.dead),
+                dead: dead.get(&*line.name).copied().unwrap_or_default(),
                 lost: lost.get(&line.name).copied().unwrap_or_default(),
                 lag_records: last.saturating_sub(of(&line.marks.cursor)),
                 lag: Duration::from_millis(waited),

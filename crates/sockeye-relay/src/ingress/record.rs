@@ -92,6 +92,25 @@ impl Draft {
         Self { at_ms: millis(now), namespace: "".into(), event: None, ends, text }
     }
 
+    /// What a record's line was before it had a number; `None` if it is none. It comes now, and keeps the time that it first came.
+    pub(super) fn of_line(line: &str, now_ms: u64) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Line {
+            nsp: Option<String>,
+            event: Option<String>,
+        }
+
+        let Line { nsp, event } = serde_json::from_str(line).ok()?;
+        let text = line[..line.rfind(r#""seq":"#)?].to_owned();
+        Some(Self {
+            at_ms: now_ms,
+            namespace: nsp.unwrap_or_default().into(),
+            event: event.map(Arc::from),
+            ends: None,
+            text,
+        })
+    }
+
     /// How much of the spool's bound it takes.
     pub(super) fn bytes(&self) -> u64 {
         (self.text.len() + self.event.as_ref().map_or(0, |name| name.len())) as u64
@@ -177,6 +196,11 @@ mod tests {
             Record::new("s", 8, Draft::of_gap(&gap, now)).line,
             r#"{"t":"1970-01-01T00:00:01.500Z","gap":{"from":"1970-01-01T00:00:00.000Z","to":"1970-01-01T00:00:01.500Z","recovered":false},"target":"main","seq":8,"id":"s-8"}"#
         );
+        let again = Draft::of_line(std::str::from_utf8(&record.line).unwrap(), 9).unwrap();
+        let again = Record::new("s", 12, again);
+        assert_eq!((again.event.as_deref(), &*again.namespace), (Some("a\"b"), "/im"));
+        let line = std::str::from_utf8(&record.line).unwrap();
+        assert_eq!(again.line, line.replace("7,\"id\":\"s-7\"", "12,\"id\":\"s-12\""));
         assert!(record.is_known_after("s-7") && record.is_known_after("s-9"));
         assert!(!record.is_known_after("s-6") && !record.is_known_after("t-9"));
     }

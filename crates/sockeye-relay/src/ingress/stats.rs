@@ -47,7 +47,7 @@ pub struct SinkStats {
     pub delivered: u64,
     /// Times that it did not take one.
     pub failed: u64,
-    /// Records that it will never take.
+    /// Records that it did not take, and that lie among the dead now, also those of an earlier process.
     pub dead: u64,
     /// Records that were dropped before it had them.
     pub lost: u64,
@@ -66,7 +66,6 @@ pub struct SinkStats {
 pub(super) struct Marks {
     pub(super) delivered: AtomicU64,
     pub(super) failed: AtomicU64,
-    pub(super) dead: AtomicU64,
     pub(super) cursor: AtomicU64,
     /// When the record that it is at came, in milliseconds since 1970; 0 if it is at none.
     pub(super) at_ms: AtomicU64,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
 
 mod bounds;
+mod dead;
 mod files;
 mod gaps;
 mod killed;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::future::BoxFuture;

@@ -104,3 +104,47 @@ fn a_terminal_shows_how_much_has_come() {
     terminal.expect("drained: 0 confirmed");
     assert_eq!(terminal.code(), Some(130));
 }
+
+#[test]
+fn what_a_sink_refuses_is_listed_tried_again_and_dropped() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-spool-dead"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = format!("http://{}/hook", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let answer = "HTTP/1.1 400 Bad\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let spool = |what: &[&str]| {
+        let args = [&["spool", "dead"], what, &["--spool", "spool.db", "--json"]].concat();
+        relay(&sandbox, &args)
+    };
+    let mut peer = start(&sandbox, &args(&running.url, &[&hook]));
+    until(&mut peer, "\"joined\"");
+    // The server greets whoever joins.
+    let dead = loop {
+        let run = spool(&["ls"]);
+        if run.code == Some(0) && !run.stdout.is_empty() {
+            break serde_json::from_str::<Value>(run.stdout.lines().next().unwrap()).unwrap();
+        }
+    };
+    assert_eq!(dead["record"]["event"], "welcome");
+    assert!(dead["reason"].as_str().unwrap().contains("400"), "{dead}");
+    let number = dead["number"].to_string();
+    assert_eq!(spool(&["retry", &number]).stdout.trim(), r#"{"retried":1}"#);
+    while spool(&["ls"]).stdout.contains(&format!("\"number\":{number},")) {}
+    kill(peer.id(), Signal::TERM);
+    assert_eq!(peer.finish().unwrap().code(), Some(0));
+    let run = spool(&["drop", "999"]);
+    assert!(run.code == Some(2) && run.stderr.contains("no dead record 999"), "{run:?}");
+    assert_eq!(spool(&["drop", "--all", "--yes"]).code, Some(0));
+    assert_eq!(spool(&["ls"]).stdout, "");
+}

@@ -13,6 +13,7 @@ pub(super) struct Changes {
     pub(super) dropped_oldest: u64,
     pub(super) dropped_newest: u64,
     pub(super) dropped_aged: u64,
+    pub(super) laid_dead: u64,
     pub(super) dropped_dead: u64,
     pub(super) disconnects: u64,
     pub(super) lost: Vec<(Arc<str>, u64)>,

@@ -42,7 +42,7 @@ pub(super) fn start(
     let (tail, changes) = watch::channel(opened.page.last);
     tally.records.store(opened.page.records, Ordering::Relaxed);
     tally.bytes.store(opened.page.bytes, Ordering::Relaxed);
-    let desk = Desk { opened, options, tally, tail, alarms: Alarms::default() };
+    let desk = Desk { opened, options, tally, tail, alarms: Alarms::default(), looked_at: None };
     thread::Builder::new()
         .name("sockeye-spool".to_owned())
         .spawn(move || {
@@ -71,6 +71,8 @@ struct Desk {
     tally: Arc<Tally>,
     tail: watch::Sender<u64>,
     alarms: Alarms<Alarm>,
+    /// When it last looked at what others may have written into the file.
+    looked_at: Option<Instant>,
 }
 
 impl Desk {
@@ -186,7 +188,13 @@ impl Desk {
         for chore in chores {
             chore.run(&mut ledger)?;
         }
+        let looks = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK);
+        if looks {
+            ledger.revive()?;
+        }
         ledger.sweep()?;
+        let counts_dead = looks || ledger.changes.laid_dead > 0;
+        let dead = counts_dead.then(|| ledger.dead_by_sink()).transpose()?;
         let changes = ledger.changes;
         if !events.is_empty() {
             crash::point(Stage::Received);
@@ -199,6 +207,12 @@ impl Desk {
                 target: "sockeye::relay",
                 "the spool is full, or what it holds too old: {dropped}; let its sinks catch up, or raise its bounds{more}"
             );
+        }
+        if looks {
+            self.looked_at = Some(Instant::now());
+        }
+        if let Some(dead) = dead {
+            *self.tally.dead.lock() = dead;
         }
         let last = page.last;
         self.tail.send_if_modified(|tail| std::mem::replace(tail, last) != last);

@@ -1,8 +1,8 @@
 //! The rows of a spool, in one transaction.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{
     super::{
@@ -18,6 +18,8 @@ use super::{
 const MAX_GAPS_PAST_BOUND: u64 = 1_000;
 /// How many rows that everybody has had are deleted in one transaction.
 const SWEEP: u64 = 4_096;
+/// How many of the dead are put back in one transaction.
+const REVIVED: i64 = 64;
 
 /// What is known of the rows without asking the file.
 #[derive(Clone, Debug, Default)]
@@ -67,31 +69,38 @@ impl<'t> Ledger<'t> {
         if let Some(turned_away) = self.make_room(bytes, is_gap)? {
             return Ok(turned_away);
         }
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO spool (at, kind, nsp, event, bytes, record) VALUES (?, ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                draft.at_ms.cast_signed(),
-                i64::from(is_gap),
-                &*draft.namespace,
-                draft.event.as_deref().unwrap_or_default(),
-                bytes.cast_signed(),
-                draft.text,
-            ])?;
-        let seq = self.transaction.last_insert_rowid().cast_unsigned();
+        let seq = self.insert(draft, None)?;
         if let Some((target, at)) = &draft.ends {
             self.found(target, *at)?;
         }
         if let Some(id) = id {
             self.remember(id)?;
         }
-        self.page.records += 1;
-        self.page.bytes += bytes;
-        self.page.last = seq;
         let counter = if is_gap { &mut self.changes.gaps } else { &mut self.changes.stored };
         *counter += 1;
         Ok(Receipt::Stored { seq })
+    }
+
+    fn insert(&mut self, draft: &Draft, only_for: Option<&str>) -> rusqlite::Result<u64> {
+        let bytes = draft.bytes();
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO spool (at, kind, nsp, event, bytes, record, only_for) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                draft.at_ms.cast_signed(),
+                i64::from(draft.event.is_none()),
+                &*draft.namespace,
+                draft.event.as_deref().unwrap_or_default(),
+                bytes.cast_signed(),
+                draft.text,
+                only_for,
+            ])?;
+        let seq = self.transaction.last_insert_rowid().cast_unsigned();
+        self.page.records += 1;
+        self.page.bytes += bytes;
+        self.page.last = seq;
+        Ok(seq)
     }
 
     /// Notes that a target is joined, if nothing is known of it: it can be lost from now on.
@@ -253,14 +262,16 @@ impl<'t> Ledger<'t> {
 
     pub(super) fn read(
         &self,
+        sink: &str,
         after: u64,
         count: usize,
         bytes: u64,
     ) -> rusqlite::Result<Vec<Record>> {
         let mut statement = self.transaction.prepare_cached(
-            "SELECT seq, at, kind, nsp, event, record FROM spool WHERE seq > ? ORDER BY seq LIMIT ?",
+            "SELECT seq, at, kind, nsp, event, record FROM spool
+             WHERE seq > ? AND (only_for IS NULL OR only_for = ?) ORDER BY seq LIMIT ?",
         )?;
-        let mut rows = statement.query(params![after.cast_signed(), count as i64])?;
+        let mut rows = statement.query(params![after.cast_signed(), sink, count as i64])?;
         let (mut records, mut total) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let text: String = row.get(5)?;
@@ -320,25 +331,46 @@ impl<'t> Ledger<'t> {
                 "DELETE FROM dead WHERE number IN (SELECT number FROM dead ORDER BY number DESC LIMIT -1 OFFSET ?)",
             )?
             .execute([self.options.max_dead.cast_signed()])?;
+        self.changes.laid_dead += 1;
         self.changes.dropped_dead += dropped as u64;
         Ok(())
     }
 
     pub(super) fn dead(&self, skip: usize, count: usize) -> rusqlite::Result<Vec<Dead>> {
+        dead(self.transaction, skip, count)
+    }
+
+    /// How many dead each sink has.
+    pub(super) fn dead_by_sink(&self) -> rusqlite::Result<BTreeMap<String, u64>> {
         self.transaction
-            .prepare_cached(
-                "SELECT number, sink, at, reason, record FROM dead ORDER BY number LIMIT ? OFFSET ?",
-            )?
-            .query_map(params![count as i64, skip as i64], |row| {
-                Ok(Dead {
-                    number: row.get::<_, i64>(0)?.cast_unsigned(),
-                    sink: row.get(1)?,
-                    at_ms: row.get::<_, i64>(2)?.cast_unsigned(),
-                    reason: row.get(3)?,
-                    line: row.get(4)?,
-                })
-            })?
+            .prepare_cached("SELECT sink, count(*) FROM dead GROUP BY sink")?
+            .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?
             .collect()
+    }
+
+    /// Puts the dead that somebody wants tried again behind what waits, each for its sink alone, as far as there is room.
+    pub(super) fn revive(&mut self) -> rusqlite::Result<()> {
+        let rows: Vec<(i64, String, String)> = self
+            .transaction
+            .prepare_cached(
+                "SELECT number, sink, record FROM dead WHERE retried = 1 ORDER BY number LIMIT ?",
+            )?
+            .query_map([REVIVED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (number, sink, record) in rows {
+            let Some(draft) = Draft::of_line(&record, now_ms()) else { continue };
+            let bytes = draft.bytes();
+            let has_room = self.page.records < self.options.max_records
+                && self.page.bytes.saturating_add(bytes) <= self.options.max_bytes;
+            if !has_room || !self.page.sinks.iter().any(|(name, _)| **name == *sink) {
+                continue;
+            }
+            self.insert(&draft, Some(&sink))?;
+            self.transaction
+                .prepare_cached("DELETE FROM dead WHERE number = ?")?
+                .execute([number])?;
+        }
+        Ok(())
     }
 
     pub(super) fn bury(&self) -> rusqlite::Result<u64> {
@@ -350,8 +382,31 @@ impl<'t> Ledger<'t> {
     }
 }
 
+/// The dead of a file, oldest first.
+pub(super) fn dead(
+    connection: &Connection,
+    skip: usize,
+    count: usize,
+) -> rusqlite::Result<Vec<Dead>> {
+    connection
+        .prepare_cached(
+            "SELECT number, sink, at, reason, record, retried FROM dead ORDER BY number LIMIT ? OFFSET ?",
+        )?
+        .query_map(params![count as i64, skip as i64], |row| {
+            Ok(Dead {
+                number: row.get::<_, i64>(0)?.cast_unsigned(),
+                sink: row.get(1)?,
+                at_ms: row.get::<_, i64>(2)?.cast_unsigned(),
+                reason: row.get(3)?,
+                line: row.get(4)?,
+                is_retried: row.get(5)?,
+            })
+        })?
+        .collect()
+}
+
 /// What the file says of itself.
-pub(super) fn page(connection: &rusqlite::Connection) -> rusqlite::Result<Page> {
+pub(super) fn page(connection: &Connection) -> rusqlite::Result<Page> {
     let (records, bytes): (i64, i64) =
         connection.query_row("SELECT count(*), coalesce(sum(bytes), 0) FROM spool", [], |row| {
             Ok((row.get(0)?, row.get(1)?))

@@ -1,5 +1,6 @@
 //! The spool: a file in which what was received lies until every sink has had it.
 
+mod beside;
 mod changes;
 mod desk;
 mod inbox;
@@ -20,6 +21,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
+pub use self::beside::DeadRecords;
 use self::{
     inbox::{Arrival, Inbox},
     ledger::Ledger,
@@ -65,6 +67,8 @@ pub struct Dead {
     pub reason: String,
     /// The record's line of JSON.
     pub line: String,
+    /// Whether somebody wants it tried again; then it is soon no longer here.
+    pub is_retried: bool,
 }
 
 /// What a spool has counted since it was opened, and what it holds.
@@ -82,6 +86,8 @@ pub(super) struct Tally {
     pub(super) bytes: AtomicU64,
     /// What was dropped before each sink had it, by the sinks' places.
     pub(super) lost: parking_lot::Mutex<std::collections::BTreeMap<Arc<str>, u64>>,
+    /// How many dead there are of each sink, by the sinks' places.
+    pub(super) dead: parking_lot::Mutex<std::collections::BTreeMap<String, u64>>,
 }
 
 pub(super) fn add(counter: &AtomicU64, count: u64) {
@@ -171,14 +177,15 @@ impl Spool {
         self.run(move |ledger| ledger.register(&names)).await
     }
 
-    /// Records after a number, at most so many of them and about so many bytes.
+    /// Records for a sink after a number, at most so many of them and about so many bytes.
     pub(super) async fn read(
         &self,
+        sink: Arc<str>,
         after: u64,
         count: usize,
         bytes: u64,
     ) -> Result<Vec<Record>, SpoolError> {
-        self.run(move |ledger| ledger.read(after, count, bytes)).await
+        self.run(move |ledger| ledger.read(&sink, after, count, bytes)).await
     }
 
     /// Moves a sink's cursor; with it goes the record that the sink will never take.
@@ -283,6 +290,17 @@ pub enum SpoolError {
         found: u32,
         /// What is known here.
         known: u32,
+    },
+    /// None of the dead has this number.
+    #[error(
+        "{}: there is no dead record {number}; `sockeye relay spool dead ls` lists them",
+        path.display()
+    )]
+    NoSuchDead {
+        /// The file.
+        path: PathBuf,
+        /// What was given.
+        number: u64,
     },
     /// It can't be used as it is named.
     #[error("{} can't be a spool: {reason}", path.display())]

@@ -21,8 +21,11 @@ use super::{
 const APPLICATION: i32 = 0x536f_6b53;
 
 /// Each step from one layout to the next. Steps that were released are never changed: a file remembers how many it has had.
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("layout.sql")), M::up(include_str!("targets.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("layout.sql")),
+    M::up(include_str!("targets.sql")),
+    M::up(include_str!("retries.sql")),
+];
 
 pub(super) struct Opened {
     pub(super) connection: Connection,
@@ -89,6 +92,29 @@ fn prepare(path: &Path, options: &SpoolOptions) -> Result<Connection, SpoolError
     connection.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(32);
     // Nothing is changed in a file before it is known to be ours, and of a layout that is known.
+    let (_, known) = layout(&connection, path)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(failed)?;
+    Migrations::from_slice(STEPS).to_latest(&mut connection).map_err(|error| {
+        unusable(format!("its layout can't be brought to version {known} ({error})"))
+    })?;
+    if let Some(pages) = options.max_pages {
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// Which version of the layout a file has, 0 of one that is new, and which is that of today.
+///
+/// # Errors
+///
+/// It is another program's, or newer.
+pub(super) fn layout(connection: &Connection, path: &Path) -> Result<(u32, u32), SpoolError> {
+    let unusable = |reason: String| SpoolError::Unusable { path: path.to_owned(), reason };
+    let failed = |error: rusqlite::Error| unusable(error.to_string());
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let application = number("application_id").map_err(failed)?;
     let found = number("user_version").map_err(failed)?;
@@ -105,18 +131,7 @@ fn prepare(path: &Path, options: &SpoolOptions) -> Result<Connection, SpoolError
     if found > known {
         return Err(SpoolError::Newer { path: path.to_owned(), found, known });
     }
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(failed)?;
-    Migrations::from_slice(STEPS).to_latest(&mut connection).map_err(|error| {
-        unusable(format!("its layout can't be brought to version {known} ({error})"))
-    })?;
-    if let Some(pages) = options.max_pages {
-        connection
-            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-            .map_err(failed)?;
-    }
-    Ok(connection)
+    Ok((found, known))
 }
 
 /// Since when each target is lost that was joined before. Those that were joined until the end were lost with it: the last time that
@@ -196,7 +211,7 @@ mod tests {
         assert_eq!(open(&ours, &options).ok().unwrap().name, first);
         Connection::open(&ours).unwrap().pragma_update(None, "user_version", 9).unwrap();
         let error = refused(&ours);
-        assert!(matches!(error, SpoolError::Newer { found: 9, known: 2, .. }), "{error}");
+        assert!(matches!(error, SpoolError::Newer { found: 9, known: 3, .. }), "{error}");
 
         let text = folder.join("text");
         std::fs::write(&text, "no database at all, ".repeat(100)).unwrap();
