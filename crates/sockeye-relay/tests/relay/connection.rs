@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use sockeye::{client::Delays, event::RawArgs};
 use sockeye_relay::{
+    config::{Config, Learn},
     delivery::{Confirm, OnUnknown, Outcome, Policy},
     queue::{NewTask, Reason},
     relay::Routes,
@@ -295,6 +296,46 @@ async fn a_reply_is_for_the_oldest_that_waits_and_a_late_one_is_counted() {
     let third = target.emit(&task("question", 9), &policy);
     time::timeout(PATIENCE, third).await.unwrap();
     assert_eq!(target.late_replies(), 1);
+}
+
+#[tokio::test]
+async fn an_event_answers_a_task_whose_id_is_mapped() {
+    let world = World::new("mapped").await;
+    let text = format!(
+        r#"
+        to = {{ url = "{}", proxy = "none" }}
+        delivery.confirm = "event"
+        delivery.reply = {{ event = "answer", where = "$[0].reqId == task.id" }}
+        delivery.success = "$[0].ok"
+        [task]
+        event = "$.type"
+        id = "$.data.reqId"
+        args = ["$.n"]
+        "#,
+        world.url
+    );
+    let config = Config::read(&text, "relay.toml").unwrap();
+    let learn: Learn = Arc::new(|_| {});
+    let target = config.targets(None, &learn).unwrap().remove(0);
+    stands(&target, Standing::is_in).await;
+    let body = br#"{"type":"message","n":1,"id":"theirs","data":{"reqId":"r7"}}"#;
+    let read = |body: &'static [u8]| {
+        let (task, policy) = config.settings().unwrap().reader.read(&body.into()).unwrap();
+        (Arc::new(task), policy)
+    };
+    let (task, policy) = read(body);
+    let sending = target.emit(&task, &policy);
+    // Its producer writes a text, and this server a number.
+    let (other, _) = read(br#"{"type":"message","n":2,"data":{"reqId":"8"}}"#);
+    let other = target.emit(&other, &policy);
+    world.ledger.reach(2).await;
+    for answer in [json!({"reqId": 8, "ok": false}), json!({"reqId": "r7", "ok": 1})] {
+        world.server.of("/imchat").emit("answer", (answer,)).unwrap();
+    }
+    let outcome = time::timeout(PATIENCE, sending).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Confirmed { .. }), "{outcome:?}");
+    let outcome = time::timeout(PATIENCE, other).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Refused { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
