@@ -53,7 +53,7 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if options.explain {
-        check(&config)?; // what can't be promised is told
+        check(&config, &options)?; // what can't be promised is told
         output.data(explain(&config).trim_end())?;
         return Ok(Exit::Done);
     }
@@ -83,14 +83,23 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
 }
 
 /// Tells all that can be wrong before anything is opened.
-fn check(config: &Config) -> Result<(), Failure> {
+fn check(config: &Config, options: &Run) -> Result<(), Failure> {
     config.check()?;
+    let prints_events = config.sink.iter().any(|sink| sink.to.reveal() == "-");
+    if prints_events && (options.json || config.reads_stdin()) {
+        return Err(Failure::usage(
+            "standard output can't be a sink and say what else happens; leave --json and --from - out, or name a file: --sink file:FILE",
+        ));
+    }
     for (key, address) in [("listen", &config.listen), ("health", &config.health)] {
         if let Some(address) = address {
             address_of(key, address)?;
         }
     }
-    plan::token(config)?;
+    let token = plan::token(config)?;
+    if let Some(Ok(address)) = config.listen.as_deref().map(str::parse) {
+        check_exposure(address, token.as_ref()).map_err(Wrong::Exposed)?;
+    }
     Ok(())
 }
 
@@ -128,15 +137,9 @@ async fn dry_run(config: &Config, output: &Output) -> Result<Exit, Failure> {
 
 async fn relay(options: Run, config: Config, form: Form, output: &Output) -> Result<Exit, Failure> {
     // All that can be wrong is told before anything is opened.
-    check(&config)?;
+    check(&config, &options)?;
     let (settings, mapping, token) = (config.settings()?, config.mapping()?, plan::token(&config)?);
     let plans = config.sinks()?;
-    let prints_events = config.sink.iter().any(|sink| sink.to.reveal() == "-");
-    if prints_events && (options.json || config.reads_stdin()) {
-        return Err(Failure::usage(
-            "standard output can't be a sink and say what else happens; leave --json and --from - out, or name a file: --sink file:FILE",
-        ));
-    }
     let opened = open(&config).await?;
     let listener = listen("listen", config.listen.as_deref()).await?;
     let health = listen("health", config.health.as_deref()).await?;

@@ -191,7 +191,29 @@ impl Config {
     ///
     /// [`ConfigError`]: a path can't be read, or a field is none.
     pub fn mapping(&self) -> Result<Option<task::Mapping>, ConfigError> {
-        self.task.as_ref().map(super::Mapping::build).transpose()
+        let mut of_events =
+            self.event.iter().filter_map(|(name, it)| Some((name, it.args.as_ref()?)));
+        let Some(mapping) = &self.task else {
+            return match of_events.next() {
+                None => Ok(None),
+                Some((name, _)) => Err(ConfigError::value(
+                    format!("event.{name}.args"),
+                    "they are where [task] says that the parts of a task are, and there is none; an envelope has args of its own",
+                )),
+            };
+        };
+        let mut mapping = mapping.build()?;
+        for (name, args) in of_events {
+            let with_args = match args {
+                MappedArgs::Each(paths) => {
+                    mapping.with_args_of(name, paths.iter().map(String::as_str))
+                }
+                MappedArgs::Whole(path) => mapping.with_args_of_at(name, path),
+            };
+            mapping =
+                with_args.map_err(|error| ConfigError::value(format!("event.{name}"), error))?;
+        }
+        Ok(Some(mapping))
     }
 
     fn reader(&self) -> Result<Reader, ConfigError> {

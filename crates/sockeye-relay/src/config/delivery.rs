@@ -130,6 +130,9 @@ pub struct Event {
     /// As in `[delivery]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_delay: Option<Time>,
+    /// The arguments, as in `[task]`, which has to be there: events that one producer writes may differ in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<MappedArgs>,
 }
 
 /// Where the parts of a task are, if its producer writes no envelope. A text that begins with `$` is a JSONPath (RFC 9535),

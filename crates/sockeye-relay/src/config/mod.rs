@@ -149,7 +149,7 @@ impl Config {
             "delivery.permanent": delivery.permanent,
             "delivery.reply": delivery.reply,
         }
-        // Answers are judged by the connections, which stay.
+        // Answers are judged by the connections, which stay; inlets read tasks as they did, and so do we.
         let names: BTreeSet<&String> = self.event.keys().chain(running.event.keys()).collect();
         let names: Vec<String> = names.into_iter().cloned().collect();
         for name in names {
@@ -158,14 +158,16 @@ impl Config {
             for (key, differs) in [
                 ("success", new.success != old.success),
                 ("permanent", new.permanent != old.permanent),
+                ("args", new.args != old.args),
             ] {
                 if differs {
                     kept.push(format!("event.{name}.{key}"));
                 }
             }
-            if (&new.success, &new.permanent) != (&old.success, &old.permanent) {
+            let fixed = |it: &Event| (it.success.clone(), it.permanent.clone(), it.args.clone());
+            if fixed(&new) != fixed(&old) {
                 let event = self.event.entry(name).or_default();
-                (event.success, event.permanent) = (old.success, old.permanent);
+                (event.success, event.permanent, event.args) = fixed(&old);
             }
         }
         kept

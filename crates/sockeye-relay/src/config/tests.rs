@@ -206,6 +206,9 @@ fn what_does_not_go_together_is_told() {
     check("[delivery]\nsuccess = \"$[0] = 0\"", "delivery.success: column 6");
     check("[event.x]\npermanent = \"(\"", "event.x.permanent: column 2");
     check("[delivery]\nreply = { event = \"e\", where = \"$.[\" }", "delivery.reply.where: ");
+    check("[event.x]\nargs = [\"$.a\"]", "event.x.args: they are where [task] says");
+    let task = "[task]\nevent = \"$.type\"\nargs = [\"$\"]";
+    check(&format!("{task}\n[event.x]\nargs = [\"$.[\"]"), "event.x: args: \"$.[\" is not a");
     check("[task]\nevent = \"type\"\nargs = []", "something like \"$.type\"");
     check("[delivery]\nsuccess = \"$.ok\"", "delivery.success: column 2: ");
     check("[task]\nargs = []\nevent = \"$.[\"", "task: event: \"$.[\" is not a JSONPath");
@@ -332,10 +335,15 @@ fn what_a_running_relay_cannot_change_is_named() {
     action.success = Some("$[0].ok".to_owned());
     let mut other = running.clone();
     other.event.remove("action");
+    other.event.entry("args".to_owned()).or_default().args =
+        Some(MappedArgs::Whole("$.a".to_owned()));
     let new =
         Event { permanent: Some("$[0].no".to_owned()), max_attempts: Some(2), ..Event::default() };
     other.event.insert("new".to_owned(), new);
-    assert_eq!(other.keep_fixed(&running), ["event.action.success", "event.new.permanent"]);
+    assert_eq!(
+        other.keep_fixed(&running),
+        ["event.action.success", "event.args.args", "event.new.permanent"]
+    );
     assert_eq!(other.event["action"].success.as_deref(), Some("$[0].ok"));
     assert_eq!(other.event["action"].confirm, None);
     assert_eq!((&other.event["new"].permanent, other.event["new"].max_attempts), (&None, Some(2)));

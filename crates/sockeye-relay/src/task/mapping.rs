@@ -41,11 +41,20 @@ use thiserror::Error;
 #[derive(Clone, Debug)]
 pub struct Mapping {
     fields: BTreeMap<&'static str, Source>,
-    args: Vec<Source>,
-    /// Whether the one path of `args` is that of the whole list.
-    is_args_whole: bool,
+    args: Args,
+    /// Where they are for the tasks of these events.
+    args_of: BTreeMap<String, Args>,
     /// Whether it was told that the event may be meant as a path.
     has_warned: Arc<AtomicBool>,
+}
+
+/// Where the arguments are.
+#[derive(Clone, Debug)]
+enum Args {
+    /// Each of them.
+    Each(Vec<Source>),
+    /// The whole list.
+    Whole(Source),
 }
 
 #[derive(Clone, Debug)]
@@ -131,8 +140,7 @@ impl Mapping {
             }
             mapped.insert(known, source);
         }
-        let args = args.into_iter().map(|text| Source::new("args", text));
-        let args = args.collect::<Result<Vec<_>, _>>()?;
+        let args = each(args)?;
         let Some(event) = mapped.get("event") else { return Err(MappingError::NoEvent) };
         let is_path = |source: &Source| matches!(source, Source::Path(..));
         if let Source::Constant { text, is_meant: false, .. } = event
@@ -147,7 +155,7 @@ impl Mapping {
             return Err(MappingError::NoPath { field, text, consequence });
         }
         let has_warned = Arc::default();
-        Ok(Self { fields: mapped, args, is_args_whole: false, has_warned })
+        Ok(Self { fields: mapped, args: Args::Each(args), args_of: BTreeMap::new(), has_warned })
     }
 
     /// The same, with the whole list of the arguments at one path.
@@ -156,17 +164,31 @@ impl Mapping {
     ///
     /// [`MappingError`].
     pub fn with_args_at(mut self, path: &str) -> Result<Self, MappingError> {
-        let source = Source::new("args", path)?;
-        if matches!(source, Source::Constant { .. }) {
-            let consequence = format!(
-                "and a text is no list of arguments; expected the path of the whole list, such as {:?}, or a list with a path for each",
-                likely(path)
-            );
-            let (field, text) = ("args".to_owned(), path.to_owned());
-            return Err(MappingError::NoPath { field, text, consequence });
-        }
-        self.args = vec![source];
-        self.is_args_whole = true;
+        self.args = whole(path)?;
+        Ok(self)
+    }
+
+    /// The same, with other arguments for the tasks of an event: a path for each.
+    ///
+    /// # Errors
+    ///
+    /// [`MappingError`].
+    pub fn with_args_of<'a>(
+        mut self,
+        event: &str,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, MappingError> {
+        self.args_of.insert(event.to_owned(), Args::Each(each(args)?));
+        Ok(self)
+    }
+
+    /// The same, with the whole list of the arguments of an event at one path.
+    ///
+    /// # Errors
+    ///
+    /// [`MappingError`].
+    pub fn with_args_of_at(mut self, event: &str, path: &str) -> Result<Self, MappingError> {
+        self.args_of.insert(event.to_owned(), whole(path)?);
         Ok(self)
     }
 
@@ -184,8 +206,8 @@ impl Mapping {
             id: named("id")?,
             key: named("key")?,
             namespace: self.find("nsp", body, envelope::namespace)?,
+            args: self.args_of.get(&*event).unwrap_or(&self.args).read(body)?,
             event,
-            args: self.args(body)?,
             not_before: moment("not_before")?,
             deadline: moment("deadline")?,
             confirm: self.find("confirm", body, envelope::confirm)?,
@@ -194,19 +216,6 @@ impl Mapping {
             traceparent: named("traceparent")?,
             whole: Whole::of_mapped(text),
         })
-    }
-
-    fn args(&self, body: Body<'_>) -> Result<RawArgs, InvalidTask> {
-        let found =
-            |source: &Source| source.find("args", body)?.ok_or_else(|| source.missing("args"));
-        if let ([source], true) = (&*self.args, self.is_args_whole) {
-            return envelope::args(&found(source)?);
-        }
-        let args = self.args.iter().map(|source| {
-            Arg::from_raw(found(source)?)
-                .map_err(|error| InvalidTask::Args { reason: error.to_string() })
-        });
-        Ok(Arg::raw_args(&args.collect::<Result<Vec<_>, _>>()?)?)
     }
 
     /// Reads what is there, unless it is `null`.
@@ -243,6 +252,39 @@ impl Mapping {
             .get(field)
             .map_or_else(|| InvalidTask::Missing { field: field.into() }, |it| it.missing(field))
     }
+}
+
+impl Args {
+    fn read(&self, body: Body<'_>) -> Result<RawArgs, InvalidTask> {
+        let found =
+            |source: &Source| source.find("args", body)?.ok_or_else(|| source.missing("args"));
+        match self {
+            Self::Whole(source) => envelope::args(&found(source)?),
+            Self::Each(sources) => {
+                let args = sources.iter().map(|source| {
+                    Arg::from_raw(found(source)?)
+                        .map_err(|error| InvalidTask::Args { reason: error.to_string() })
+                });
+                Ok(Arg::raw_args(&args.collect::<Result<Vec<_>, _>>()?)?)
+            }
+        }
+    }
+}
+
+fn each<'a>(args: impl IntoIterator<Item = &'a str>) -> Result<Vec<Source>, MappingError> {
+    args.into_iter().map(|text| Source::new("args", text)).collect()
+}
+
+fn whole(path: &str) -> Result<Args, MappingError> {
+    let source = Source::new("args", path)?;
+    if matches!(source, Source::Path(..)) {
+        return Ok(Args::Whole(source));
+    }
+    let consequence = format!(
+        "and a text is no list of arguments; expected the path of the whole list, such as {:?}, or a list with a path for each",
+        likely(path)
+    );
+    Err(MappingError::NoPath { field: "args".to_owned(), text: path.to_owned(), consequence })
 }
 
 /// A task as its producer wrote it, and its values.

@@ -186,6 +186,21 @@ fn what_a_mapping_finds_goes_through_as_it_was_written() {
 }
 
 #[test]
+fn an_event_may_have_arguments_of_its_own() {
+    let mapping = Mapping::new([("event", "$.type")], ["$"]).unwrap();
+    let mapping = mapping.with_args_of("chat", ["$.room", "$.text"]).unwrap();
+    let mapping = mapping.with_args_of_at("raw", "$.list").unwrap();
+    let args = |body: &str| {
+        Task::read(Some(&mapping), body.as_bytes()).map(|it| it.args.text().to_owned())
+    };
+    assert_eq!(args(r#"{"type":"chat","room":1,"text":"hi"}"#).unwrap(), r#"1,"hi""#);
+    assert_eq!(args(r#"{"type":"raw","list":[1,2]}"#).unwrap(), "1,2");
+    assert_eq!(args(r#"{"type":"else"}"#).unwrap(), r#"{"type":"else"}"#);
+    let error = args(r#"{"type":"chat","room":1}"#).unwrap_err().to_string();
+    assert_eq!(error, "args: nothing is at $.text");
+}
+
+#[test]
 fn expressions_see_what_was_read() {
     let mapping =
         Mapping::new([("event", "$.type"), ("id", "$.data.reqId"), ("nsp", "/imchat")], ["$.data"]);

@@ -217,6 +217,8 @@ fn what_could_not_run_is_not_explained() {
     check(&[&to[..], &["--from", "127.0.0.1:6379"]].concat(), "redis://127.0.0.1:6379?list=tasks");
     check(&[&to[..], &["--from", "redis://h/tasks"]].concat(), "either ?list=tasks");
     check(&[&to[..], &["--from", "redis://:pa/s3cret@h?list=t"]].concat(), "write / as %2F");
+    check(&[&to[..], &["--listen", "0.0.0.0:0"]].concat(), "--token-file FILE");
+    check(&[&to[..], &["--sink", "-", "--from", "-"]].concat(), "standard output can't be a sink");
     check(&[&to[..], &["--sink", "nowhere"]].concat(), "expected redis://host/0?stream=NAME");
 }
 
@@ -254,6 +256,27 @@ fn a_dry_run_reads_tasks_as_the_relay_does() {
     assert_eq!((dry.code, dry.stdout.trim_end()), (Some(10), expect));
     assert!(dry.stderr.contains("task 2, 2: no connection is for the key \"c\""), "{dry:?}");
     assert!(dry.stderr.contains("event is \"connect\"; expected another name"), "{dry:?}");
+}
+
+#[test]
+fn a_constant_that_may_be_meant_as_a_path_is_told() {
+    let sandbox = Sandbox::new("relay-constant");
+    let file = |event: &str| {
+        format!("from = \"sqlite:relay.db\"\n[task]\nevent = '{event}'\nargs = [\"$.data\"]\n")
+    };
+    sandbox.write("relay.toml", file("type"));
+    let lines = "{\"type\":\"message\",\"data\":1}\n{\"type\":\"message\",\"data\":2}\n";
+    put_lines(&sandbox, lines, &[]);
+    let dry = relay(&sandbox, &["--dry-run"]);
+    assert_eq!(json(&dry, 0)[0]["event"], "type");
+    assert_eq!(dry.stderr.matches("write event = \"$.type\"").count(), 1, "once: {dry:?}");
+    // Behind a backslash it is meant, and what it is no member of can't be a path.
+    for event in ["\\type", "kind"] {
+        sandbox.write("relay.toml", file(event));
+        let dry = relay(&sandbox, &["--dry-run"]);
+        assert_eq!(json(&dry, 0)[0]["event"], event.trim_start_matches('\\'));
+        assert!(!dry.stderr.contains("write event"), "{dry:?}");
+    }
 }
 
 #[test]
