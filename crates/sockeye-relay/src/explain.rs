@@ -132,8 +132,9 @@ fn attempts(config: &Config) -> String {
     let age = delivery.max_age.map(|age| format!(", or older than {age}")).unwrap_or_default();
     format!(
         "{} may count, up to {} to {} apart; a lost connection costs none; {unknown}. A task that has had them all{age}, that is refused \
-         for good or can't be read, is dead: see `sockeye relay dead`.",
-        delivery.max_attempts, delivery.first_delay, delivery.max_delay
+         for good or can't be read, is dead: see `sockeye relay dead`. So is one that {} relays had claimed when they died, sent or not, and \
+         one that was under way when 100 connections were lost: perhaps they died of it.",
+        delivery.max_attempts, delivery.first_delay, delivery.max_delay, delivery.max_deliveries
     )
 }
 

@@ -119,7 +119,9 @@ async fn dry_run(config: &Config, output: &Output) -> Result<Exit, Failure> {
                 Err(reason) => {
                     invalid += 1;
                     let number = skip + index + 1;
-                    output.talk(&format!("task {number}, {}: {reason}", seen.id));
+                    let id =
+                        if seen.id.is_empty() { String::new() } else { format!(", {}", seen.id) };
+                    output.talk(&format!("task {number}{id}: {reason}"));
                 }
             }
         }
@@ -128,6 +130,7 @@ async fn dry_run(config: &Config, output: &Output) -> Result<Exit, Failure> {
         }
         skip += PAGE;
     }
+    opened.tell_horizon(skip, output);
     if invalid == 0 {
         return Ok(Exit::Done);
     }

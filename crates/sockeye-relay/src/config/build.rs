@@ -1,6 +1,12 @@
 //! Makes of a configuration what a relay is built of.
 
-use std::{collections::HashMap, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
@@ -159,7 +165,7 @@ impl Config {
         let mut names: Vec<String> = Vec::new();
         for (index, connection) in self.to.0.iter().enumerate() {
             names.push(connection.name.clone().unwrap_or_else(|| {
-                let host = connection.host().unwrap_or_else(|| "server".to_owned());
+                let host = connection.place_name().unwrap_or_else(|| "server".to_owned());
                 if names.contains(&host) { format!("{host} {}", index + 1) } else { host }
             }));
         }
@@ -371,6 +377,7 @@ impl Config {
     /// [`ConfigError`]: a sink can't be made as it is said.
     pub fn sinks(&self) -> Result<Vec<SinkPlan>, ConfigError> {
         let mut plans: Vec<SinkPlan> = Vec::new();
+        let mut files = HashSet::new();
         for (index, sink) in self.sink.iter().enumerate() {
             // The spool keeps for each name how far it is: one that had another's would miss records.
             let name = sink.name.clone().unwrap_or_else(|| {
@@ -380,6 +387,19 @@ impl Config {
             });
             if plans.iter().any(|plan| *plan.name == *name) {
                 return Err(ConfigError::value("sink.name", format!("{name:?} is given twice")));
+            }
+            // What is in a file already is known by its last line: of another sink's it says nothing.
+            let file = sink.to.reveal().strip_prefix("file:");
+            if let Some(file) = file.and_then(|file| std::path::absolute(file).ok())
+                && !files.insert(file)
+            {
+                return Err(ConfigError::value(
+                    "sink.to",
+                    format!(
+                        "{} is the file of two sinks; give one of them another, or both sets of events to one sink",
+                        sink.to
+                    ),
+                ));
             }
             let mut plan = sink.build(&name)?;
             if !sink.events.is_empty() {
@@ -521,10 +541,12 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 impl Connection {
     /// The host and the port, as the URL names them.
-    fn host(&self) -> Option<String> {
+    fn place_name(&self) -> Option<String> {
         let url = url::Url::parse(self.url.reveal()).ok()?;
         let host = url.host_str()?;
-        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        let namespace = self.nsp.as_deref().unwrap_or_else(|| url.path());
+        Some(format!("{host}{port}{}", namespace.trim_end_matches('/')))
     }
 
     /// The URL, with its namespace.

@@ -32,7 +32,8 @@ pub struct Delivery {
     /// How old a task may become. Default: without end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Time>,
-    /// How many times a task may be claimed by relays that died of it.
+    /// How many times a task may be claimed by relays that died before they said what became of it: perhaps of it. Also those count
+    /// in which it was not sent yet.
     pub max_deliveries: u32,
     /// The bound of the first delay between two attempts; it doubles, and chance decides below it.
     pub first_delay: Time,
@@ -63,7 +64,7 @@ impl Default for Delivery {
             on_unknown: OnUnknown::default(),
             max_attempts: 10,
             max_age: None,
-            max_deliveries: 5,
+            max_deliveries: 20,
             first_delay: Time::seconds(1),
             max_delay: Time::seconds(60),
             in_flight: 64,

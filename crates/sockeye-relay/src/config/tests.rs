@@ -87,7 +87,7 @@ async fn connections_are_made_of_it() {
     let config = Config::read(FULL, "relay.toml").unwrap();
     let targets = config.targets(None, &learn()).unwrap();
     let names: Vec<_> = targets.iter().map(|target| &**target.name()).collect();
-    assert_eq!(names, ["first", "example.com"]);
+    assert_eq!(names, ["first", "example.com/imchat"]);
 }
 
 #[test]
@@ -192,6 +192,10 @@ fn what_does_not_go_together_is_told() {
     }
     check("[delivery]\nin_flight = 0", "delivery.in_flight: 0 would send nothing");
     check("[delivery]\nmax_attempts = 0", "delivery.max_attempts: with 0 every task would be dead");
+    check(
+        "[[sink]]\nto = \"file:a/../b\"\nevents = [\"x\"]\n[[sink]]\nto = \"file:a/../b\"\nname = \"b\"",
+        "sink.to: file:a/../b is the file of two sinks",
+    );
     check("[delivery]\nmax_deliveries = 0", "delivery.max_deliveries: with 0 every task");
     check("[delivery]\nmax_age = 0", "delivery.max_age: with 0 every task");
     check("[delivery]\nconfirm_timeout = \"0s\"", "delivery.confirm_timeout: with 0 nothing");

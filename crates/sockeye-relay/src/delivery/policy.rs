@@ -63,7 +63,7 @@ pub struct Policy {
     pub retry: Retry,
     /// How old it may become, counted from when it was put. Default: without end.
     pub max_age: Option<Duration>,
-    /// How many times it may be claimed. Default: 5.
+    /// How many times it may be claimed. Default: 20.
     pub max_deliveries: u32,
 }
 
@@ -75,7 +75,7 @@ impl Default for Policy {
             on_unknown: OnUnknown::default(),
             retry: Retry::default(),
             max_age: None,
-            max_deliveries: 5,
+            max_deliveries: 20,
         }
     }
 }
