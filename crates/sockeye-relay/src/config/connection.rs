@@ -14,7 +14,7 @@ use super::{
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Connection {
-    /// What it is called in logs, metrics and records. Default: the URL's host and port.
+    /// What it is called in logs, metrics and records. Default: the URL's host, port and namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The server: http, https, ws or wss, then host, port and as the path the namespace, such as `https://host/imchat`.
