@@ -47,6 +47,16 @@ impl Change {
         Self { reason: Some(reason.to_string()), ..self }
     }
 
+    /// Whether somebody should look at it.
+    fn is_trouble(&self) -> bool {
+        match self.state {
+            "parted" | "sink-lost" => true,
+            // A server that can't be reached, or refuses: by its first connection nothing is wrong yet.
+            "waiting" => self.reason.as_deref() != Some(CONNECTING),
+            _ => false,
+        }
+    }
+
     fn json(&self, now: SystemTime) -> String {
         // It has texts for keys: it can always be written.
         let body = serde_json::to_string(self).unwrap_or_default();
@@ -181,7 +191,7 @@ impl Teller {
             }
             // The relay itself says this.
             Form::Log if matches!(change.state, "store-lost" | "store-back") => {}
-            Form::Log if matches!(change.state, "parted" | "sink-lost") => {
+            Form::Log if change.is_trouble() => {
                 tracing::warn!(target: "sockeye::relay", "{}", change.text());
             }
             Form::Log => tracing::info!(target: "sockeye::relay", "{}", change.text()),
