@@ -204,6 +204,9 @@ impl Work {
         if config.to.0.is_empty() {
             return kept(&"the file names no server; perhaps it is still being written");
         }
+        if let Err(error) = config.check() {
+            return kept(&error);
+        }
         // With the rest it would be another relay: tasks of one server would go to another.
         let fixed = config.keep_fixed(&self.config);
         let settings = match config.settings() {
