@@ -74,6 +74,15 @@ impl Setting for Filter {
     );
 }
 
+/// What lines show.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Shows {
+    /// What they were given: a server's own words.
+    All,
+    /// No secrets, which a server that we call may repeat.
+    NoSecrets,
+}
+
 /// How long the first lines may take, and the last ones. Past that nobody reads them.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -102,8 +111,13 @@ impl Log {
 /// # Errors
 ///
 /// There is no thread to be had for it.
-pub(crate) fn start(filter: Filter, format: Format, colored: bool) -> io::Result<Log> {
-    let writer = Writer::start(io::stderr())?;
+pub(crate) fn start(
+    filter: Filter,
+    format: Format,
+    colored: bool,
+    shows: Shows,
+) -> io::Result<Log> {
+    let writer = Writer::start(io::stderr(), shows)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone());
     let lines = match format {
         Format::Text => lines.with_ansi(colored).boxed(),

@@ -1,6 +1,7 @@
 //! A thread that writes lines, so that nobody else waits for who reads them; past a bound they are dropped, and counted.
 
 use std::{
+    borrow::Cow,
     io::{self, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -9,6 +10,7 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::Shows;
 use crate::secrets::Secrets;
 
 /// How many bytes may wait for who reads them.
@@ -16,7 +18,10 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// Where lines are left.
 #[derive(Clone, Debug)]
-pub(super) struct Writer(Arc<Shared>);
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    shows: Shows,
+}
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -38,9 +43,9 @@ struct Waiting {
 
 impl Writer {
     /// Begins to write to `out`.
-    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start(out: impl Write + Send + 'static, shows: Shows) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let writer = Self(Arc::clone(&shared));
+        let writer = Self { shared: Arc::clone(&shared), shows };
         // It ends with the process: it may be waiting for a reader who never comes.
         thread::Builder::new().name("log".into()).spawn(move || shared.run(out))?;
         Ok(writer)
@@ -48,10 +53,10 @@ impl Writer {
 
     /// Waits until all that was left is written, at most so long.
     pub(super) fn settle(&self, patience: Duration) {
-        let waiting = self.0.lock();
+        let waiting = self.shared.lock();
         let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
         // Whether it is by the one or by the other makes no difference.
-        drop(self.0.emptied.wait_timeout_while(waiting, patience, is_busy));
+        drop(self.shared.emptied.wait_timeout_while(waiting, patience, is_busy));
     }
 }
 
@@ -86,15 +91,21 @@ impl Shared {
 }
 
 impl Write for &Writer {
-    /// Leaves a whole line, or drops it: it never waits. Peers may repeat our secrets, and a line may quote them.
+    /// Leaves a whole line, or drops it: it never waits.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let shown = Secrets::of_process().redact(&String::from_utf8_lossy(line));
-        let mut waiting = self.0.lock();
+        let shown = match self.shows {
+            Shows::All => Cow::Borrowed(line),
+            Shows::NoSecrets => {
+                let shown = Secrets::of_process().redact(&String::from_utf8_lossy(line));
+                Cow::Owned(shown.into_bytes())
+            }
+        };
+        let mut waiting = self.shared.lock();
         if waiting.lines.len() + shown.len() > MAX_BYTES {
             waiting.dropped += 1;
         } else {
-            waiting.lines.extend_from_slice(shown.as_bytes());
-            self.0.filled.notify_one();
+            waiting.lines.extend_from_slice(&shown);
+            self.shared.filled.notify_one();
         }
         Ok(line.len())
     }
@@ -137,18 +148,18 @@ mod tests {
     fn who_leaves_lines_never_waits_and_memory_has_a_bound() {
         let (read, may_read) = mpsc::channel();
         let (wrote, written) = mpsc::channel();
-        let writer = Writer::start(Slow(may_read, wrote)).unwrap();
+        let writer = Writer::start(Slow(may_read, wrote), Shows::All).unwrap();
         let line = [b'x'; 1_000];
         (&writer).write_all(&line).unwrap();
         // From here on it is stuck, and takes no more of them.
-        while !writer.0.lock().is_writing {
+        while !writer.shared.lock().is_writing {
             thread::yield_now();
         }
         for _ in 0..10_000 {
             (&writer).write_all(&line).unwrap();
         }
         {
-            let waiting = writer.0.lock();
+            let waiting = writer.shared.lock();
             assert!(
                 waiting.lines.len() <= MAX_BYTES && waiting.dropped >= 7_900,
                 "{}",
@@ -166,7 +177,7 @@ mod tests {
     fn what_is_secret_is_not_shown() {
         let (read, may_read) = mpsc::channel();
         let (wrote, written) = mpsc::channel();
-        let writer = Writer::start(Slow(may_read, wrote)).unwrap();
+        let writer = Writer::start(Slow(may_read, wrote), Shows::NoSecrets).unwrap();
         Secrets::of_process().add("a-word-of-this-test");
         (&writer).write_all(b"refused: a-word-of-this-test\n").unwrap();
         read.send(()).unwrap();

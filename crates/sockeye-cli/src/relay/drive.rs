@@ -35,7 +35,7 @@ use crate::{
     bind::Listen,
     exit::Exit,
     failure::{Failure, NotStarted},
-    log::{self, Filter, Format},
+    log::{self, Filter, Format, Shows},
     output::{Output, Reader},
     secrets::Secrets,
     signals::Signals,
@@ -66,7 +66,8 @@ pub(super) fn run(options: Run, output: &Output) -> Result<Exit, Failure> {
     let quiet = || "off".parse().unwrap_or_else(|_| Filter::info());
     let filter =
         options.log.clone().unwrap_or_else(|| if is_live { quiet() } else { Filter::info() });
-    let log = log::start(filter, Format::Text, output.colored()).map_err(NotStarted)?;
+    let log =
+        log::start(filter, Format::Text, output.colored(), Shows::NoSecrets).map_err(NotStarted)?;
     // One thread: what the relay does for a task is less than waking another would cost.
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(NotStarted)?;

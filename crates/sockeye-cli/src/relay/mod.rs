@@ -27,7 +27,7 @@ use self::options::{Command, Dead, Spool};
 use crate::{
     exit::Exit,
     failure::{Failure, NotStarted},
-    log::{self, Filter, Format},
+    log::{self, Filter, Format, Shows},
     output::Output,
     task,
 };
@@ -40,7 +40,8 @@ use crate::{
 pub(crate) fn run(options: Options, output: &mut Output) -> Result<Exit, Failure> {
     let Some(command) = options.command else { return drive::run(*options.run, output) };
     // That it waits for a queue that is full, or away, for example.
-    let log = log::start(Filter::warn(), Format::Text, output.colored()).map_err(NotStarted)?;
+    let log = log::start(Filter::warn(), Format::Text, output.colored(), Shows::NoSecrets)
+        .map_err(NotStarted)?;
     let exit = task::run(async {
         match command {
             Command::Put(options) => put::run(*options, output).await,

@@ -22,7 +22,7 @@ use crate::{
     config::Effective,
     exit::Exit,
     failure::{Ends, Failure, NotStarted},
-    log::{self, Log},
+    log::{self, Log, Shows},
     output::Output,
     signals::{Signal, Signals, Told},
 };
@@ -35,8 +35,8 @@ pub(crate) fn run(options: Box<Options>, output: &mut Output) -> Result<Exit, Fa
         output.data(&effective.to_string())?;
         return Ok(Exit::Done);
     }
-    let log =
-        log::start(config.log.clone(), config.log_format, output.colored()).map_err(NotStarted)?;
+    let log = log::start(config.log.clone(), config.log_format, output.colored(), Shows::All)
+        .map_err(NotStarted)?;
     if let Some(file) = effective.file() {
         tracing::info!(file = %file.display(), "configuration read");
     }
