@@ -148,8 +148,8 @@ fn a_claim_is_looked_at_before_it_is_sent() {
     check_claim(|_| {}, "1 send");
     check_claim(|it| it.attempts = 2, "1 send:3");
     check_claim(|it| it.attempts = 10, "1 dead:attempts:10");
-    check_claim(|it| it.deliveries = 5, "1 send");
-    check_claim(|it| it.deliveries = 6, "1 dead:poison:0");
+    check_claim(|it| it.deliveries = 20, "1 send");
+    check_claim(|it| it.deliveries = 21, "1 dead:poison:0");
     check_claim(|it| it.not_before = at(700), "1 later:0:700");
     check_claim(|it| it.not_before = at(0), "1 send");
     check_claim(|it| it.deadline = at(0), "1 dead:expired:0");
