@@ -22,10 +22,10 @@ use super::{
 const AWAY_DELAY: Duration = Duration::from_secs(5);
 /// How long the store is left alone that could not be reached, the first time.
 const FIRST_STORE_PAUSE: Duration = Duration::from_millis(100);
-/// Before any has come, tasks are taken to be of this part of all bytes that there may be.
-const USUAL_PART: usize = 16;
 /// Doubled each time, up to this.
 const MAX_STORE_PAUSE: Duration = Duration::from_secs(5);
+/// Before any has come, tasks are taken to be of this part of all bytes that there may be.
+const USUAL_PART: usize = 16;
 
 /// Decides what becomes of each claimed task. See [the module](super).
 #[derive(Debug)]
@@ -441,11 +441,11 @@ impl Delivery {
     /// Tasks of which the store has not been told yet what became of them, but for those that are given back untried.
     #[must_use]
     pub fn untold(&self) -> usize {
-        let is_told = |it: &&Entry| match &it.stage {
+        let is_untold = |it: &&Entry| match &it.stage {
             Stage::Settling(settling) => !matches!(settling.verdict, Verdict::Release),
             _ => false,
         };
-        self.entries.values().filter(is_told).count()
+        self.entries.values().filter(is_untold).count()
     }
 
     /// Whether so many tasks can't be sent for a while that no more are claimed.
@@ -560,17 +560,17 @@ impl Delivery {
     /// How many tasks can't be sent for a while, beyond the places that they may take from others: their target is absent, or their
     /// lane waits for another attempt of its first.
     fn aside(&self) -> usize {
-        let parked = if self.targets.joined() == 0 { 0 } else { self.targets.parked() };
-        (parked + self.lanes.held_up()).saturating_sub(self.limits.max_claimed / 2)
+        (self.parked() + self.lanes.held_up()).saturating_sub(self.limits.max_claimed / 2)
     }
 
     /// How many unsent tasks of absent targets there are beyond the places that they may take from others.
     fn parked_excess(&self) -> usize {
-        // Without a target that is joined there is nobody to make place for.
-        if self.targets.joined() == 0 {
-            return 0;
-        }
-        self.targets.parked().saturating_sub(self.limits.max_claimed / 2)
+        self.parked().saturating_sub(self.limits.max_claimed / 2)
+    }
+
+    /// How many unsent tasks of absent targets there are. Without a target that is joined there is nobody to make place for.
+    fn parked(&self) -> usize {
+        if self.targets.joined() == 0 { 0 } else { self.targets.parked() }
     }
 
     /// Sends tasks of absent targets back, the newest first, until they leave half of the places to others. Those of lanes stay:

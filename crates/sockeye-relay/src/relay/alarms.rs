@@ -31,7 +31,7 @@ impl Alarm {
                 let why = Reason::ALL.get(at).map_or("", |reason| reason.as_str());
                 format!("a task is dead (`sockeye relay dead`), {why}: {reason}")
             }
-            Self::Crowded => reason,
+            Self::Crowded => format!("{reason}: no more are claimed until some of them are done"),
         }
     }
 }

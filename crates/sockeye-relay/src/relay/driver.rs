@@ -69,6 +69,8 @@ pub(super) struct Driver {
     /// Ids that were done since the claim that is under way was begun: it has looked them up before.
     done_meanwhile: HashSet<Arc<str>>,
     alarms: Alarms<Alarm>,
+    /// So many tasks can't be sent for a while that no more are claimed.
+    is_crowded: bool,
     /// What the store said last to each that asks it, if it was no; told once, and once when it answers all of them again.
     refused: [Option<Arc<str>>; Asker::COUNT],
 }
@@ -124,6 +126,7 @@ impl Driver {
             is_claim_doubtful: false,
             done_meanwhile: HashSet::new(),
             alarms: Alarms::default(),
+            is_crowded: false,
             refused: [const { None }; Asker::COUNT],
             metrics,
             queue,
@@ -271,7 +274,7 @@ impl Driver {
             Some(error) => self.store_failed(Asker::Claimer, error),
             None => {
                 self.store_answers(Asker::Claimer);
-                self.stands_by();
+                self.tell_standby();
             }
         }
         let is_doubtful = std::mem::take(&mut self.is_claim_doubtful) || error.is_some();
@@ -279,7 +282,7 @@ impl Driver {
         self.done_meanwhile.clear();
     }
 
-    fn stands_by(&mut self) {
+    fn tell_standby(&mut self) {
         let stands_by = self.queue.stands_by();
         if std::mem::replace(&mut self.status.stands_by, stands_by) != stands_by {
             self.tell_status();
@@ -450,11 +453,11 @@ impl Driver {
             Order::Stop => {
                 self.gives_up_at = Some(Box::pin(time::sleep(self.settings.grace)));
                 self.machine.stop(now());
-                self.is_stopping();
+                self.tell_stopping();
             }
             Order::Cut => {
                 self.abandon();
-                self.is_stopping();
+                self.tell_stopping();
             }
             Order::Reload(settings) => {
                 self.machine.reload(now(), settings.limits);
@@ -463,7 +466,7 @@ impl Driver {
         }
     }
 
-    fn is_stopping(&mut self) {
+    fn tell_stopping(&mut self) {
         self.status.is_stopping = true;
         self.tell_status();
     }
@@ -550,12 +553,11 @@ impl Driver {
 
     fn tell_status(&mut self) {
         let counts = self.machine.counts();
-        if self.machine.is_crowded() {
+        let was_crowded = std::mem::replace(&mut self.is_crowded, self.machine.is_crowded());
+        if self.is_crowded && !was_crowded {
             let aside = counts.parked + counts.held_up;
-            self.raise(Alarm::Crowded, &format!(
-                "{aside} tasks wait for a connection, or for another attempt of the first of their lane: no more are claimed until \
-                 some of them are done"
-            ));
+            let reason = format!("{aside} tasks wait for a connection, or behind one that failed");
+            self.raise(Alarm::Crowded, &reason);
         }
         self.status.in_flight = counts.in_flight;
         self.status.waiting = counts.waiting;

@@ -295,3 +295,29 @@ fn flags_are_not_for_one_of_several_servers() {
         "{run:?}"
     );
 }
+
+#[test]
+fn that_tasks_which_cannot_be_sent_take_all_places_is_told_once() {
+    let (running, sandbox) = (Running::start(), Sandbox::new("relay-crowded"));
+    let absent = "[[to]]\nurl = \"http://127.0.0.1:1\"\nkeys = [\"b\"]\n";
+    let there = format!("[[to]]\nurl = \"{}\"\n", running.url);
+    sandbox.write("relay.toml", format!("[delivery]\nin_flight = 1\n{there}{absent}"));
+    let lines = "{\"event\":\"keep\",\"key\":\"b\"}\n".repeat(100);
+    super::queue::put_lines_to("sqlite:relay.db", &sandbox, &lines, &[]);
+    let mut command = sandbox.command(&["relay", "--from", "sqlite:relay.db", "--log", "warn"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut next = || {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+        line
+    };
+    while !next().contains("wait for a connection, or behind one that failed: no more are claimed")
+    {
+    }
+    kill(child.id(), Signal::TERM);
+    let rest: Vec<String> =
+        std::iter::from_fn(|| Some(next()).filter(|line| !line.is_empty())).collect();
+    assert!(!rest.iter().any(|line| line.contains("no more are claimed")), "{rest:?}");
+    child.wait().unwrap();
+}

@@ -315,9 +315,10 @@ fn an_absent_target_leaves_half_of_the_places_to_others() {
     assert_eq!(bench.outputs(), "3 forget");
     assert_eq!((bench.delivery.room(), bench.delivery.counts().parked), (2, 3));
     for number in 5..=70 {
+        assert_eq!(bench.delivery.is_crowded(), bench.delivery.room() == 0, "{number}");
         bench.claim(number, |it| (it.target, it.key) = (1, Some("k".into())));
     }
-    assert_eq!(bench.delivery.room(), 0);
+    assert_eq!((bench.delivery.room(), bench.delivery.is_crowded()), (0, true));
     bench.delivery.fenced_all(bench.now);
     while bench.delivery.poll_output(bench.now).is_some() {}
     assert!(bench.delivery.holds_nothing());
