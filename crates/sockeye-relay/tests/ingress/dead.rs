@@ -54,7 +54,7 @@ async fn the_dead_are_tried_again_by_their_sink_alone() {
     until("laid", || ingress.stats().sinks[0].dead == 2).await;
     assert_eq!(ingress.stats().sinks[1].dead, 0);
 
-    let mut dead = DeadRecords::open(place.0.join("spool.db")).unwrap();
+    let mut dead = place.dead();
     let lying = dead.list(0, 10).unwrap();
     let told: Vec<_> =
         lying.iter().map(|it| (&*it.sink, number(it.line.as_bytes()), &*it.reason)).collect();

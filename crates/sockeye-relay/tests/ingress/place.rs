@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use sockeye::event::RawArgs;
 use sockeye_relay::ingress::{
-    Backoff, Ingress, Received, Record, SinkPlan, Spool, SpoolOptions,
+    Backoff, DeadRecords, Ingress, Received, Record, SinkPlan, Spool, SpoolOptions,
     sink::{Sink, SinkError},
 };
 use tokio::sync::{Semaphore, mpsc};
@@ -25,6 +25,11 @@ impl Place {
 
     pub(crate) fn spool(&self, options: SpoolOptions) -> Spool {
         Spool::open(self.0.join("spool.db"), options).unwrap()
+    }
+
+    /// The records that sinks refused, from beside.
+    pub(crate) fn dead(&self) -> DeadRecords {
+        DeadRecords::open(self.0.join("spool.db")).unwrap()
     }
 
     pub(crate) async fn ingress(&self, options: SpoolOptions, plans: Vec<SinkPlan>) -> Ingress {

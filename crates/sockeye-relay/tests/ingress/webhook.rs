@@ -112,23 +112,25 @@ async fn requests_are_signed_tried_again_and_in_order() {
     assert_eq!(number(&last.body), 3);
     last.answer("204 Fine").await;
     until("drained", || ingress.stats().spool_records == 0).await;
-    let dead = spool.dead(0, 10).await.unwrap();
+    let mut records = place.dead();
+    let dead = records.list(0, 10).unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!((&*dead[0].sink, number(dead[0].line.as_bytes())), ("hook", 2));
     assert!(dead[0].reason.contains("400"), "{}", dead[0].reason);
     let sink = ingress.stats().sinks[0].clone();
     assert_eq!((sink.delivered, sink.failed, sink.dead), (2, 3, 1));
-    assert_eq!(spool.bury().await.unwrap(), 1);
+    assert_eq!(records.drop(None).unwrap(), 1);
+    assert!(records.list(0, 10).unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_server_that_never_answers_is_given_up() {
     let place = Place::new("silent");
-    let (listener, spool, ingress) = hooked(&place, Duration::from_millis(100), 2).await;
+    let (listener, _spool, ingress) = hooked(&place, Duration::from_millis(100), 2).await;
     ingress.receive(event("e", 1)).await.unwrap();
     let _kept = [asked(&listener).await, asked(&listener).await];
     until("given up", || ingress.stats().sinks[0].dead == 1).await;
-    let dead = spool.dead(0, 10).await.unwrap();
+    let dead = place.dead().list(0, 10).unwrap();
     assert!(dead[0].reason.contains("100 ms"), "{}", dead[0].reason);
 }
 

@@ -336,10 +336,6 @@ impl<'t> Ledger<'t> {
         Ok(())
     }
 
-    pub(super) fn dead(&self, skip: usize, count: usize) -> rusqlite::Result<Vec<Dead>> {
-        dead(self.transaction, skip, count)
-    }
-
     /// How many dead each sink has.
     pub(super) fn dead_by_sink(&self) -> rusqlite::Result<BTreeMap<String, u64>> {
         self.transaction
@@ -371,10 +367,6 @@ impl<'t> Ledger<'t> {
                 .execute([number])?;
         }
         Ok(())
-    }
-
-    pub(super) fn bury(&self) -> rusqlite::Result<u64> {
-        Ok(self.transaction.execute("DELETE FROM dead", [])? as u64)
     }
 
     pub(super) fn last(&self) -> u64 {

@@ -154,24 +154,6 @@ impl Spool {
         Box::pin(async move { answer.await.unwrap_or(Err(ReceiveError::Closed)) })
     }
 
-    /// The dead, oldest first, from the `skip`th on.
-    ///
-    /// # Errors
-    ///
-    /// [`SpoolError::Passing`]: the file can't be read now.
-    pub async fn dead(&self, skip: usize, count: usize) -> Result<Vec<Dead>, SpoolError> {
-        self.run(move |ledger| ledger.dead(skip, count)).await
-    }
-
-    /// Drops all of the dead; says how many there were.
-    ///
-    /// # Errors
-    ///
-    /// [`SpoolError::Passing`]: the file can't be written now.
-    pub async fn bury(&self) -> Result<u64, SpoolError> {
-        self.run(|ledger| ledger.bury()).await
-    }
-
     /// Says which sinks there are; what only others have not had is not kept for them. Says how many records each has to come.
     pub(super) async fn register(&self, names: Vec<Arc<str>>) -> Result<Vec<u64>, SpoolError> {
         self.run(move |ledger| ledger.register(&names)).await
