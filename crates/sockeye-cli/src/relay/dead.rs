@@ -136,7 +136,13 @@ async fn which(opened: &Opened, ids: Vec<String>, all: bool) -> Result<Which, Fa
     Ok(Which::Ids(ids.into_iter().map(Arc::from).collect()))
 }
 
-fn told(reader: Reader, what: &str, count: u64, output: &Output) -> Result<Exit, Failure> {
+/// Says what became of how many.
+pub(super) fn told(
+    reader: Reader,
+    what: &str,
+    count: u64,
+    output: &Output,
+) -> Result<Exit, Failure> {
     match reader {
         Reader::Program => output.json(&format!(r#"{{"{what}":{count}}}"#))?,
         Reader::Person => output.line(&format!("{what}: {count}"))?,

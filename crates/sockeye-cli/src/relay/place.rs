@@ -35,9 +35,11 @@ impl Opened {
         if self.queue.is_begun().await.unwrap_or(true) {
             return;
         }
-        let (_, field) = self.name.split_once('?').unwrap_or_default();
-        let (_, key) = field.split_once('=').unwrap_or_default();
-        output.talk(&format!("nothing is at {key} yet; is ?{field} right?"));
+        let (_, fields) = self.name.split_once('?').unwrap_or_default();
+        let mut fields = fields.split('&').filter_map(|field| field.split_once('='));
+        if let Some((kind, key)) = fields.find(|(name, _)| matches!(*name, "list" | "stream")) {
+            output.talk(&format!("nothing is at {key} yet; is ?{kind}={key} right?"));
+        }
     }
 
     /// Says that there may be more than was looked at, if `last` is as far as this queue looks.
@@ -84,42 +86,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, Failure> {
     Secrets::of_process().user(url);
     let is_remote = scheme != "sqlite";
     match queue::open(url, config.queue_options()).await {
-        Ok(queue) => Ok(Opened { queue, name: shown(url), is_remote }),
+        Ok(queue) => Ok(Opened { queue, name: Location::new(url).name(), is_remote }),
         Err(error) => Err(Unqueued { error, is_remote }.into()),
-    }
-}
-
-/// A URL without the user and the password in it, and with no field but the one that names the list or stream.
-fn shown(url: &str) -> String {
-    let (place, fields) = url.split_once('?').unwrap_or((url, ""));
-    let mut shown = match place.find("://").map(|index| index + 3) {
-        Some(begin) => {
-            let (scheme, rest) = place.split_at(begin);
-            // A password may have a slash in it, which its owner forgot to escape.
-            let user = rest.rfind('@').map_or(0, |index| index + 1);
-            format!("{scheme}{}", &rest[user..])
-        }
-        None => place.to_owned(),
-    };
-    let names_key = |field: &&str| field.starts_with("list=") || field.starts_with("stream=");
-    if let Some(field) = fields.split('&').find(names_key) {
-        shown.push('?');
-        shown.push_str(field);
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(shown("redis://me:p@w@h:1/0?list=a@b"), "redis://h:1/0?list=a@b");
-        assert_eq!(shown("redis://:pa/ss@h/0?list=t"), "redis://h/0?list=t");
-        assert_eq!(shown("redis://h?list=tasks"), "redis://h?list=tasks");
-        assert_eq!(shown("sqlite:a@b/relay.db"), "sqlite:a@b/relay.db");
-        let url = "redis+sentinel://a,b:2/0?master=m&sentinel_password=x&stream=s";
-        assert_eq!(shown(url), "redis+sentinel://a,b:2/0?stream=s");
     }
 }

@@ -8,6 +8,7 @@ use sockeye_relay::ingress::{self, DeadRecords};
 
 use super::{
     age::age,
+    dead::told,
     options::{SpoolDead, SpoolDrop, SpoolList, SpoolPlace, SpoolRetry},
     plan,
     table::{lines, width_of_stdout},
@@ -42,12 +43,12 @@ pub(super) fn run(dead: SpoolDead, output: &Output) -> Result<Exit, Failure> {
         SpoolDead::Retry(SpoolRetry { place, numbers, all }) => {
             let mut dead = open(&place)?;
             let count = dead.retry(which(&numbers, all)?)?;
-            told(&place, "retried", count, output)
+            told(Reader::new(place.json), "retried", count, output)
         }
         SpoolDead::Drop(SpoolDrop { place, numbers, all, yes: _ }) => {
             let mut dead = open(&place)?;
             let count = dead.drop(which(&numbers, all)?)?;
-            told(&place, "dropped", count, output)
+            told(Reader::new(place.json), "dropped", count, output)
         }
     }
 }
@@ -116,12 +117,4 @@ fn which(numbers: &[u64], all: bool) -> Result<Option<&[u64]>, Failure> {
         )),
         (numbers, false) => Ok(Some(numbers)),
     }
-}
-
-fn told(place: &SpoolPlace, what: &str, count: u64, output: &Output) -> Result<Exit, Failure> {
-    match Reader::new(place.json) {
-        Reader::Program => output.json(&format!(r#"{{"{what}":{count}}}"#))?,
-        Reader::Person => output.line(&format!("{what}: {count}"))?,
-    }
-    Ok(Exit::Done)
 }

@@ -170,7 +170,8 @@ impl Location {
     }
 
     /// What it may be called: the place without what may be secret. The path of a webhook is, more often than not.
-    pub(super) fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         let shown = self.to_string().replace(&format!("{HIDDEN}@"), "");
         let (place, query) = shown.split_once('?').unwrap_or((&shown, ""));
         if let Some((scheme @ ("http" | "https"), rest)) = place.split_once("://") {
@@ -376,6 +377,13 @@ mod tests {
             ("file:/var/log/events.jsonl", "file:/var/log/events.jsonl"),
             ("redis://u:p@h:6379/0?stream=e&password=x", "redis://h:6379/0?stream=e"),
             ("redis://h?token=x", "redis://h"),
+            ("redis://me:p@w@h:1/0?list=a@b", "redis://h:1/0?list=a@b"),
+            ("redis://:pa/ss@h/0?list=t", "redis://h/0?list=t"),
+            ("sqlite:a@b/relay.db", "sqlite:a@b/relay.db"),
+            (
+                "redis+sentinel://a,b:2/0?master=m&sentinel_password=x&stream=s",
+                "redis+sentinel://a,b:2/0?master=m&stream=s",
+            ),
             ("https://u@hooks.example/T0/secret?x=1", "https://hooks.example"),
             ("https://hooks.example", "https://hooks.example"),
         ];

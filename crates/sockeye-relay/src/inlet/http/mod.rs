@@ -33,7 +33,7 @@ use tokio::{net::TcpListener, sync::watch, time::timeout};
 use self::answer::{Mistake, Taken, json, seen};
 pub use self::token::{Exposed, Token, TokenError, check_exposure};
 use super::Reading;
-use crate::queue::Queue;
+use crate::{metrics, queue::Queue};
 
 /// How long a store may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -330,10 +330,8 @@ async fn readyz(State(inlet): State<Inlet>) -> Result<&'static str, Mistake> {
 }
 
 async fn metrics(State(inlet): State<Inlet>) -> Result<Response, Mistake> {
-    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
     match &inlet.0.probes.metrics {
-        Some(text) => Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text()).into_response()),
+        Some(text) => Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text()).into_response()),
         None => Err(unknown_page().await),
     }
 }
