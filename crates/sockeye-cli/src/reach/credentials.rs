@@ -116,10 +116,20 @@ impl Bearer {
 /// Why there is no token.
 #[derive(Debug, Error)]
 pub(crate) enum BearerError {
-    #[error("--bearer-cmd: {0}")]
-    Command(#[from] ShellError),
+    #[error("--bearer-cmd: {source}{}", advice(source))]
+    Command {
+        #[from]
+        source: ShellError,
+    },
     #[error("--bearer-cmd printed what can't stand in a header; expected a token on one line")]
     NotAToken,
+}
+
+const fn advice(error: &ShellError) -> &'static str {
+    match error {
+        ShellError::Slow(_) => "; give it more with --timeout",
+        _ => "",
+    }
 }
 
 impl Ends for BearerError {

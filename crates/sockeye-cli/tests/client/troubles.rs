@@ -36,6 +36,8 @@ fn mistakes_of_usage() {
     check(&emit(&[url, "a", "--pin", "x"]), 2, &["--pin", "sha256/"]);
     check(&emit(&[url, "a", "-x", "ftp://h"]), 2, &["-x"]);
     check(&emit(&[url, "a", "--bearer-cmd", "exit 3"]), 2, &["--bearer-cmd", "3"]);
+    let slow = ["--bearer-cmd", "sleep 600", "--timeout", "300ms"];
+    check(&emit(&[&[url, "a"], &slow[..]].concat()), 2, &["--bearer-cmd", "more with --timeout"]);
     // A name that a URL would read otherwise.
     assert_eq!(emit(&[url, "echo", "--ack", "--nsp", " / "]).code, Some(0));
     for name in ["/a?b=c", "/a#b", "/a\nb", "/a\tb"] {
