@@ -15,10 +15,10 @@ use sockeye_relay::{
     queue::{
         Accepted, Claimed, NewTask, Queue, QueueError, Seen, Settled, Settlement, Stats, Which,
     },
-    relay::{Control, Relay, Routes, Settings},
+    relay::{Control, Ended, Relay, Routes, Settings},
     target::Options,
 };
-use tokio::time;
+use tokio::{task::JoinHandle, time};
 
 use crate::world::{PATIENCE, World, policy, reader, settings, target};
 
@@ -116,6 +116,19 @@ impl Queue for Remote {
     }
 }
 
+/// A relay at work behind a queue that can be cut off; the world's own way to it is straight.
+async fn behind(
+    test: &str,
+    settings: Settings,
+) -> (World, Arc<Remote>, (Control, JoinHandle<Ended>)) {
+    let world = World::new(test).await;
+    let remote = Remote::new(&world.queue);
+    let targets = vec![target("only", &world.url, Options::default())];
+    let relay = Relay::new(Arc::clone(&remote) as Arc<dyn Queue>, targets, settings).unwrap();
+    let relay = (relay.control(), tokio::spawn(relay.run()));
+    (world, remote, relay)
+}
+
 async fn until(control: &Control, is_so: impl Fn(&sockeye_relay::relay::Status) -> bool) {
     let mut status = control.status();
     let told = time::timeout(PATIENCE, status.wait_for(|status| is_so(status))).await;
@@ -131,13 +144,7 @@ fn assert_each_once(world: &World, count: u64) {
 
 #[tokio::test]
 async fn an_outage_of_the_store_neither_loses_nor_doubles() {
-    let mut world = World::new("outage").await;
-    let remote = Remote::new(&world.queue);
-    let straight = std::mem::replace(&mut world.queue, Arc::clone(&remote) as Arc<dyn Queue>);
-    let targets = vec![target("only", &world.url, Options::default())];
-    let relay = world.built(policy(Confirm::Ack), targets, Routes::single());
-    world.queue = straight;
-    let relay = (relay.control(), tokio::spawn(relay.run()));
+    let (world, remote, relay) = behind("outage", settings(policy(Confirm::Ack))).await;
     for part in 0..3 {
         world.put((part * 200..(part + 1) * 200).map(|n| ("message", None, n))).await;
         world.ledger.reach(part as usize * 200 + 1).await;
@@ -154,15 +161,9 @@ async fn an_outage_of_the_store_neither_loses_nor_doubles() {
 
 #[tokio::test]
 async fn a_relay_ends_although_its_store_is_away() {
-    let mut world = World::new("ends").await;
-    let remote = Remote::new(&world.queue);
-    let straight = std::mem::replace(&mut world.queue, Arc::clone(&remote) as Arc<dyn Queue>);
-    let targets = vec![target("only", &world.url, Options { reply: None, ..Options::default() })];
-    world.ledger.is_mute.store(true, Ordering::SeqCst);
     let policy = Policy { confirm_timeout: PATIENCE * 10, ..policy(Confirm::Ack) };
-    let relay = world.built(policy, targets, Routes::single());
-    world.queue = straight;
-    let relay = (relay.control(), tokio::spawn(relay.run()));
+    let (world, remote, relay) = behind("ends", settings(policy)).await;
+    world.ledger.is_mute.store(true, Ordering::SeqCst);
     // The second waits behind the first: it can't be given back.
     world.put((1..=2).map(|n| ("message", Some("k"), n))).await;
     world.ledger.reach(1).await;
@@ -177,15 +178,9 @@ async fn a_relay_ends_although_its_store_is_away() {
 
 #[tokio::test]
 async fn what_could_not_be_told_before_the_end_is_counted() {
-    let mut world = World::new("untold").await;
-    let remote = Remote::new(&world.queue);
-    remote.is_deaf.store(true, Ordering::SeqCst);
-    let straight = std::mem::replace(&mut world.queue, Arc::clone(&remote) as Arc<dyn Queue>);
-    let targets = vec![target("only", &world.url, Options::default())];
     let settings = Settings { grace: Duration::from_millis(100), ..settings(policy(Confirm::Ack)) };
-    let relay = Relay::new(Arc::clone(&world.queue), targets, settings).unwrap();
-    world.queue = straight;
-    let relay = (relay.control(), tokio::spawn(relay.run()));
+    let (world, remote, relay) = behind("untold", settings).await;
+    remote.is_deaf.store(true, Ordering::SeqCst);
     world.put([("message", None, 1)]).await;
     until(&relay.0, |status| status.counts.confirmed == 1 && status.store_error.is_some()).await;
     let ended = World::end(relay).await;
@@ -194,14 +189,8 @@ async fn what_could_not_be_told_before_the_end_is_counted() {
 
 #[tokio::test]
 async fn tasks_that_cannot_be_looked_up_are_given_back() {
-    let mut world = World::new("unsure").await;
-    let remote = Remote::new(&world.queue);
+    let (world, remote, relay) = behind("unsure", settings(policy(Confirm::Ack))).await;
     remote.is_forgetful.store(true, Ordering::SeqCst);
-    let straight = std::mem::replace(&mut world.queue, Arc::clone(&remote) as Arc<dyn Queue>);
-    let targets = vec![target("only", &world.url, Options::default())];
-    let relay = world.built(policy(Confirm::Ack), targets, Routes::single());
-    world.queue = straight;
-    let relay = (relay.control(), tokio::spawn(relay.run()));
     let tasks = (0..20).map(|n| NewTask {
         body: json!({"id": n.to_string(), "event": "message", "args": [n]}).to_string().into(),
         id: Some(n.to_string().into()),
