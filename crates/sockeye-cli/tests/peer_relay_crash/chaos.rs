@@ -1,11 +1,6 @@
 //! What else goes wrong: servers that cut, acks that are late, instances that stall, disks that are full, clocks that jump.
 
-use std::{
-    fs,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, process::Command, time::Duration};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use sockeye_relay::queue::State;
@@ -60,12 +55,7 @@ impl Scene {
     /// Waits until nothing waits.
     #[track_caller]
     pub(crate) fn until_empty(&self, relay: &mut Relay) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.queue.is_empty() {
-            assert!(Instant::now() < deadline, "{:?}\n{}", self.queue.stats(), relay.log_end());
-            assert!(!relay.has_ended(), "it ended\n{}", relay.log_end());
-            thread::sleep(Duration::from_millis(20));
-        }
+        self.queue.until_empty(relay, PATIENCE);
     }
 
     /// Lets the relay finish and end, and compares.

@@ -6,7 +6,7 @@ use std::{
     net::TcpStream,
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sockeye_relay::queue::{self, NewTask, Queue, QueueError, Stats};
@@ -92,6 +92,17 @@ impl Seen {
     /// Whether nothing waits, and nobody has anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.stats().is_ok_and(|stats| stats.ready + stats.delayed + stats.claimed == 0)
+    }
+
+    /// Waits until it is empty. A store tells nobody what it holds: it is asked.
+    #[track_caller]
+    pub(crate) fn until_empty(&self, relay: &mut Relay, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while !self.is_empty() {
+            assert!(Instant::now() < deadline, "{:?}\n{}", self.stats(), relay.log_end());
+            assert!(!relay.has_ended(), "it ended\n{}", relay.log_end());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Whether the store can be written to now.

@@ -1,10 +1,6 @@
 //! The first user's whole story: their program loses tasks, the doctor says why, and the relay in its place loses none.
 
-use std::{
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use sockeye_testkit::{
@@ -85,12 +81,7 @@ fn the_first_users_story() {
     let mut relay = Relay::launch(&place.folder, command);
     produce(redis, "tasks", 0..TASKS);
     let queue = Seen::open(&from);
-    let deadline = Instant::now() + PATIENCE;
-    while !queue.is_empty() {
-        assert!(Instant::now() < deadline, "{:?}\n{}", queue.stats(), relay.log_end());
-        assert!(!relay.has_ended(), "it ended\n{}", relay.log_end());
-        thread::sleep(Duration::from_millis(50));
-    }
+    queue.until_empty(&mut relay, PATIENCE);
     relay.drain();
     let book = room.until("distinct", TASKS);
     assert_eq!(book.counts.len() as u64, TASKS, "none is lost, and none came that nobody sent");
