@@ -19,6 +19,18 @@ pub(crate) fn cpu_ns(id: u32) -> io::Result<u64> {
     Ok(sum)
 }
 
+/// CPU time of process `id` with all threads that have ended, in nanoseconds, of which hundredths of a second are known: for
+/// programs whose threads come and go.
+pub(crate) fn cpu_with_ended_ns(id: u32) -> io::Result<u64> {
+    let path = format!("/proc/{id}/stat");
+    let text = fs::read_to_string(&path)?;
+    // The name before it may have anything in it. User time and system time are the 14th and 15th of all.
+    let fields = text.rsplit_once(") ").map(|(_, rest)| rest.split(' ').skip(11).take(2));
+    let ticks = fields.and_then(|fields| fields.map(|field| field.parse::<u64>().ok()).sum());
+    let ticks: u64 = ticks.ok_or_else(|| unreadable(&path))?;
+    Ok(ticks * (1_000_000_000 / rustix::param::clock_ticks_per_second()))
+}
+
 /// Resident memory of process `id`, in bytes.
 pub(crate) fn resident_bytes(id: u32) -> io::Result<u64> {
     kibibytes(&format!("/proc/{id}/smaps_rollup"), "Rss:")
@@ -79,6 +91,21 @@ mod tests {
         }
         let used = cpu_ns(me).unwrap() - before;
         assert!(used > 1_000_000, "{used} ns for 20 ms of work");
+    }
+
+    #[test]
+    fn threads_that_have_ended_count() {
+        let me = std::process::id();
+        let before = cpu_with_ended_ns(me).unwrap();
+        let work = || {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(100) {
+                black_box(start);
+            }
+        };
+        thread::spawn(work).join().unwrap();
+        let used = cpu_with_ended_ns(me).unwrap() - before;
+        assert!(used >= 20_000_000, "{used} ns for 100 ms of work");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::error::Error;
+use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -41,9 +42,9 @@ pub(super) fn measure(
             queue.fill(count + warm)?;
             let relay = Relay::start(way, program, &queue.url(), &url)?;
             let begin = server.number(&format!("reach {warm}"))?;
-            let cpu = process::cpu_ns(relay.id())?;
+            let cpu = relay.cpu_ns()?;
             let end = server.number(&format!("reach {}", warm + count))?;
-            let cpu = process::cpu_ns(relay.id())? - cpu;
+            let cpu = relay.cpu_ns()? - cpu;
             let us = |ns: f64| ns / 1_000.0 / count as f64;
             Ok(vec![(Case::Time, us(end - begin)), (Case::Cpu, us(cpu as f64))])
         }
@@ -77,7 +78,10 @@ pub(super) fn measure(
 }
 
 /// A relay at work, ended when dropped.
-struct Relay(Child);
+struct Relay {
+    child: Child,
+    ends_threads: bool,
+}
 
 impl Relay {
     fn start(way: Way, program: &ServerCommand, queue: &str, server: &str) -> Outcome<Self> {
@@ -91,18 +95,26 @@ impl Relay {
             command.args([queue, server]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self(command.spawn()?))
+        Ok(Self { child: command.spawn()?, ends_threads: way == Way::Python })
     }
 
     fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
+    }
+
+    fn cpu_ns(&self) -> io::Result<u64> {
+        // python-socketio begins and ends a thread for each answer.
+        match self.ends_threads {
+            false => process::cpu_ns(self.id()),
+            true => process::cpu_with_ended_ns(self.id()),
+        }
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
         // It may have ended already; then there is nothing to do.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
